@@ -15,6 +15,6 @@ struct arena {
 };
 
 /* All zero is ready to use. */
-void *arena_alloc(struct arena *a, size_t n); /* zeroed, aligned to 16 */
+void *arena_alloc(struct arena *a, size_t n);       /* zeroed, aligned to 16 */
 char *arena_strdup(struct arena *a, struct span s); /* adds a NUL */
 void arena_fini(struct arena *a);

@@ -14,13 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ARRAY_LEN(a)   (sizeof(a) / sizeof((a)[0]))
-#define likely(x)      __builtin_expect(!!(x), 1)
-#define unlikely(x)    __builtin_expect(!!(x), 0)
-#define PRINTF(f, a)   __attribute__((format(printf, f, a)))
-#define container_of(p, type, member) ((type *)(void *)((char *)(p) - offsetof(type, member)))
-#define MIN(a, b)      ((a) < (b) ? (a) : (b))
-#define MAX(a, b)      ((a) > (b) ? (a) : (b))
+#define ARRAY_LEN(a)                  (sizeof(a) / sizeof((a)[0]))
+#define likely(x)                     __builtin_expect(!!(x), 1)
+#define unlikely(x)                   __builtin_expect(!!(x), 0)
+#define PRINTF(f, a)                  __attribute__((format(printf, f, a)))
+#define container_of(p, type, member) ((type *)(void *)((char *)(p)-offsetof(type, member)))
+#define MIN(a, b)                     ((a) < (b) ? (a) : (b))
+#define MAX(a, b)                     ((a) > (b) ? (a) : (b))
 
 /* Error kind 1, our own bug: the process must not go on (conventions: Errors). */
 #define BUG_ON(c)                                                                                  \
@@ -171,4 +171,5 @@ list_del(struct list *n)
 
 #define list_entry(p, type, member) container_of(p, type, member)
 #define list_for_each_safe(it, tmp, head)                                                          \
-	for (struct list *it = (head)->next, *tmp = it->next; it != (head); it = tmp, tmp = it->next)
+	for (struct list *it = (head)->next, *tmp = it->next; it != (head);                        \
+	     it = tmp, tmp = it->next)

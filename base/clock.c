@@ -14,6 +14,7 @@ clock_cycles_per_second(void)
 	nanosleep(&nap, NULL);
 	clock_gettime(CLOCK_MONOTONIC, &b);
 	c1 = clock_cycles();
-	ns = (uint64_t)(b.tv_sec - a.tv_sec) * 1000000000u + (uint64_t)b.tv_nsec - (uint64_t)a.tv_nsec;
+	ns = (uint64_t)(b.tv_sec - a.tv_sec) * 1000000000u + (uint64_t)b.tv_nsec -
+	     (uint64_t)a.tv_nsec;
 	return (uint64_t)((unsigned __int128)(c1 - c0) * 1000000000u / ns);
 }

@@ -3,8 +3,14 @@
  */
 #include "base/event.h"
 
-#define EV_NUM(...)  { __VA_ARGS__ }
-#define EV_TEXT(...) { __VA_ARGS__ }
+#define EV_NUM(...)                                                                                \
+	{                                                                                          \
+		__VA_ARGS__                                                                        \
+	}
+#define EV_TEXT(...)                                                                               \
+	{                                                                                          \
+		__VA_ARGS__                                                                        \
+	}
 
 const struct event_desc event_descs[EVENT_KINDS] = {
 #define EVENT(name, log, nums, texts) [EVENT_##name] = { log, nums, texts },
@@ -53,7 +59,8 @@ event_begin(struct event_ring *r, enum event_kind kind, uint64_t id, uint64_t wa
 void
 event_commit(struct event_ring *r)
 {
-	__atomic_store_n(&r->head, r->head + 1, __ATOMIC_RELEASE); /* pairs with event_pop()'s acquire */
+	__atomic_store_n(&r->head, r->head + 1,
+	                 __ATOMIC_RELEASE); /* pairs with event_pop()'s acquire */
 }
 
 void

@@ -23,7 +23,7 @@ enum event_kind {
 
 struct event {
 	uint64_t wall_us;
-	uint64_t id;     /* message or session id (msgid.h); 0: none */
+	uint64_t id;        /* message or session id (msgid.h); 0: none */
 	struct addr client; /* all zero: none */
 	uint64_t num[EVENT_NUMS];
 	uint16_t text_len[EVENT_TEXTS];
@@ -42,7 +42,7 @@ extern const struct event_desc event_descs[EVENT_KINDS];
 
 struct event_ring {
 	struct event *slots;
-	uint32_t cnt; /* a power of two */
+	uint32_t cnt;               /* a power of two */
 	_Alignas(64) uint32_t head; /* next to write; the producer's */
 	uint64_t dropped_cnt;
 	_Alignas(64) uint32_t tail; /* next to read; the consumer's */
@@ -53,7 +53,8 @@ int event_ring_init(struct event_ring *r, uint32_t cnt);
 void event_ring_fini(struct event_ring *r);
 
 /* A slot to fill in place, or NULL when full (counted). Fill it, then event_commit(). */
-struct event *event_begin(struct event_ring *r, enum event_kind kind, uint64_t id, uint64_t wall_us);
+struct event *event_begin(struct event_ring *r, enum event_kind kind, uint64_t id,
+                          uint64_t wall_us);
 void event_commit(struct event_ring *r);
 
 /* Append text number i (in order, each at most once); cut to the room left. */

@@ -91,7 +91,7 @@ int
 pool_init_mapped(struct pool *p, const char *name, size_t object_bytes, uint32_t cnt)
 {
 	void *m = mmap(NULL, MAX(pool_bytes(object_bytes, cnt), (size_t)1), PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (m == MAP_FAILED)
 		return -ENOMEM;

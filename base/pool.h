@@ -16,7 +16,8 @@ struct pool {
 	uint8_t *memory;
 	size_t object_bytes; /* rounded up to 8, with a red zone in ASan builds */
 	uint32_t cnt;        /* objects in all */
-	uint32_t fresh;      /* objects from here on were never handed out: untouched pages stay untouched */
+	uint32_t
+	        fresh; /* objects from here on were never handed out: untouched pages stay untouched */
 	uint32_t used_cnt, peak_cnt;
 	uint64_t failed_cnt; /* pool_get() that found none */
 };

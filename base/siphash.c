@@ -38,7 +38,7 @@ siphash(const struct siphash_key *key, const void *data, size_t len)
 {
 	const uint8_t *p = data;
 	uint64_t v[4] = { key->k0 ^ 0x736f6d6570736575ull, key->k1 ^ 0x646f72616e646f6dull,
-			  key->k0 ^ 0x6c7967656e657261ull, key->k1 ^ 0x7465646279746573ull };
+		          key->k0 ^ 0x6c7967656e657261ull, key->k1 ^ 0x7465646279746573ull };
 	uint64_t m, last = (uint64_t)len << 56;
 	size_t left = len;
 

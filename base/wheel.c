@@ -121,7 +121,7 @@ wheel_next_us(const struct wheel *w, uint64_t now_us, uint64_t max_us)
 		/* A roll-over may cascade timers down: it counts as work. */
 		if (!list_is_empty(&w->slots[0][at % WHEEL_SLOTS]) || at % WHEEL_SLOTS == 0) {
 			uint64_t due = now_us / 1000 * 1000 +
-				       (uint64_t)(uint32_t)(at - (uint32_t)(now_us / 1000)) * 1000;
+			               (uint64_t)(uint32_t)(at - (uint32_t)(now_us / 1000)) * 1000;
 
 			if ((int32_t)(at - (uint32_t)(now_us / 1000)) <= 0 || due <= now_us)
 				return 0;

@@ -14,7 +14,8 @@
 #include "tests/check.h"
 
 static void
-test_siphash(void) /* vectors of the paper's appendix A and reference code: key 00..0f, message 00.. */
+test_siphash(
+        void) /* vectors of the paper's appendix A and reference code: key 00..0f, message 00.. */
 {
 	struct siphash_key k = { 0x0706050403020100ull, 0x0f0e0d0c0b0a0908ull };
 	uint8_t m[64];
@@ -126,7 +127,8 @@ test_msgid(void)
 	msgid_format(msgid_make(1700000001ull * 1000000, 0, 0, 0), y);
 	CHECK(strcmp(z, y) < 0, "not sortable");
 	CHECK(!msgid_parse(span_z("ZZZZZZZZZZZZZ"), &back)); /* over 64 bits */
-	CHECK(!msgid_parse(span_z("0000000000000U") , &back) && !msgid_parse(span_z("000000000000U"), &back));
+	CHECK(!msgid_parse(span_z("0000000000000U"), &back) &&
+	      !msgid_parse(span_z("000000000000U"), &back));
 }
 
 static void
@@ -150,7 +152,8 @@ test_event(void)
 	}
 	CHECK(r.dropped_cnt == 1);
 	CHECK(event_pop(&r, &out) && out.id == 0 && span_is(event_text_of(&out, 0), "delivered"));
-	CHECK(event_text_of(&out, 1).len == EVENT_TEXT_BYTES - 9 && event_text_of(&out, 2).len == 0);
+	CHECK(event_text_of(&out, 1).len == EVENT_TEXT_BYTES - 9 &&
+	      event_text_of(&out, 2).len == 0);
 	CHECK(event_pop(&r, &out) && out.id == 1 && !event_pop(&r, &out));
 	event_ring_fini(&r);
 }
@@ -172,7 +175,9 @@ on_timer(void *ctx, struct wheel_timer *t, uint64_t now_us)
 }
 
 static void
-test_wheel(uint64_t start_us) /* against the naive model: fires in the first turn at or after due, never before */
+test_wheel(
+        uint64_t
+                start_us) /* against the naive model: fires in the first turn at or after due, never before */
 {
 	static struct wheel w;
 	unsigned fired = 0, due = 0;
@@ -205,7 +210,8 @@ test_wheel(uint64_t start_us) /* against the naive model: fires in the first tur
 			if (timers[i].fired_us == now)
 				CHECK(timers[i].due_us <= now && timers[i].due_us + 2000 > prev,
 				      "timer %zu due %llu fired %llu", i,
-				      (unsigned long long)timers[i].due_us, (unsigned long long)now);
+				      (unsigned long long)timers[i].due_us,
+				      (unsigned long long)now);
 	}
 	CHECK(fired == due, "%u of %u", fired, due);
 }
