@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * fold.h - two forms of shown text: rendered (SpamAssassin's paragraphs) and folded (for phrases)
+ *
+ * Why     Normalise first, then match plain literals (engine.md, finding 4). The same function folds
+ *         phrases when they are compiled and text when it is scanned, so that the two always agree.
+ * Owner   State is the caller's; all zero is ready to use, and a reset is setting it to zero.
+ * Thread  Any; no shared state but constant tables.
+ * Input   UTF-8; bytes that are not are U+FFFD. Cuts do not change the output.
+ * Limit   Each call takes at least one byte or writes at least one when cap >= FOLD_CAP_MIN. The folded form
+ *         is at most 3 times as long as its input; the rendered form is never longer.
+ *
+ * Folded    lower case; compatibility forms to plain ones (fullwidth, ligatures, mathematical letters, circled and
+ *           small capitals); zero-width characters, soft hyphens, variation selectors, tags and control
+ *           characters dropped; accents dropped (í is i, both ways an accent can be written);
+ *           Cyrillic, Greek and other letters that look Latin to the Latin ones; each run of white space to
+ *           one blank, none at the start.
+ * Rendered  as Mail::SpamAssassin::Message does: case and everything else kept; a run of white space with an
+ *           empty line in it is "\n", any other run is one blank, none at the start.
+ */
+#pragma once
+#include "base/base.h"
+
+#define FOLD_CAP_MIN 64
+
+struct fold {
+	unsigned char carry[4]; /* a character that is cut */
+	uint8_t carry_len;
+	bool in_text;  /* something was written */
+	bool in_space; /* the last thing written was a blank */
+};
+
+/* Take from *in, write to out; returns bytes written. Call until in->len is 0. cap >= FOLD_CAP_MIN. */
+size_t fold_feed(struct fold *f, struct span *in, char *out, size_t cap);
+
+/* A character that was cut off at the very end. Also breaks words: the next feed begins a new text. */
+size_t fold_end(struct fold *f, char *out, size_t cap);
+
+/* All at once, for phrases and header fields: bytes written, at most cap; a blank at the end is removed. */
+size_t fold_span(struct span in, char *out, size_t cap);
+
+struct render {
+	unsigned char carry[4];
+	uint8_t carry_len;
+	uint8_t newline_cnt; /* in the run of white space before us; 2 is enough */
+	bool in_text, in_space;
+};
+
+size_t render_feed(struct render *r, struct span *in, char *out, size_t cap);
+
+/* The end of a part: "\n" if there was text, so that the next part begins a paragraph. */
+size_t render_end(struct render *r, char *out, size_t cap);
