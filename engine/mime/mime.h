@@ -56,7 +56,6 @@ enum mime_flag {
 	MIME_F_TOO_MANY_HEADERS = 1u << 18, /* fields past MIME_HEADERS_MAX gave no event */
 	MIME_F_DUP_HEADER = 1u << 19,     /* Content-Type or -Transfer-Encoding twice (the first counts) */
 	MIME_F_RAW_8BIT_HEADER = 1u << 20, /* bytes >= 0x80 in a field that are not UTF-8 */
-	MIME_F_INLINE_UU = 1u << 21,      /* a text part has a line "begin NNN name" */
 };
 
 /* One header field. value is raw unfolded, words of RFC 2047 decoded, UTF-8, outer blanks removed. */

@@ -6,8 +6,8 @@
  * Owner   State is the caller's; all zero is ready to use, and a reset is setting it to zero.
  * Thread  Any; no shared state but constant tables.
  * Input   UTF-8; bytes that are not are U+FFFD. Cuts do not change the output.
- * Limit   Each call takes at least one byte or writes at least one when cap >= FOLD_CAP_MIN. The folded form
- *         is at most 3 times as long as its input; the rendered form is never longer.
+ * Limit   Each call takes at least one byte or writes at least one when cap >= FOLD_CAP_MIN. Both forms
+ *         are at most 3 times as long as their input (a bad byte is U+FFFD).
  *
  * Folded    lower case; compatibility forms to plain ones (fullwidth, ligatures, mathematical letters, circled and
  *           small capitals); zero-width characters, soft hyphens, variation selectors, tags and control
