@@ -9,8 +9,8 @@
 #include "engine/mime/mime_decode.h"
 #include "engine/mime/mime_field.h"
 
-#define NODES_MAX    (MIME_DEPTH_MAX + 2)      /* containers, and a leaf in the innermost */
-#define CAND_MAX     (MIME_BOUNDARY_MAX + 8)   /* of a line that may be a boundary: enough to decide */
+#define NODES_MAX    (MIME_DEPTH_MAX + 2)    /* containers, and a leaf in the innermost */
+#define CAND_MAX     (MIME_BOUNDARY_MAX + 8) /* of a line that may be a boundary: enough to decide */
 #define OUT_BYTES    8192
 #define CHARSET_MAX  40
 #define ENCODING_MAX 32
@@ -41,8 +41,8 @@ struct mime {
 	unsigned boundary_cnt; /* multiparts among node[] that are not closed */
 	enum state state;
 	uint32_t flags;
-	bool is_bol;       /* the next byte begins a line */
-	bool is_skipping;  /* the rest of a boundary's line */
+	bool is_bol;      /* the next byte begins a line */
+	bool is_skipping; /* the rest of a boundary's line */
 	bool hdr_has_name; /* hdr begins with a good field line: the rest is appended without a look */
 	bool hdr_is_cut;
 	char eol[2];
@@ -154,11 +154,13 @@ read_type(struct mime *m, struct span value)
 		n->part.type = span("text/plain", 10);
 		flag(m, MIME_F_BAD_TYPE);
 	}
-	len = mime_param(value, "charset", MIME_PARAM_RAW, n->charset, sizeof(n->charset), NULL, NULL);
+	len = mime_param(value, "charset", MIME_PARAM_RAW, n->charset, sizeof(n->charset), NULL,
+	                 NULL);
 	for (size_t i = 0; i < len; i++)
 		n->charset[i] = ascii_lower(n->charset[i]);
 	n->part.charset = span(n->charset, len);
-	len = mime_param(value, "boundary", MIME_PARAM_RAW, n->boundary, sizeof(n->boundary), NULL, NULL);
+	len = mime_param(value, "boundary", MIME_PARAM_RAW, n->boundary, sizeof(n->boundary), NULL,
+	                 NULL);
 	while (len > 0 && (n->boundary[len - 1] == ' ' || n->boundary[len - 1] == '\t'))
 		len--;
 	n->boundary_len = (unsigned)len;
@@ -249,9 +251,13 @@ end_field(struct mime *m)
 	m->header_cnt++;
 	if (!m->ops->on_header)
 		return;
-	h = (struct mime_header){ .name = name, .raw = raw, .path = top(m)->part.path, .part = top(m)->part.index,
+	h = (struct mime_header){ .name = name,
+		                  .raw = raw,
+		                  .path = top(m)->part.path,
+		                  .part = top(m)->part.index,
 		                  .is_top = m->node_cnt == 1 };
-	h.value = span(m->value, mime_decode_words(raw, m->value, sizeof(m->value), m->ops, m->ctx));
+	h.value =
+	        span(m->value, mime_decode_words(raw, m->value, sizeof(m->value), m->ops, m->ctx));
 	m->ops->on_header(m->ctx, &h);
 }
 
@@ -260,7 +266,8 @@ end_field(struct mime *m)
 static bool
 is_message(struct span type)
 {
-	return span_is(type, "message/rfc822") || span_is(type, "message/global") || span_is(type, "message/news");
+	return span_is(type, "message/rfc822") || span_is(type, "message/global") ||
+	       span_is(type, "message/news");
 }
 
 /* The header of the innermost part is over: what is it? */
@@ -344,9 +351,10 @@ pop(struct mime *m)
 		deliver(m, m->out, len);
 	}
 	if (n->is_multipart && !n->is_closed) {
-		flag(m, MIME_F_UNCLOSED | (n->child_cnt == 0 && !(n->part.flags & MIME_F_TOO_MANY_PARTS)
-		                                   ? MIME_F_EMPTY_MULTIPART
-		                                   : 0));
+		flag(m, MIME_F_UNCLOSED |
+		                (n->child_cnt == 0 && !(n->part.flags & MIME_F_TOO_MANY_PARTS)
+		                         ? MIME_F_EMPTY_MULTIPART
+		                         : 0));
 		m->boundary_cnt--;
 	}
 	if (m->ops->on_part_end)
@@ -359,7 +367,8 @@ pop(struct mime *m)
 static void
 pop_to(struct mime *m, unsigned level)
 {
-	while (m->state == IN_HEADER) /* a message/rfc822 part pushes once more, MIME_DEPTH_MAX bounds it */
+	while (m->state ==
+	       IN_HEADER) /* a message/rfc822 part pushes once more, MIME_DEPTH_MAX bounds it */
 		end_header(m);
 	while (m->node_cnt > level + 1)
 		pop(m);
@@ -455,14 +464,17 @@ first_line(struct mime *m)
 	flag(m, MIME_F_HEADER_JUNK);
 	if (p[0] == ' ' || p[0] == '\t' || p[0] == ':' ||
 	    (m->node_cnt == 1 && m->header_cnt == 0 && len > 5 && !memcmp(p, "From ", 5))) {
-		m->hdr_len = 0; /* a fold of nothing, a field without a name, an mbox line: ignored */
+		m->hdr_len =
+		        0; /* a fold of nothing, a field without a name, an mbox line: ignored */
 		m->is_skipping = p[len - 1] != '\n';
 		return;
 	}
 	m->hdr_len = 0;
 	end_header(m);
 	m->is_bol = true;
-	content(m, span(p, len)); /* the body began without an empty line; recursion ends: one state further */
+	content(m,
+	        span(p,
+	             len)); /* the body began without an empty line; recursion ends: one state further */
 }
 
 /* Take at most one line of a header; returns bytes taken, at least one. */
@@ -514,7 +526,8 @@ boundary(struct mime *m, unsigned level, struct span rest)
 		flag(m, MIME_F_TOO_MANY_PARTS);
 		m->state = IN_NOTHING;
 	} else {
-		push(m, span_is(n->part.type, "multipart/digest") ? "message/rfc822" : "text/plain");
+		push(m,
+		     span_is(n->part.type, "multipart/digest") ? "message/rfc822" : "text/plain");
 	}
 }
 
@@ -531,8 +544,9 @@ end_candidate(struct mime *m)
 	for (unsigned i = m->node_cnt; i-- > 0;) {
 		const struct node *n = &m->node[i];
 
-		if (n->is_multipart && !n->is_closed && n->boundary_len > best_len && line.len >= n->boundary_len + 2 &&
-		    line.p[0] == '-' && line.p[1] == '-' && !memcmp(line.p + 2, n->boundary, n->boundary_len)) {
+		if (n->is_multipart && !n->is_closed && n->boundary_len > best_len &&
+		    line.len >= n->boundary_len + 2 && line.p[0] == '-' && line.p[1] == '-' &&
+		    !memcmp(line.p + 2, n->boundary, n->boundary_len)) {
 			best = i;
 			best_len = n->boundary_len;
 		}
@@ -625,10 +639,11 @@ const char *
 mime_flag_name(unsigned bit)
 {
 	static const char *const names[] = {
-		"container",      "message",        "attachment",     "encoded_message",  "bad_base64",
-		"base64_after_pad", "bad_qp",       "bad_uu",         "bad_encoding",     "bad_type",
-		"no_boundary",    "unclosed",       "empty_multipart", "boundary_junk",   "too_deep",
-		"too_many_parts", "header_junk",    "header_long",    "too_many_headers", "dup_header",
+		"container",       "message",          "attachment",       "encoded_message",
+		"bad_base64",      "base64_after_pad", "bad_qp",           "bad_uu",
+		"bad_encoding",    "bad_type",         "no_boundary",      "unclosed",
+		"empty_multipart", "boundary_junk",    "too_deep",         "too_many_parts",
+		"header_junk",     "header_long",      "too_many_headers", "dup_header",
 		"raw_8bit_header",
 	};
 
@@ -638,7 +653,8 @@ mime_flag_name(unsigned bit)
 const char *
 mime_encoding_name(enum mime_encoding e)
 {
-	static const char *const names[] = { "none", "quoted-printable", "base64", "uuencode", "unknown" };
+	static const char *const names[] = { "none", "quoted-printable", "base64", "uuencode",
+		                             "unknown" };
 
 	return names[e];
 }

@@ -21,9 +21,10 @@
 #include "base/base.h"
 #include "base/limits.h"
 
-#define MIME_PATH_BYTES 80   /* of "1.2.3…": MIME_DEPTH_MAX + 1 numbers up to MIME_PARTS_MAX, terminated */
-#define MIME_TYPE_MAX   127  /* of "type/subtype" */
-#define MIME_NAME_MAX   512  /* of a decoded file name; longer ones are cut */
+#define MIME_PATH_BYTES                                                                            \
+	80 /* of "1.2.3…": MIME_DEPTH_MAX + 1 numbers up to MIME_PARTS_MAX, terminated */
+#define MIME_TYPE_MAX 127 /* of "type/subtype" */
+#define MIME_NAME_MAX 512 /* of a decoded file name; longer ones are cut */
 
 enum mime_encoding {
 	MIME_ENC_NONE, /* 7bit, 8bit, binary or nothing said */
@@ -39,29 +40,32 @@ enum mime_flag {
 	MIME_F_MESSAGE = 1u << 1,         /* message/rfc822 or message/global container */
 	MIME_F_ATTACHMENT = 1u << 2,      /* Content-Disposition: attachment */
 	MIME_F_ENCODED_MESSAGE = 1u << 3, /* see Tree */
-	MIME_F_BAD_BASE64 = 1u << 4,      /* bytes outside the alphabet (skipped), or a group cut short */
+	MIME_F_BAD_BASE64 =
+	        1u << 4, /* bytes outside the alphabet (skipped), or a group cut short */
 	MIME_F_BASE64_AFTER_PAD = 1u << 5, /* data went on after '=' (decoded too) */
-	MIME_F_BAD_QP = 1u << 6,          /* '=' not followed by two hex digits or a line end (kept) */
+	MIME_F_BAD_QP = 1u << 6, /* '=' not followed by two hex digits or a line end (kept) */
 	MIME_F_BAD_UU = 1u << 7,
-	MIME_F_BAD_ENCODING = 1u << 8,    /* unknown Content-Transfer-Encoding */
-	MIME_F_BAD_TYPE = 1u << 9,        /* Content-Type not understood: read as text/plain */
-	MIME_F_NO_BOUNDARY = 1u << 10,    /* multipart without boundary parameter: read as a leaf */
-	MIME_F_UNCLOSED = 1u << 11,       /* multipart whose closing boundary never came */
+	MIME_F_BAD_ENCODING = 1u << 8, /* unknown Content-Transfer-Encoding */
+	MIME_F_BAD_TYPE = 1u << 9,     /* Content-Type not understood: read as text/plain */
+	MIME_F_NO_BOUNDARY = 1u << 10, /* multipart without boundary parameter: read as a leaf */
+	MIME_F_UNCLOSED = 1u << 11,    /* multipart whose closing boundary never came */
 	MIME_F_EMPTY_MULTIPART = 1u << 12, /* multipart whose opening boundary never came */
-	MIME_F_BOUNDARY_JUNK = 1u << 13,  /* text after the boundary on its line */
-	MIME_F_TOO_DEEP = 1u << 14,       /* would be a container past MIME_DEPTH_MAX: read as a leaf */
+	MIME_F_BOUNDARY_JUNK = 1u << 13,   /* text after the boundary on its line */
+	MIME_F_TOO_DEEP = 1u << 14, /* would be a container past MIME_DEPTH_MAX: read as a leaf */
 	MIME_F_TOO_MANY_PARTS = 1u << 15, /* parts past MIME_PARTS_MAX were not looked at */
-	MIME_F_HEADER_JUNK = 1u << 16,    /* a line in a header that is no field; the body began there */
-	MIME_F_HEADER_LONG = 1u << 17,    /* a field past MIME_HEADER_BYTES_MAX was cut */
+	MIME_F_HEADER_JUNK =
+	        1u << 16, /* a line in a header that is no field; the body began there */
+	MIME_F_HEADER_LONG = 1u << 17,      /* a field past MIME_HEADER_BYTES_MAX was cut */
 	MIME_F_TOO_MANY_HEADERS = 1u << 18, /* fields past MIME_HEADERS_MAX gave no event */
-	MIME_F_DUP_HEADER = 1u << 19,     /* Content-Type or -Transfer-Encoding twice (the first counts) */
+	MIME_F_DUP_HEADER =
+	        1u << 19, /* Content-Type or -Transfer-Encoding twice (the first counts) */
 	MIME_F_RAW_8BIT_HEADER = 1u << 20, /* bytes >= 0x80 in a field that are not UTF-8 */
 };
 
 /* One header field. value is raw unfolded, words of RFC 2047 decoded, UTF-8, outer blanks removed. */
 struct mime_header {
-	struct span name;  /* as written */
-	struct span raw;   /* after the colon: folds and leading blanks kept, last line end removed */
+	struct span name; /* as written */
+	struct span raw; /* after the colon: folds and leading blanks kept, last line end removed */
 	struct span value; /* at most MIME_HEADER_BYTES_MAX bytes */
 	struct span path;  /* of the part whose field this is */
 	unsigned part;     /* its index, as in mime_part */
@@ -73,7 +77,8 @@ struct mime_part {
 	struct span path;    /* "1.2" */
 	struct span type;    /* "text/html", lower case; what is missing or bad is "text/plain" */
 	struct span charset; /* lower case, "" when not given */
-	struct span name;    /* file name in UTF-8, from Content-Disposition, else Content-Type; "" without */
+	struct span
+	        name; /* file name in UTF-8, from Content-Disposition, else Content-Type; "" without */
 	struct span encoding_name; /* as given, lower case: "base64", "8bit", "x-foo", "" */
 	enum mime_encoding encoding;
 	unsigned index; /* 0 is the mail itself; in order of begin */
@@ -123,4 +128,5 @@ const char *mime_encoding_name(enum mime_encoding e);
 
 /* Decode RFC 2047 words of a raw field body and unfold it, as mime_header.value is made. Returns bytes
  * written, at most cap. to_utf8 may be NULL. */
-size_t mime_decode_words(struct span raw, char *out, size_t cap, const struct mime_ops *ops, void *ctx);
+size_t mime_decode_words(struct span raw, char *out, size_t cap, const struct mime_ops *ops,
+                         void *ctx);

@@ -57,11 +57,12 @@ mime_dec_begin(struct mime_dec *d, enum mime_encoding e)
 static inline bool
 b64_block(const char *p, char *out)
 {
-	const __m128i lut_lo = _mm_setr_epi8(0x15, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x13,
-	                                     0x1a, 0x1b, 0x1b, 0x1b, 0x1a);
-	const __m128i lut_hi = _mm_setr_epi8(0x10, 0x10, 0x01, 0x02, 0x04, 0x08, 0x04, 0x08, 0x10, 0x10, 0x10,
-	                                     0x10, 0x10, 0x10, 0x10, 0x10);
-	const __m128i roll = _mm_setr_epi8(0, 16, 19, 4, -65, -65, -71, -71, 0, 0, 0, 0, 0, 0, 0, 0);
+	const __m128i lut_lo = _mm_setr_epi8(0x15, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11,
+	                                     0x11, 0x13, 0x1a, 0x1b, 0x1b, 0x1b, 0x1a);
+	const __m128i lut_hi = _mm_setr_epi8(0x10, 0x10, 0x01, 0x02, 0x04, 0x08, 0x04, 0x08, 0x10,
+	                                     0x10, 0x10, 0x10, 0x10, 0x10, 0x10, 0x10);
+	const __m128i roll =
+	        _mm_setr_epi8(0, 16, 19, 4, -65, -65, -71, -71, 0, 0, 0, 0, 0, 0, 0, 0);
 	__m128i in = _mm_loadu_si128((const __m128i *)(const void *)p);
 	__m128i hi = _mm_and_si128(_mm_srli_epi32(in, 4), _mm_set1_epi8(0x2f));
 	__m128i lo = _mm_and_si128(in, _mm_set1_epi8(0x2f));
@@ -73,7 +74,8 @@ b64_block(const char *p, char *out)
 	in = _mm_add_epi8(in, _mm_shuffle_epi8(roll, _mm_add_epi8(slash, hi)));
 	in = _mm_maddubs_epi16(in, _mm_set1_epi32(0x01400140));
 	in = _mm_madd_epi16(in, _mm_set1_epi32(0x00011000));
-	in = _mm_shuffle_epi8(in, _mm_setr_epi8(2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, -1, -1, -1, -1));
+	in = _mm_shuffle_epi8(
+	        in, _mm_setr_epi8(2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, -1, -1, -1, -1));
 	_mm_storeu_si128((__m128i *)(void *)out, in);
 	return true;
 }
@@ -164,7 +166,8 @@ qp_escape(struct mime_dec *d, char c, char **o)
 	unsigned n = d->held_len;
 	bool is_open = n == 1;
 
-	if ((is_open && is_hex(c)) || ((is_open || (is_blank(d->held[1]) && n < MIME_QP_BLANKS && is_blank(d->held[n - 1]))) &&
+	if ((is_open && is_hex(c)) || ((is_open || (is_blank(d->held[1]) && n < MIME_QP_BLANKS &&
+	                                            is_blank(d->held[n - 1]))) &&
 	                               (is_blank(c) || c == '\r'))) {
 		d->held[d->held_len++] = c;
 		return true;
@@ -173,7 +176,8 @@ qp_escape(struct mime_dec *d, char c, char **o)
 	if (c == '\n' && (is_open || !is_hex(d->held[1])))
 		return true; /* soft line break, blanks after '=' tolerated */
 	if (n == 2 && is_hex(d->held[1]) && is_hex(c)) {
-		*(*o)++ = (char)(mime_hex_value((unsigned char)d->held[1]) << 4 | mime_hex_value((unsigned char)c));
+		*(*o)++ = (char)(mime_hex_value((unsigned char)d->held[1]) << 4 |
+		                 mime_hex_value((unsigned char)c));
 		return true;
 	}
 	d->flags |= MIME_F_BAD_QP;
@@ -223,7 +227,8 @@ uu_data(struct mime_dec *d, char *out)
 
 	while (len > 1 && (d->held[len - 1] == '\n' || d->held[len - 1] == '\r'))
 		len--;
-	if ((want + 2) / 3 * 4 > len - 1 + 3) /* blanks at the end may have been stripped, more not */
+	if ((want + 2) / 3 * 4 >
+	    len - 1 + 3) /* blanks at the end may have been stripped, more not */
 		d->flags |= MIME_F_BAD_UU;
 	for (size_t i = 1; n < want; i += 4) {
 		uint32_t v = 0;
@@ -245,7 +250,8 @@ uu_line(struct mime_dec *d, char *out)
 	size_t n = d->held_len;
 
 	if (!d->in_uu) {
-		if (n >= 9 && !memcmp(d->held, "begin ", 6) && d->held[6] >= '0' && d->held[6] <= '7') {
+		if (n >= 9 && !memcmp(d->held, "begin ", 6) && d->held[6] >= '0' &&
+		    d->held[6] <= '7') {
 			d->in_uu = true;
 			return 0;
 		}
@@ -255,7 +261,8 @@ uu_line(struct mime_dec *d, char *out)
 		memcpy(out, d->held, n);
 		return n;
 	}
-	if (n >= 3 && !memcmp(d->held, "end", 3) && (n == 3 || d->held[3] == '\n' || d->held[3] == '\r')) {
+	if (n >= 3 && !memcmp(d->held, "end", 3) &&
+	    (n == 3 || d->held[3] == '\n' || d->held[3] == '\r')) {
 		d->in_uu = false;
 		return 0;
 	}
@@ -268,8 +275,10 @@ uu_feed(struct mime_dec *d, struct span *in, char *out, size_t cap)
 	size_t n = 0;
 
 	while (in->len > 0 && n + MIME_UU_LINE_MAX <= cap) {
-		const char *nl = memchr(in->p, '\n', MIN(in->len, (size_t)MIME_UU_LINE_MAX - d->held_len));
-		size_t take = nl ? (size_t)(nl - in->p) + 1 : MIN(in->len, (size_t)MIME_UU_LINE_MAX - d->held_len);
+		const char *nl =
+		        memchr(in->p, '\n', MIN(in->len, (size_t)MIME_UU_LINE_MAX - d->held_len));
+		size_t take = nl ? (size_t)(nl - in->p) + 1
+		                 : MIN(in->len, (size_t)MIME_UU_LINE_MAX - d->held_len);
 
 		memcpy(d->held + d->held_len, in->p, take);
 		d->held_len = (uint8_t)(d->held_len + take);

@@ -39,8 +39,8 @@ mime_token(struct span value, char *out, size_t cap)
 	size_t n = 0;
 
 	value = trim(value);
-	while (n < value.len && n < cap && !is_space(value.p[n]) && value.p[n] != ';' && value.p[n] != '(' &&
-	       value.p[n] != ',') {
+	while (n < value.len && n < cap && !is_space(value.p[n]) && value.p[n] != ';' &&
+	       value.p[n] != '(' && value.p[n] != ',') {
 		out[n] = ascii_lower(value.p[n]);
 		n++;
 	}
@@ -156,9 +156,11 @@ unescape(struct span s, bool is_quoted, bool is_coded, char *out, size_t cap)
 
 		if (c == '\r' || c == '\n')
 			continue;
-		if (is_quoted && c == '\\' && i + 1 < s.len && (s.p[i + 1] == '"' || s.p[i + 1] == '\\')) {
+		if (is_quoted && c == '\\' && i + 1 < s.len &&
+		    (s.p[i + 1] == '"' || s.p[i + 1] == '\\')) {
 			c = s.p[++i];
-		} else if (is_coded && c == '%' && s.len - i > 2 && mime_hex_value((unsigned char)s.p[i + 1]) >= 0 &&
+		} else if (is_coded && c == '%' && s.len - i > 2 &&
+		           mime_hex_value((unsigned char)s.p[i + 1]) >= 0 &&
 		           mime_hex_value((unsigned char)s.p[i + 2]) >= 0) {
 			c = (char)(mime_hex_value((unsigned char)s.p[i + 1]) << 4 |
 			           mime_hex_value((unsigned char)s.p[i + 2]));
@@ -187,15 +189,18 @@ cut_charset(struct span s, char *charset, size_t cap, size_t *len)
 }
 
 static size_t
-join(struct segments *g, enum mime_param_mode mode, char *out, size_t cap, const struct mime_ops *ops, void *ctx)
+join(struct segments *g, enum mime_param_mode mode, char *out, size_t cap,
+     const struct mime_ops *ops, void *ctx)
 {
 	char tmp[2048], charset[40];
 	size_t n = 0, charset_len = 0;
 
 	for (unsigned i = 0; i < g->cnt && g->value[i].p; i++) {
 		if (i == 0 && g->is_coded[0])
-			g->value[0] = cut_charset(g->value[0], charset, sizeof(charset), &charset_len);
-		n += unescape(g->value[i], g->is_quoted[i], g->is_coded[i], tmp + n, sizeof(tmp) - n);
+			g->value[0] =
+			        cut_charset(g->value[0], charset, sizeof(charset), &charset_len);
+		n += unescape(g->value[i], g->is_quoted[i], g->is_coded[i], tmp + n,
+		              sizeof(tmp) - n);
 	}
 	if (mode == MIME_PARAM_WORDS && g->is_coded[0] && ops && ops->to_utf8)
 		return ops->to_utf8(ctx, span(charset, charset_len), span(tmp, n), out, cap);

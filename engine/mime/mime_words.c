@@ -56,11 +56,14 @@ mime_is_utf8(struct span s)
 			p += ascii_len((const char *)p, (const char *)end);
 			continue;
 		}
-		n = *p >= 0xc2 && *p <= 0xdf ? 1 : *p >= 0xe0 && *p <= 0xef ? 2 : *p >= 0xf0 && *p <= 0xf4 ? 3 : 0;
+		n = *p >= 0xc2 && *p <= 0xdf   ? 1
+		    : *p >= 0xe0 && *p <= 0xef ? 2
+		    : *p >= 0xf0 && *p <= 0xf4 ? 3
+		                               : 0;
 		if (n == 0 || (size_t)(end - p) <= n)
 			return false;
-		if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f) || (*p == 0xf0 && p[1] < 0x90) ||
-		    (*p == 0xf4 && p[1] > 0x8f))
+		if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f) ||
+		    (*p == 0xf0 && p[1] < 0x90) || (*p == 0xf4 && p[1] > 0x8f))
 			return false;
 		for (size_t i = 1; i <= n; i++)
 			if ((p[i] & 0xc0) != 0x80)
@@ -110,7 +113,8 @@ put_charset(struct words *w, struct span charset, struct span s)
 static void
 flush_pending(struct words *w)
 {
-	struct span charset = span(w->charset, w->charset_len), s = span(w->pending, w->pending_len);
+	struct span charset = span(w->charset, w->charset_len),
+	            s = span(w->pending, w->pending_len);
 
 	if (s.len > 0)
 		put_charset(w, charset, s);
@@ -180,7 +184,8 @@ decode_q(struct words *w, struct span text)
 	for (size_t i = 0; i < text.len; i++) {
 		char c = text.p[i];
 
-		if (c == '=' && text.len - i > 2 && mime_hex_value((unsigned char)text.p[i + 1]) >= 0 &&
+		if (c == '=' && text.len - i > 2 &&
+		    mime_hex_value((unsigned char)text.p[i + 1]) >= 0 &&
 		    mime_hex_value((unsigned char)text.p[i + 2]) >= 0) {
 			pend(w, (char)(mime_hex_value((unsigned char)text.p[i + 1]) << 4 |
 			               mime_hex_value((unsigned char)text.p[i + 2])));
@@ -196,7 +201,8 @@ decode_q(struct words *w, struct span text)
 static void
 put_word(struct words *w, const struct word *word)
 {
-	const char *star = memchr(word->charset.p, '*', word->charset.len); /* RFC 2231 5: language */
+	const char *star =
+	        memchr(word->charset.p, '*', word->charset.len); /* RFC 2231 5: language */
 	size_t n = star ? (size_t)(star - word->charset.p) : word->charset.len;
 	char name[CHARSET_NAME_MAX];
 
@@ -229,7 +235,8 @@ put_literal(struct words *w, struct span s)
 		s = span_skip(s, n);
 		if (s.len == 0)
 			return;
-		while (s.len > 0 && (s.p[0] == '\n' || s.p[0] == '\r' || s.p[0] == ' ' || s.p[0] == '\t'))
+		while (s.len > 0 &&
+		       (s.p[0] == '\n' || s.p[0] == '\r' || s.p[0] == ' ' || s.p[0] == '\t'))
 			s = span_skip(s, 1);
 		put(w, " ", 1);
 	}

@@ -90,7 +90,8 @@ find_kind(struct span name, unsigned *id)
 		if (in_list(name, own[i].names))
 			return own[i].kind;
 	for (*id = 0; *id < text_charsets_cnt; ++*id)
-		if (span_ieq_z(name, text_charsets[*id].name) || in_list(name, text_charsets[*id].alias))
+		if (span_ieq_z(name, text_charsets[*id].name) ||
+		    in_list(name, text_charsets[*id].alias))
 			return CHARSET_TABLE;
 	for (*id = 0; *id < ARRAY_LEN(iconv_sets); ++*id)
 		if (in_list(name, iconv_sets[*id].names))
@@ -220,11 +221,14 @@ from_utf16(struct charset_conv *c, struct span *in, char *out, size_t cap, bool 
 	if (c->kind == CHARSET_UTF16 && end - p >= 2) {
 		bool is_bom = (p[0] == 0xfe && p[1] == 0xff) || (p[0] == 0xff && p[1] == 0xfe);
 
-		c->kind = p[0] == 0xfe || (!is_bom && p[0] == 0) ? CHARSET_UTF16BE : CHARSET_UTF16LE;
+		c->kind =
+		        p[0] == 0xfe || (!is_bom && p[0] == 0) ? CHARSET_UTF16BE : CHARSET_UTF16LE;
 		p += is_bom ? 2 : 0;
 	}
 	while (end - p >= 2 && o <= o_max) {
-		o += put_unit(c, c->kind == CHARSET_UTF16BE ? (uint32_t)(p[0] << 8 | p[1]) : (uint32_t)(p[1] << 8 | p[0]),
+		o += put_unit(c,
+		              c->kind == CHARSET_UTF16BE ? (uint32_t)(p[0] << 8 | p[1])
+		                                         : (uint32_t)(p[1] << 8 | p[0]),
 		              o);
 		p += 2;
 	}
@@ -282,7 +286,9 @@ from_utf7(struct charset_conv *c, struct span *in, char *out, size_t cap)
 				c->bits = 0;
 			}
 			if (ch != '-' || c->b64_first)
-				o += utf8_put(o, c->b64_first && ch == '-' ? '+' : cp1252((unsigned char)ch));
+				o += utf8_put(o, c->b64_first && ch == '-'
+				                         ? '+'
+				                         : cp1252((unsigned char)ch));
 			c->in_b64 = c->b64_first = false;
 		}
 	}
@@ -298,7 +304,8 @@ from_iconv(struct charset_conv *c, struct span *in, char *out, size_t cap, bool 
 
 	memcpy(&src, &in->p, sizeof(src)); /* iconv does not write to it; its type says it might */
 	while (src_len > 0 && room >= 12) {
-		if (iconv(c->set->cd[c->id], &src, &src_len, &o, &room) != (size_t)-1 || errno == E2BIG)
+		if (iconv(c->set->cd[c->id], &src, &src_len, &o, &room) != (size_t)-1 ||
+		    errno == E2BIG)
 			break;
 		if (errno == EINVAL && !is_last)
 			break;
@@ -411,7 +418,8 @@ charset_to_utf8(void *set, struct span name, struct span in, char *out, size_t c
 		size_t got;
 
 		is_end = in.len == 0;
-		got = is_end ? charset_end(&c, tmp, sizeof(tmp)) : charset_feed(&c, &in, tmp, sizeof(tmp));
+		got = is_end ? charset_end(&c, tmp, sizeof(tmp))
+		             : charset_feed(&c, &in, tmp, sizeof(tmp));
 		if (got > cap - n) {
 			got = cap - n;
 			while (got > 0 && (tmp[got] & 0xc0) == 0x80)

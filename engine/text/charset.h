@@ -35,8 +35,8 @@ enum charset_kind {
 struct charset_conv {
 	struct charset_set *set;
 	enum charset_kind kind;
-	unsigned id;         /* of table or iconv descriptor */
-	uint32_t carry_len;  /* input bytes of a sequence that is cut */
+	unsigned id;        /* of table or iconv descriptor */
+	uint32_t carry_len; /* input bytes of a sequence that is cut */
 	unsigned char carry[16];
 	uint32_t bits, bit_cnt; /* UTF-7: base64 state; UTF-16: high surrogate */
 	bool in_b64, b64_first;

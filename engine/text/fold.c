@@ -15,8 +15,8 @@ is_space(unsigned char c)
 static bool
 is_wide_space(uint32_t cp)
 {
-	return cp == 0x85 || cp == 0xa0 || cp == 0x1680 || (cp >= 0x2000 && cp <= 0x200a) || cp == 0x2028 || cp == 0x2029 ||
-	       cp == 0x202f || cp == 0x205f || cp == 0x3000;
+	return cp == 0x85 || cp == 0xa0 || cp == 0x1680 || (cp >= 0x2000 && cp <= 0x200a) ||
+	       cp == 0x2028 || cp == 0x2029 || cp == 0x202f || cp == 0x205f || cp == 0x3000;
 }
 
 static size_t
@@ -100,8 +100,9 @@ fold_blocks(struct fold *f, const char *p, size_t n, char *o)
 	for (; i + 16 <= n; i += 16) {
 		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)(p + i));
 		__m128i blank = _mm_cmpeq_epi8(v, _mm_set1_epi8(' '));
-		__m128i odd = _mm_or_si128(_mm_cmplt_epi8(v, _mm_set1_epi8(' ')), /* control, and >= 0x80 */
-		                           _mm_cmpeq_epi8(v, _mm_set1_epi8(127)));
+		__m128i odd = _mm_or_si128(
+		        _mm_cmplt_epi8(v, _mm_set1_epi8(' ')), /* control, and >= 0x80 */
+		        _mm_cmpeq_epi8(v, _mm_set1_epi8(127)));
 		__m128i upper = _mm_and_si128(_mm_cmpgt_epi8(v, _mm_set1_epi8('A' - 1)),
 		                              _mm_cmplt_epi8(v, _mm_set1_epi8('Z' + 1)));
 		unsigned space = (unsigned)_mm_movemask_epi8(blank);
@@ -147,7 +148,8 @@ fold_feed(struct fold *f, struct span *in, char *out, size_t cap)
 
 #ifdef __SSE2__
 		if ((size_t)(end - p) >= 16) {
-			size_t n = fold_blocks(f, p, MIN((size_t)(end - p), (size_t)(o_max - o) + 16), o);
+			size_t n = fold_blocks(f, p,
+			                       MIN((size_t)(end - p), (size_t)(o_max - o) + 16), o);
 
 			p += n;
 			o += n;
@@ -194,7 +196,8 @@ fold_span(struct span in, char *out, size_t cap)
 		size_t got;
 
 		is_end = in.len == 0;
-		got = is_end ? fold_end(&f, tmp, sizeof(tmp)) : fold_feed(&f, &in, tmp, sizeof(tmp));
+		got = is_end ? fold_end(&f, tmp, sizeof(tmp))
+		             : fold_feed(&f, &in, tmp, sizeof(tmp));
 		if (got > cap - n) {
 			got = cap - n;
 			is_end = true;
@@ -307,7 +310,8 @@ render_feed(struct render *r, struct span *in, char *out, size_t cap)
 		o += len > 0 ? render_char(r, p, len, o) : render_char(r, "\xef\xbf\xbd", 3, o);
 		p += len > 0 ? len : 1;
 		if (!r->in_space && o <= o_max) {
-			size_t n = plain_run(p, MIN((size_t)(end - p), (size_t)(o_max - o) + 16), o);
+			size_t n =
+			        plain_run(p, MIN((size_t)(end - p), (size_t)(o_max - o) + 16), o);
 
 			p += n;
 			o += n;

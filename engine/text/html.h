@@ -23,7 +23,7 @@
 enum html_lane {
 	HTML_VISIBLE,
 	HTML_HIDDEN, /* by style: display, visibility, font size 0 or 1, colour on its own colour, opacity … */
-	HTML_TITLE,  /* <title>: not part of the shown text */
+	HTML_TITLE, /* <title>: not part of the shown text */
 };
 
 enum html_flag {
@@ -31,12 +31,12 @@ enum html_flag {
 	HTML_F_SCRIPT = 1u << 1,
 	HTML_F_IFRAME = 1u << 2,
 	HTML_F_META_REFRESH = 1u << 3,
-	HTML_F_ZERO_FONT = 1u << 4,  /* text in font size 0 or 1 */
-	HTML_F_NO_DISPLAY = 1u << 5, /* text under display:none or visibility:hidden */
-	HTML_F_LOW_CONTRAST = 1u << 6, /* text in the colour of its background */
+	HTML_F_ZERO_FONT = 1u << 4,     /* text in font size 0 or 1 */
+	HTML_F_NO_DISPLAY = 1u << 5,    /* text under display:none or visibility:hidden */
+	HTML_F_LOW_CONTRAST = 1u << 6,  /* text in the colour of its background */
 	HTML_F_EVENT_HANDLER = 1u << 7, /* onload= and the like */
 	HTML_F_DATA_URI = 1u << 8,
-	HTML_F_UNCLOSED = 1u << 9, /* input ended inside a tag, comment or script */
+	HTML_F_UNCLOSED = 1u << 9,  /* input ended inside a tag, comment or script */
 	HTML_F_PASSWORD = 1u << 10, /* <input type=password> */
 	HTML_F_BASE = 1u << 11,
 };
@@ -52,9 +52,9 @@ struct html_stats {
  * <meta http-equiv=refresh content="0;url=…">, and url(…) in style attributes. */
 struct html_attr {
 	struct span tag, name; /* lower case */
-	struct span value;     /* entities decoded, tabs and newlines removed, outer blanks trimmed */
-	bool is_hidden;        /* the element is not shown */
-	bool is_cut;           /* value went past HTML_VALUE_MAX */
+	struct span value; /* entities decoded, tabs and newlines removed, outer blanks trimmed */
+	bool is_hidden;    /* the element is not shown */
+	bool is_cut;       /* value went past HTML_VALUE_MAX */
 };
 
 struct html_ops { /* any may be NULL */

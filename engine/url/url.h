@@ -16,35 +16,40 @@
 #include "base/base.h"
 #include "base/limits.h"
 
-#define URL_SET_BYTES  (256 * 1024)
+#define URL_SET_BYTES     (256 * 1024)
 #define URL_REDIRECTS_MAX 3
 
 /* Bits; url_flag_name() gives the lower-case word of the scan JSON. */
 enum url_flag {
-	URL_F_NUMERIC = 1u << 0,   /* host is an address: dotted, octal, hex, one number, or [v6] */
-	URL_F_OBFUSCATED_HOST = 1u << 1, /* numeric but not plain dotted, or percent-coded, or full-width dots */
-	URL_F_USERINFO = 1u << 2,  /* user@ before the host */
+	URL_F_NUMERIC = 1u << 0, /* host is an address: dotted, octal, hex, one number, or [v6] */
+	URL_F_OBFUSCATED_HOST =
+	        1u << 1, /* numeric but not plain dotted, or percent-coded, or full-width dots */
+	URL_F_USERINFO = 1u << 2, /* user@ before the host */
 	URL_F_IDN = 1u << 3,
-	URL_F_MIXED_SCRIPT = 1u << 4, /* one label mixes Latin with Cyrillic, Greek, Armenian or Cherokee */
+	URL_F_MIXED_SCRIPT =
+	        1u << 4, /* one label mixes Latin with Cyrillic, Greek, Armenian or Cherokee */
 	URL_F_SHORTENER = 1u << 5,
 	URL_F_REDIRECTOR = 1u << 6, /* has a target inside: redirect_to, and an entry of its own */
 	URL_F_SCHEMELESS = 1u << 7, /* "www.x.example/y" in text */
-	URL_F_HIDDEN = 1u << 8,    /* in hidden text or an element that is not shown */
-	URL_F_PORT = 1u << 9,      /* a port other than the scheme's own */
+	URL_F_HIDDEN = 1u << 8,     /* in hidden text or an element that is not shown */
+	URL_F_PORT = 1u << 9,       /* a port other than the scheme's own */
 	URL_F_FROM_TEXT = 1u << 10, /* found in text */
 	URL_F_FROM_ATTR = 1u << 11, /* href or src … */
 	URL_F_FROM_REDIRECT = 1u << 12, /* a target inside another URL */
-	URL_F_CUT = 1u << 13,      /* longer than URL_MAX */
-	URL_F_BAD_HOST = 1u << 14, /* no host we understand: host is as written, registrable is empty */
+	URL_F_CUT = 1u << 13,           /* longer than URL_MAX */
+	URL_F_BAD_HOST =
+	        1u << 14, /* no host we understand: host is as written, registrable is empty */
 	URL_F_UNKNOWN_SUFFIX = 1u << 15, /* not under a public suffix we know */
 };
 
 struct url {
-	struct span raw;         /* as written, entities and transfer encoding decoded */
-	struct span canonical;   /* scheme://host[:port]/path?query, percent-coding normalised, no fragment, no userinfo */
-	struct span host;        /* lower case, A-labels, no trailing dot, numeric as dotted quad */
-	struct span host_utf8;   /* U-labels; same as host unless URL_F_IDN */
-	struct span registrable; /* libpsl; the host itself when numeric; "" when it is a bare suffix */
+	struct span raw; /* as written, entities and transfer encoding decoded */
+	struct span
+	        canonical; /* scheme://host[:port]/path?query, percent-coding normalised, no fragment, no userinfo */
+	struct span host;      /* lower case, A-labels, no trailing dot, numeric as dotted quad */
+	struct span host_utf8; /* U-labels; same as host unless URL_F_IDN */
+	struct span
+	        registrable; /* libpsl; the host itself when numeric; "" when it is a bare suffix */
 	struct span redirect_to; /* canonical form of the target inside, len 0 without */
 	uint32_t flags;          /* or-ed over duplicates */
 	uint32_t part;           /* caller's number of the part where it was first seen */
