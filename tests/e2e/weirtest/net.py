@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""net.py - a namespace with a tap: the kernel on one end, the relay on the other.
+
+The tap is made before the relay starts, with multi_queue as net_tap opens it; so it and the
+kernel's addresses survive a killed relay. (Without multi_queue net_tap cannot attach to it.)
+"""
+import os
+import signal
+import subprocess
+import sys
+
+TAP = "weir0"
+KERNEL4, KERNEL6 = "10.77.0.1", "fd77::1"
+RELAY4, RELAY6 = "10.77.0.2", "fd77::2"
+
+
+def sh(*cmd, check=True):
+    r = subprocess.run(cmd, capture_output=True, text=True)
+    if check and r.returncode:
+        raise RuntimeError(f"{' '.join(cmd)}: {r.stderr.strip()}")
+    return r
+
+
+def netns_exists(ns):
+    return os.path.exists(f"/run/netns/{ns}")
+
+
+def netns_up(ns, extra4=()):
+    """A fresh namespace with the kernel's end of the tap, up and addressed."""
+    netns_down(ns)
+    sh("ip", "netns", "add", ns)
+    ip = ("ip", "-n", ns)
+    sh(*ip, "link", "set", "lo", "up")
+    sh(*ip, "tuntap", "add", TAP, "mode", "tap", "multi_queue")
+    sh(*ip, "addr", "add", f"{KERNEL4}/24", "dev", TAP)
+    for a in extra4:
+        sh(*ip, "addr", "add", f"{a}/24", "dev", TAP)
+    sh(*ip, "addr", "add", f"{KERNEL6}/64", "dev", TAP, "nodad")
+    sh(*ip, "link", "set", TAP, "up")
+    # Thousands of connections from one address need the whole range of ports, again and soon.
+    for key, value in (("ipv4.ip_local_port_range", "1024 65000"), ("ipv4.tcp_tw_reuse", "1"),
+                       ("core.somaxconn", "8192"), ("ipv4.tcp_max_syn_backlog", "8192")):
+        path = "/proc/sys/net/" + key.replace(".", "/", 1)
+        sh("ip", "netns", "exec", ns, "sh", "-c", f"echo '{value}' > {path}", check=False)
+
+
+def netns_down(ns):
+    if netns_exists(ns):
+        for pid in netns_pids(ns):
+            try:
+                os.kill(pid, 9)
+            except ProcessLookupError:
+                pass
+        sh("ip", "netns", "del", ns, check=False)
+
+
+def netns_pids(ns):
+    """Processes inside, ourselves left out. The namespace is ours alone, so they are ours."""
+    r = sh("ip", "netns", "pids", ns, check=False)
+    return [int(p) for p in r.stdout.split() if int(p) != os.getpid()]
+
+
+def enter(prefix):
+    """Run the rest of this program inside a namespace of its own: makes it and starts us again in it."""
+    if os.environ.get("WEIRTEST_NETNS"):
+        return os.environ["WEIRTEST_NETNS"]
+    if os.geteuid() != 0:
+        print("SKIP all: needs root for a network namespace")
+        print("0 passed, 0 failed, 1 skipped")
+        sys.exit(0)
+    ns = f"{prefix}{os.getpid()}"
+    netns_up(ns)
+    signal.signal(signal.SIGTERM, lambda *a: sys.exit(1))
+    p = subprocess.Popen(["ip", "netns", "exec", ns, sys.executable, *sys.argv],
+                         env={**os.environ, "WEIRTEST_NETNS": ns})
+    rc = 1
+    try:
+        rc = p.wait()
+    except KeyboardInterrupt:
+        p.terminate()
+    finally:
+        netns_down(ns)
+    sys.exit(rc)
