@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * tcp.h - the TCP stack of one worker: ordered bytes up, room and acknowledgements down
+ *
+ * Why     RFC 9293 without a socket layer. Time, randomness and the link are handed in, so the simulator runs the same
+ *         object code. A turn of the loop is: tcp_input() for every segment, tcp_ready() (all callbacks), tcp_flush()
+ *         (all output), wheel_turn(). Callbacks run from tcp_ready() alone, so nothing here is re-entered.
+ * Owner   A struct tcp_conn belongs to the stack. A pointer to it is valid until on_close() returned or until
+ *         tcp_abort() or tcp_detach() was called on it, whichever is first; drop every copy then.
+ * Thread  The worker that made the stack. No lock, no log, no system call, no allocation after tcp_stack_new().
+ * Limit   struct tcp_conn <= 256 bytes, a half-open one 64, one in TIME_WAIT 48. Every table has a size in tcp_config
+ *         and a counted answer when it is full.
+ * Errors  What a peer does is never an error of a call here: it ends as on_close(err). A call that returns false or NULL
+ *         found a pool full.
+ * RFC     9293, 1122, 5681, 5961, 6191, 6298, 6528, 6056, 6582, 6928, 7323, 3042, 5927; see docs/rfc-map.md.
+ */
+#pragma once
+#include "base/addr.h"
+#include "base/base.h"
+#include "base/chunk.h"
+#include "base/counters.h"
+#include "base/rng.h"
+#include "base/siphash.h"
+#include "base/wheel.h"
+#include "dataplane/packet/packet_in.h"
+
+struct tcp_conn;
+struct tcp_stack;
+
+/* How segments leave, and what is local. Every pointer but is_banned must be set. */
+struct tcp_link {
+	void *ctx;
+
+	/* An empty mbuf with headroom for everything below TCP and at least 100 bytes of room; NULL: none left. */
+	struct rte_mbuf *(*alloc)(void *ctx);
+
+	/* Takes m, whose data starts at the TCP header; the checksum field is zero and left to the link. `tos`: traffic class. */
+	void (*send)(void *ctx, struct rte_mbuf *m, const struct addr *src, const struct addr *dst,
+	             uint8_t tos, uint64_t now_us);
+
+	/* Bytes of IP packet that the way to dst carries; at least 576. */
+	unsigned (*mtu)(void *ctx, const struct addr *dst);
+
+	/* Would a segment from dst:dport to src:sport reach this worker? */
+	bool (*is_mine)(void *ctx, const struct addr *src, uint16_t sport, const struct addr *dst,
+	                uint16_t dport);
+
+	/* A SYN of a banned source is dropped before any state exists. May be NULL. */
+	bool (*is_banned)(void *ctx, const struct addr *src);
+};
+
+/*
+ * What a listener or a connection calls back, all from tcp_ready(). on_close may not be NULL, the others may.
+ * A callback may call anything below on any connection of this stack.
+ */
+struct tcp_ops {
+	/* ESTABLISHED, of both kinds. Passive: `user` is the listener's ctx; call tcp_set_user() here, or refuse by tcp_abort(). */
+	void (*on_open)(struct tcp_conn *c, void *user);
+
+	/*
+	 * New in-order bytes wait, or the peer's FIN was reached (tcp_at_eof() once all is consumed). Called once for what
+	 * arrived in a turn; bytes that are left unconsumed bring no further call by themselves and close the window.
+	 */
+	void (*on_bytes)(struct tcp_conn *c, void *user);
+
+	/*
+	 * tcp_unacked() fell below half of the send buffer after it had been at or above it, or a pool that refused
+	 * tcp_send()/tcp_send_chunk() has objects again.
+	 */
+	void (*on_room)(struct tcp_conn *c, void *user);
+
+	/*
+	 * Last call; c is gone when it returns. err 0: both FINs are done and every received byte was consumed (the call waits
+	 * for that). ECONNRESET, ECONNREFUSED (a RST to our SYN), ETIMEDOUT (SYN, data, FIN or window probe not answered in
+	 * time, or 60 s of silence after our FIN), EHOSTUNREACH (a SYN never answered, ICMP said why). After an error what was
+	 * received but not consumed can still be read inside this call.
+	 */
+	void (*on_close)(struct tcp_conn *c, void *user, int err);
+};
+
+#define TCP_WHEEL_KINDS 2 /* wheel kinds that a stack takes, from tcp_config.wheel_kind on */
+
+/* tcp_config_defaults() fills all of it but the secrets and wheel_kind. */
+struct tcp_config {
+	uint32_t conn_cnt;     /* connections, without half-open and TIME_WAIT ones */
+	uint32_t syn_cnt;      /* half-open passive ones, at most 65,535; full: the oldest goes */
+	uint32_t timewait_cnt; /* full: the oldest goes */
+	uint32_t orphan_cnt;   /* detached and not yet closed; full: RST at tcp_detach() */
+	uint32_t slice_cnt;    /* pieces of all send queues */
+	uint32_t small_chunk_cnt;   /* 1 KiB each, for tcp_send() */
+	uint32_t ooo_cnt;           /* connections that may hold out-of-order bytes at one time */
+	uint32_t mbuf_budget;       /* receive mbufs that all connections together may hold */
+	uint32_t rcv_buf_bytes;     /* receive window at first */
+	uint32_t rcv_buf_max_bytes; /* to which it grows while the reader keeps up */
+	uint32_t snd_buf_bytes;     /* tcp_room() counts against this */
+	uint8_t rcv_wscale;         /* that we offer, at most 14 */
+	bool timestamps;            /* RFC 7323, offered and accepted */
+	bool sack;                  /* RFC 2018, offered and accepted */
+	uint16_t port_first, port_last; /* source ports of tcp_connect() */
+	uint32_t rto_min_ms, rto_max_ms;
+	uint32_t delack_ms;
+	uint32_t connect_timeout_ms; /* SYN sent and nothing came */
+	uint32_t
+	        user_timeout_ms; /* something sent and not acknowledged for so long (RFC 9293 3.8.3) */
+	uint32_t
+	        persist_max_ms; /* window of the peer shut for so long, even when it answers probes */
+	uint32_t fin_wait_2_ms;
+	uint32_t time_wait_ms;
+	uint32_t
+	        challenge_per_s; /* challenge ACKs a second, all connections (RFC 5961 7), with jitter */
+	uint32_t rst_per_s;      /* RSTs a second to segments of no connection */
+	uint32_t wheel_kind; /* first of TCP_WHEEL_KINDS kinds of the wheel that are this stack's */
+	struct siphash_key table_key; /* secrets, from rng_entropy(): connection table, */
+	struct siphash_key isn_key;   /* ISNs (RFC 6528) and timestamp offsets */
+};
+
+struct tcp_counters {
+#define COUNTER COUNTER_FIELD
+#include "dataplane/tcp/tcp_counters.def"
+#undef COUNTER
+};
+
+#define TCP_COUNTERS (sizeof(struct tcp_counters) / sizeof(uint64_t))
+extern const struct counter_desc tcp_counter_desc[TCP_COUNTERS];
+
+void tcp_config_defaults(struct tcp_config *cfg);
+
+/*
+ * Takes all memory. The link, wheel, rng and counters stay the caller's and outlive the stack; *cfg and *link are copied.
+ * NULL with errno: ENOMEM, EINVAL (a figure out of its bounds).
+ */
+struct tcp_stack *tcp_stack_new(const struct tcp_config *cfg, const struct tcp_link *link,
+                                struct wheel *wheel, struct rng *rng,
+                                struct tcp_counters *counters);
+
+/* Every connection is dropped without a segment and without a callback. NULL is harmless. */
+void tcp_stack_free(struct tcp_stack *s);
+
+/* Bytes of memory that a stack of this configuration reserves (untouched pages cost nothing). */
+size_t tcp_stack_bytes(const struct tcp_config *cfg);
+
+/* --- the turn of the loop --- */
+
+/* Takes in->m. State changes and replies are prepared here, callbacks and most output come later. */
+void tcp_input(struct tcp_stack *s, struct packet_in *in, uint64_t now_us);
+
+/* The same for a burst; faster, since look-ups are prefetched. */
+void tcp_input_burst(struct tcp_stack *s, struct packet_in *in, unsigned cnt, uint64_t now_us);
+
+/* An ICMP error of a segment of ours; soft unless it answers a SYN (RFC 5927). */
+void tcp_icmp(struct tcp_stack *s, const struct packet_icmp_error *e, uint64_t now_us);
+
+/* Callbacks of all connections that became ready. Returns how many connections were served. */
+unsigned tcp_ready(struct tcp_stack *s, uint64_t now_us);
+
+/* Output of all connections that have something to say. Call after tcp_ready() and after anything that queued or consumed. */
+void tcp_flush(struct tcp_stack *s, uint64_t now_us);
+
+/* --- opening --- */
+
+/*
+ * Listen on local:port; all zero is any address. `ops` outlives the stack. 0, -EADDRINUSE or -ENOSPC (16 listeners).
+ */
+int tcp_listen(struct tcp_stack *s, const struct addr *local, uint16_t port,
+               const struct tcp_ops *ops, void *ctx);
+
+/* No SYN is accepted any more (RST); what is open stays open. -ENOENT. */
+int tcp_unlisten(struct tcp_stack *s, const struct addr *local, uint16_t port);
+
+/* A SYN leaves with the next tcp_flush(). NULL: pool full, or no free port of this worker found within 64 tries. */
+struct tcp_conn *tcp_connect(struct tcp_stack *s, const struct addr *src, const struct addr *dst,
+                             uint16_t dport, const struct tcp_ops *ops, void *user,
+                             uint64_t now_us);
+
+/* --- receiving --- */
+
+/* The first contiguous unread bytes, valid until tcp_consume(); false: none. */
+bool tcp_peek(struct tcp_conn *c, struct span *out);
+
+/* Unread bytes from `skip` on, contiguous, without consuming: for readers that look over mbuf borders. */
+bool tcp_peek_at(struct tcp_conn *c, size_t skip, struct span *out);
+
+/* All unread bytes. */
+size_t tcp_unread(const struct tcp_conn *c);
+
+/* n <= tcp_unread(). Opens the window. */
+void tcp_consume(struct tcp_conn *c, size_t n);
+
+/* The peer's FIN was reached and everything before it is consumed. */
+bool tcp_at_eof(const struct tcp_conn *c);
+
+/* --- sending --- */
+
+/* Bytes that may be queued before the send buffer is full. Advice: a larger piece is taken all the same. */
+size_t tcp_room(const struct tcp_conn *c);
+
+/*
+ * Queue bytes off..off+len of ch; takes its own reference, gives it back once they are acknowledged. Bytes must not
+ * change any more. Nothing is copied until output. false: no slice left, or tcp_close() was called before.
+ */
+bool tcp_send_chunk(struct tcp_conn *c, struct chunk *ch, uint32_t off, uint32_t len);
+
+/* Copies. All or nothing; false: no room in pools, longer than 64 KiB, or tcp_close() was called before. */
+bool tcp_send(struct tcp_conn *c, struct span bytes);
+
+/* Queued and not acknowledged by the peer, without the FIN. */
+size_t tcp_unacked(const struct tcp_conn *c);
+
+/* --- ending --- */
+
+/*
+ * FIN after everything queued. Receiving goes on until the peer's FIN; on_close() comes when both are done. Twice is
+ * harmless. A peer that says nothing for fin_wait_2_ms after acknowledging our FIN is given up with ETIMEDOUT.
+ */
+void tcp_close(struct tcp_conn *c);
+
+/* RST now; what was queued is lost. No further callback, c is gone. */
+void tcp_abort(struct tcp_conn *c);
+
+/*
+ * tcp_close() without further callbacks, c is gone for the caller: queued bytes are still delivered, what arrives is
+ * acknowledged and thrown away, and the window is not opened again.
+ */
+void tcp_detach(struct tcp_conn *c);
+
+/* --- about one connection --- */
+
+void tcp_set_user(struct tcp_conn *c, void *user);
+void tcp_set_ops(struct tcp_conn *c, const struct tcp_ops *ops);
+void *tcp_user(const struct tcp_conn *c);
+const struct addr *tcp_local_addr(const struct tcp_conn *c);
+const struct addr *tcp_remote_addr(const struct tcp_conn *c);
+uint16_t tcp_local_port(const struct tcp_conn *c);
+uint16_t tcp_remote_port(const struct tcp_conn *c);
+
+/* RFC 9293 3.3.2; LISTEN, passive SYN-RECEIVED and TIME-WAIT have no struct tcp_conn. */
+enum tcp_state {
+	TCP_CLOSED,
+	TCP_SYN_SENT,
+	TCP_SYN_RECEIVED,
+	TCP_ESTABLISHED,
+	TCP_FIN_WAIT_1,
+	TCP_FIN_WAIT_2,
+	TCP_CLOSE_WAIT,
+	TCP_CLOSING,
+	TCP_LAST_ACK,
+	TCP_STATES
+};
+
+struct tcp_info {
+	enum tcp_state state;
+	uint32_t srtt_us, rttvar_us, rto_ms;
+	uint32_t cwnd_bytes, ssthresh_bytes;
+	uint32_t snd_wnd_bytes, rcv_wnd_bytes; /* as the peer announced it; as we did */
+	uint32_t snd_mss, rcv_buf_bytes;
+	uint32_t unacked_bytes, unread_bytes, ooo_bytes;
+	uint32_t retransmits; /* in a row, of what is oldest now */
+	bool timestamps, sack, in_recovery;
+	uint8_t snd_wscale, rcv_wscale;
+};
+
+void tcp_get_info(const struct tcp_conn *c, struct tcp_info *out);
+const char *tcp_state_name(enum tcp_state st);
+
+/* What is in use now, for gauges and for tests that look for leaks. */
+struct tcp_usage {
+	uint32_t conns, orphans, syns, timewaits, slices, small_chunks, ooos, mbufs_held;
+};
+
+void tcp_get_usage(const struct tcp_stack *s, struct tcp_usage *out);
