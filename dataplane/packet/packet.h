@@ -17,8 +17,8 @@
 #include "base/base.h"
 #include "base/counters.h"
 #include "base/limits.h"
+#include "dataplane/packet/packet_in.h"
 
-struct rte_mbuf;
 struct rte_mempool;
 struct packet;
 struct packet_port;
@@ -31,44 +31,14 @@ struct packet_port;
 
 /* ---- what goes up ---------------------------------------------------------------------------------------------------- */
 
-/* One inbound TCP segment: whole, for one of our addresses, checksum verified, at least 20 bytes of TCP. */
-struct packet_in {
-	struct rte_mbuf
-	        *m; /* one segment; data starts at the frame's first byte; the caller frees it */
-	struct addr src, dst;
-	uint32_t
-	        hash; /* Toeplitz of (src, dst, sport, dport); the same for every segment of a flow */
-	uint16_t l4_off; /* of the TCP header, from the start of m's data */
-	uint16_t
-	        l4_len; /* TCP header and payload, by the IP length (padding of the frame is not in it) */
-	uint8_t tos; /* DSCP and ECN */
-	bool v6;
-	bool csum_ok; /* always true: what fails is dropped here and counted */
-};
-
-enum packet_icmp_kind {
-	PACKET_ICMP_UNREACHABLE, /* net, host, administratively: soft while established (RFC 5927) */
-	PACKET_ICMP_REFUSED,     /* port or protocol unreachable */
-	PACKET_ICMP_TOO_BIG, /* fragmentation needed (mtu; 0 from an old router) or v6 packet too big */
-	PACKET_ICMP_EXPIRED,   /* time exceeded */
-	PACKET_ICMP_PARAMETER, /* parameter problem */
-};
-
-/* An ICMP error about a segment we sent, as quoted in it. Nothing of it is proven: check `seq` (RFC 5927 4.1). */
-struct packet_icmp {
-	struct addr local, remote; /* source and destination of the quoted segment */
-	uint16_t local_port, remote_port;
-	uint32_t seq; /* of the quoted segment */
-	uint32_t mtu; /* with TOO_BIG */
-	enum packet_icmp_kind kind;
-	uint8_t type, code; /* as on the wire, of `v6`'s family */
-	bool v6;
-};
+/* struct packet_in and struct packet_icmp_error: packet_in.h. Promised beyond it: a segment is for one of our addresses and of a flow
+ * of this worker, its checksum was verified, it has at least 20 bytes of TCP, and its frame is one mbuf segment. `seq` and `mtu` of an
+ * ICMP error are as the network quoted them: nothing of it is proven (RFC 5927 4.1). */
 
 /* Calls upward; run inside packet_rx(), on the worker that owns the flow. May be all NULL. */
 struct packet_up {
 	void *ctx;
-	void (*on_icmp)(void *ctx, const struct packet_icmp *e, uint64_t now_us);
+	void (*on_icmp)(void *ctx, const struct packet_icmp_error *e, uint64_t now_us);
 };
 
 /* ---- the device below ------------------------------------------------------------------------------------------------ */
