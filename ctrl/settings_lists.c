@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * settings_lists.c - the three lists of maps: ports, listen, feeds
+ */
+#include "ctrl/settings_yaml.h"
+
+/* One entry of a list: reads the value of `key`; false when there is no such key. */
+typedef bool (*field_fn)(struct settings_reader *r, const char *key, yaml_node_t *v, void *entry);
+
+static void
+read_map(struct settings_reader *r, const char *list, yaml_node_t *n, field_fn field, void *entry)
+{
+	if (n->type != YAML_MAPPING_NODE) {
+		reader_error(r, n, "%s: an entry is a map", list);
+		return;
+	}
+	for (yaml_node_pair_t *p = n->data.mapping.pairs.start; p < n->data.mapping.pairs.top;
+	     p++) {
+		yaml_node_t *k = reader_node(r, p->key), *v = reader_node(r, p->value);
+		char key[64];
+
+		if (k->type != YAML_SCALAR_NODE || reader_scalar(k).len >= sizeof(key)) {
+			reader_error(r, k, "%s: a key must be a word", list);
+			continue;
+		}
+		snprintf(key, sizeof(key), "%.*s", (int)reader_scalar(k).len, reader_scalar(k).p);
+		if (!field(r, key, v, entry))
+			reader_error(r, k, "%s: unknown key \"%s\"", list, key);
+	}
+}
+
+static bool
+port_field(struct settings_reader *r, const char *key, yaml_node_t *v, void *entry)
+{
+	struct settings_port *p = entry;
+
+	if (!strcmp(key, "device"))
+		reader_text(r, v, "ports.device", &p->device);
+	else if (!strcmp(key, "addresses"))
+		reader_texts(r, v, "ports.addresses", &p->addresses);
+	else if (!strcmp(key, "gateway4"))
+		reader_address(r, v, "ports.gateway4", &p->gateway4);
+	else if (!strcmp(key, "gateway6"))
+		reader_address(r, v, "ports.gateway6", &p->gateway6);
+	else if (!strcmp(key, "mtu"))
+		reader_number(r, v, "ports.mtu", 576, 9000, &p->mtu);
+	else if (!strcmp(key, "vlan"))
+		reader_number(r, v, "ports.vlan", 1, 4094, &p->vlan);
+	else if (!strcmp(key, "mac"))
+		reader_text(r, v, "ports.mac", &p->mac);
+	else
+		return false;
+	return true;
+}
+
+static void
+check_port(struct settings_reader *r, yaml_node_t *n, const struct settings_port *p)
+{
+	if (!*p->device)
+		reader_error(r, n, "ports: device is missing");
+	if (p->addresses.cnt == 0)
+		reader_error(r, n, "ports: addresses are missing");
+	for (size_t i = 0; i < p->addresses.cnt; i++) {
+		struct addr_prefix prefix;
+
+		if (!addr_parse_prefix(span_z(p->addresses.item[i]), true, &prefix))
+			reader_error(r, n, "ports.addresses: \"%s\" is no address with a length",
+			             p->addresses.item[i]);
+	}
+}
+
+static bool
+listen_field(struct settings_reader *r, const char *key, yaml_node_t *v, void *entry)
+{
+	struct settings_listen *l = entry;
+	uint64_t port;
+
+	if (!strcmp(key, "address")) {
+		if (v->type != YAML_SCALAR_NODE || !span_is(reader_scalar(v), "any"))
+			reader_address(r, v, "listen.address", &l->address);
+	} else if (!strcmp(key, "port")) {
+		if (reader_number(r, v, "listen.port", 1, 65535, &port))
+			l->port = (uint16_t)port;
+	} else
+		return false;
+	return true;
+}
+
+static const char *const feed_kinds[] = { "ip-list",    "domain-list", "url-list",  "phrase-list",
+	                                  "phone-list", "sender-list", "drop-json", NULL };
+
+static bool
+feed_field(struct settings_reader *r, const char *key, yaml_node_t *v, void *entry)
+{
+	struct settings_feed *f = entry;
+
+	if (!strcmp(key, "name"))
+		reader_text(r, v, "feeds.name", &f->name);
+	else if (!strcmp(key, "kind"))
+		reader_text(r, v, "feeds.kind", &f->kind);
+	else if (!strcmp(key, "source"))
+		reader_text(r, v, "feeds.source", &f->source);
+	else if (!strcmp(key, "target"))
+		reader_text(r, v, "feeds.target", &f->target);
+	else if (!strcmp(key, "period"))
+		reader_duration(r, v, "feeds.period", 1000000, 30ull * 86400 * 1000000,
+		                &f->period_us);
+	else
+		return false;
+	return true;
+}
+
+static void
+check_feed(struct settings_reader *r, yaml_node_t *n, const struct settings_feed *f)
+{
+	const char *const *kind = feed_kinds;
+
+	while (*kind && strcmp(*kind, f->kind))
+		kind++;
+	if (!*f->name || !*f->source)
+		reader_error(r, n, "feeds: name and source are needed");
+	if (!*kind)
+		reader_error(r, n,
+		             "feeds.kind: \"%s\" is none of ip-list, domain-list, url-list, "
+		             "phrase-list, "
+		             "phone-list, sender-list, drop-json",
+		             f->kind);
+	if (strstr(f->source, "://"))
+		reader_error(
+		        r, n,
+		        "feeds.source: \"%s\": feeds over a network are not there yet; name a file",
+		        f->source);
+}
+
+static void
+read_ports(struct settings_reader *r, yaml_node_t *n)
+{
+	struct settings_port *p;
+
+	if (r->out->port_cnt == PORTS_MAX) {
+		reader_error(r, n, "ports: at most %d", PORTS_MAX);
+		return;
+	}
+	p = &r->out->ports[r->out->port_cnt++];
+	p->device = p->mac = "";
+	read_map(r, "ports", n, port_field, p);
+	check_port(r, n, p);
+}
+
+static void
+read_listen(struct settings_reader *r, yaml_node_t *n)
+{
+	struct settings_listen *l;
+
+	if (r->out->listen_cnt == LISTEN_MAX) {
+		reader_error(r, n, "listen: at most %d", LISTEN_MAX);
+		return;
+	}
+	l = &r->out->listen[r->out->listen_cnt++];
+	*l = (struct settings_listen){ .port = 25 };
+	read_map(r, "listen", n, listen_field, l);
+}
+
+static void
+read_feed(struct settings_reader *r, yaml_node_t *n)
+{
+	struct settings_feed *f;
+
+	if (r->out->feed_cnt == FEEDS_MAX) {
+		reader_error(r, n, "feeds: at most %d", FEEDS_MAX);
+		return;
+	}
+	f = &r->out->feeds[r->out->feed_cnt++];
+	*f = (struct settings_feed){ "", "", "", "", 3600ull * 1000000 };
+	read_map(r, "feeds", n, feed_field, f);
+	check_feed(r, n, f);
+}
+
+bool
+settings_lists_read(struct settings_reader *r, const char *key, yaml_node_t *n)
+{
+	void (*entry)(struct settings_reader *, yaml_node_t *) = !strcmp(key, "ports") ? read_ports
+	                                                         : !strcmp(key, "listen")
+	                                                                 ? read_listen
+	                                                         : !strcmp(key, "feeds") ? read_feed
+	                                                                                 : NULL;
+
+	if (!entry)
+		return false;
+	if (n->type != YAML_SEQUENCE_NODE) {
+		reader_error(r, n, "%s: wants a list", key);
+		return true;
+	}
+	if (entry == read_listen)
+		r->out->listen_cnt = 0; /* the default goes */
+	for (yaml_node_item_t *i = n->data.sequence.items.start; i < n->data.sequence.items.top;
+	     i++)
+		entry(r, reader_node(r, *i));
+	return true;
+}

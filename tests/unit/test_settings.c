@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * test_settings.c - defaults, every kind of value, every kind of mistake, and the reference in step with the table
+ */
+#include "ctrl/settings.h"
+#include "tests/check.h"
+
+#define PORT                                                                                       \
+	"ports: [{device: \"net_tap0,iface=weir0\", addresses: [10.77.0.2/24, \"fd77::2/64\"]}]\n"
+
+/* clang-format off */
+static const struct { const char *in, *error; } bad[] = {
+	{ "", "at least one device" },
+	{ PORT "smpt: {hostname: x}\n", "smpt" },
+	{ PORT "smtp: {hostnam: x}\n", "did you mean \"smtp.hostname\"" },
+	{ PORT "smtp: {max_message: 1KB}\n", "is no number" },
+	{ PORT "smtp: {max_message: 1023}\n", "not between 1024" },
+	{ PORT "smtp: {max_recipients: 1001}\n", "not between 1 and 1000" },
+	{ PORT "smtp: {banner_delay: 5}\n", "is no duration" },
+	{ PORT "smtp: {banner_delay: 61s}\n", "not between" },
+	{ PORT "smtp: {bare_newlines: maybe}\n", "none of reject|crlf" },
+	{ PORT "smtp: {hold_bytes: 64KiB, scan_bytes: 65537}\n", "larger than smtp.hold_bytes" },
+	{ PORT "smtp: {trusted_proxies: [10.0.0.1/8]}\n", "host bits" },
+	{ PORT "smtp: {hostname: x, hostname: y}\n", "given twice" },
+	{ PORT "store: {driver: postgres}\n", "store.driver" },
+	{ PORT "store: {dsn: x}\n", "store.dsn" },
+	{ PORT "tls: {certificate: x}\n", "tls" },
+	{ PORT "spool: {path: x}\n", "spool" },
+	{ PORT "feeds: [{name: a, kind: ip-list, source: \"https://x.test/l\"}]\n", "not there yet" },
+	{ PORT "feeds: [{name: a, kind: odd, source: /x}]\n", "none of ip-list" },
+	{ PORT "listen: [{port: 70000}]\n", "not between" },
+	{ "ports: [{device: x, addresses: [nonsense]}]\n", "no address" },
+	{ "ports: [{addresses: [10.0.0.1/8]}]\n", "device is missing" },
+	{ "ports: [{device: x, addresses: [10.0.0.1/8], gatway4: 1.2.3.4}]\n", "unknown key \"gatway4\"" },
+	{ PORT "smtp: [1, 2\n", "c.yaml:" },
+	{ PORT "? [a]\n: b\n", "a key must be a word" },
+};
+/* clang-format on */
+
+static bool
+has_error(const struct settings_errors *e, const char *text)
+{
+	for (size_t i = 0; i < e->cnt; i++)
+		if (strstr(e->item[i], text))
+			return true;
+	return false;
+}
+
+static void
+test_good(void)
+{
+	static const char in[] =
+	        PORT "smtp: {hostname: mx.test, max_message: 2MiB, banner_delay: 250ms,\n"
+	             "  trusted_proxies: [10.0.0.0/8, \"2001:db8::/32\"], rcpt_cache: off}\n"
+	             "limits: {per_address: off}\n"
+	             "listen: [{address: any, port: 25}, {address: 10.77.0.2, port: 2526}]\n"
+	             "rules: {directories: [/etc/weir/rules.d]}\n";
+	struct settings_errors e = { 0 };
+	struct settings s;
+	int ret = settings_parse("c.yaml", span_z(in), &s, &e);
+
+	CHECK(ret == 0 && e.cnt == 0, "%s", e.cnt ? e.item[0] : "");
+	if (ret != 0)
+		return;
+	CHECK(!strcmp(settings_hostname(&s), "mx.test") && s.smtp_max_message == 2u << 20);
+	CHECK(s.smtp_banner_delay == 250000 && s.smtp_trusted_proxies.cnt == 2 &&
+	      !s.smtp_rcpt_cache);
+	CHECK(s.limits_per_address == PER_ADDRESS_OFF && s.listen_cnt == 2 &&
+	      s.listen[1].port == 2526);
+	CHECK(s.smtp_max_recipients == 100 && s.upstream_max_connections == 10);
+	CHECK(s.smtp_command_timeout == 300000000 && s.rules_directories.cnt == 1);
+	CHECK(s.port_cnt == 1 && s.ports[0].addresses.cnt == 2);
+	settings_fini(&s);
+}
+
+static void
+test_all_errors(void) /* not the first alone, and each with its line and column */
+{
+	static const char in[] =
+	        PORT "smtp:\n  max_recipients: 0\n  nonsense: 1\n  banner_delay: x\n";
+	struct settings_errors e = { 0 };
+	struct settings s;
+
+	CHECK(settings_parse("c.yaml", span_z(in), &s, &e) == -EINVAL && e.cnt == 3);
+	CHECK(has_error(&e, "c.yaml:3:19: error: smtp.max_recipients"));
+	CHECK(has_error(&e, "c.yaml:4:3: error: unknown key"));
+	CHECK(has_error(&e, "c.yaml:5:17: error:") && has_error(&e, "\n                  ^\n"));
+	settings_errors_fini(&e);
+}
+
+static void
+test_reference(void)
+{
+	char *made = NULL, *kept = calloc(1, 1 << 20);
+	size_t n = 0;
+	FILE *f = open_memstream(&made, &n), *doc = fopen("docs/configuration.md", "r");
+
+	settings_reference(f);
+	fclose(f);
+	CHECK(doc, "run from the project's root");
+	if (doc) {
+		CHECK(fread(kept, 1, (1 << 20) - 1, doc) > 0);
+		CHECK(!strcmp(made, kept), "docs/configuration.md: run weirctl config reference");
+		fclose(doc);
+	}
+	free(made);
+	free(kept);
+}
+
+int
+main(void)
+{
+	test_good();
+	test_all_errors();
+	test_reference();
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		struct settings_errors e = { 0 };
+		struct settings s;
+
+		CHECK(settings_parse("c.yaml", span_z(bad[i].in), &s, &e) == -EINVAL, "%s",
+		      bad[i].in);
+		CHECK(has_error(&e, bad[i].error), "%s: %s", bad[i].error, e.cnt ? e.item[0] : "-");
+		settings_errors_fini(&e);
+	}
+	return check_failed;
+}
