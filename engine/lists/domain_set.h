@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * domain_set.h - domains with those below them, exceptions, and URL prefixes, on top of key_set
+ *
+ * Why     "evil.example" lists a.b.evil.example too, "!good.evil.example" takes one out again: the longest entry decides.
+ * Thread  Pure look-ups, any thread.
+ * Limit   DOMAIN_LABELS_MAX suffixes of a host are probed (the shortest ones and the host itself), URL_PREFIXES_MAX prefixes of a path.
+ */
+#pragma once
+#include "engine/lists/key_set.h"
+
+#define DOMAIN_LABELS_MAX 10
+#define URL_PREFIXES_MAX  8
+#define LIST_EXCEPT       (1u << 31) /* bit of a value: an exception */
+
+/* host: lower case, no trailing dot. The value of the longest suffix that is listed and no exception. */
+bool domain_set_find(const struct key_set *s, struct span host, uint32_t *value);
+
+/* rest: "host/path?query", host lower case. The longest listed prefix that ends at a '/', '?', '&' or the end. */
+bool url_prefix_find(const struct key_set *s, struct span rest, uint32_t *value);
+
+/* address: "local@domain", lower case. "a@b" first, then "@b" and "@" with b's parents. */
+bool sender_set_find(const struct key_set *s, struct span address, uint32_t *value);

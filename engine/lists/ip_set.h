@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * ip_set.h - an immutable set of IP prefixes of both families with a value each, longest match
+ *
+ * Why     Prefixes may nest ("10/8 listed, 10.1/16 not"). At build they become disjoint ranges in order, so that a
+ *         look-up is one binary search whatever the nesting; IPv4 starts it from an index of the upper 16 bits.
+ * Owner   As key_set.h.
+ * Thread  Building: one. Looking up: any number.
+ * Limit   2^31 prefixes; 8 bytes a range for IPv4, 20 for IPv6, at most two ranges a prefix, and 256 KB of index from
+ *         IP_SET_INDEX_MIN ranges on.
+ */
+#pragma once
+#include "base/addr.h"
+#include "base/base.h"
+
+#define IP_SET_INDEX_MIN 1024
+
+struct ip_set;
+
+struct ip_set_entry {
+	struct addr_prefix prefix;
+	uint32_t value; /* not IP_SET_NONE */
+};
+
+#define IP_SET_NONE UINT32_MAX
+
+/* Sorts `e`. The same prefix twice: the first value stays (stable). */
+struct ip_set *ip_set_build(struct ip_set_entry *e, size_t cnt);
+void ip_set_free(struct ip_set *s);
+size_t ip_set_bytes(const struct ip_set *s);
+
+/* Value of the longest prefix that holds a; false when none does. s may be NULL. */
+bool ip_set_find(const struct ip_set *s, const struct addr *a, uint32_t *value);

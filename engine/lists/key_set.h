@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * key_set.h - an immutable hash from byte strings to a 32-bit value
+ *
+ * Why     One million domains: a hash answers in a cache miss or two where a pattern matcher needs gigabytes (engine.md,
+ *         finding 7). All exact lists (domains, mailboxes, senders, phones, hashes) are this.
+ * Owner   A builder is the caller's and is consumed by key_set_build(); a set is freed by key_set_free().
+ * Thread  Building: one. Looking up: any number.
+ * Limit   Keys up to KEY_SET_KEY_MAX bytes; 16 bytes a slot, at most 2/3 full, beside the keys themselves.
+ * Errors  Memory: the builder ends the process (slow path, as arena.h).
+ */
+#pragma once
+#include "base/base.h"
+#include "base/siphash.h"
+
+#define KEY_SET_KEY_MAX 4096
+
+struct key_set;
+
+struct key_set_builder {
+	char *keys; /* one after the other: 16-bit length, bytes */
+	size_t used, room;
+	size_t cnt;
+	uint32_t *values;
+	size_t value_room;
+	/* Called by the build for a key that was given before; may be NULL. */
+	void (*on_twice)(void *ctx, struct span key, uint32_t first, uint32_t again);
+	void *ctx;
+};
+
+/* All zero is ready. A key given twice keeps the first value (see key_set_build). False: key too long. */
+bool key_set_add(struct key_set_builder *b, struct span key, uint32_t value);
+void key_set_builder_fini(struct key_set_builder *b);
+
+/* Takes what was added; the builder is empty after it. */
+struct key_set *key_set_build(struct key_set_builder *b);
+void key_set_free(struct key_set *s);
+
+size_t key_set_cnt(const struct key_set *s); /* distinct keys; NULL: 0 */
+size_t key_set_bytes(const struct key_set *s);
+
+/* The value, false when absent. s may be NULL (empty). */
+bool key_set_find(const struct key_set *s, struct span key, uint32_t *value);

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * policy_find.c - from a recipient to its customer and mailbox: one or three probes
+ */
+#include "engine/policy/policy_internal.h"
+#include <idn2.h>
+
+size_t
+policy_key_make(uint32_t customer, uint32_t mailbox, struct span text, char out[POLICY_KEY_MAX])
+{
+	struct policy_key k = { customer, mailbox };
+
+	if (text.len > POLICY_KEY_MAX - sizeof(k))
+		return 0;
+	memcpy(out, &k, sizeof(k));
+	for (size_t i = 0; i < text.len; i++)
+		out[sizeof(k) + i] = ascii_lower(text.p[i]);
+	return sizeof(k) + text.len;
+}
+
+static bool
+is_ascii(struct span s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if ((unsigned char)s.p[i] >= 0x80)
+			return false;
+	return true;
+}
+
+size_t
+policy_domain_canonical(struct span d, char out[256])
+{
+	char in[256];
+	uint8_t *ace = NULL;
+	size_t n;
+
+	if (d.len > 0 && d.p[d.len - 1] == '.')
+		d.len--;
+	if (d.len == 0 || d.len > SMTP_DOMAIN_MAX)
+		return 0;
+	for (size_t i = 0; i < d.len; i++)
+		in[i] = ascii_lower(d.p[i]);
+	in[d.len] = 0;
+	if (memchr(in, 0, d.len))
+		return 0;
+	if (is_ascii(d)) {
+		memcpy(out, in, d.len + 1);
+		return d.len;
+	}
+	if (idn2_lookup_u8((const uint8_t *)in, &ace, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) !=
+	    IDN2_OK)
+		return 0;
+	n = strlen((char *)ace);
+	if (n > 0 && n <= SMTP_DOMAIN_MAX)
+		memcpy(out, ace, n + 1);
+	else
+		n = 0;
+	idn2_free(ace);
+	return n;
+}
+
+/* "local@domain" beats "local" (in all domains of the customer). */
+static const struct policy_mailbox *
+find_mailbox(const struct policy *p, uint32_t customer, struct span local, struct span domain)
+{
+	char text[SMTP_PATH_MAX + 1], key[POLICY_KEY_MAX];
+	uint32_t at;
+	size_t n;
+
+	if (local.len + 1 + domain.len > sizeof(text))
+		return NULL;
+	memcpy(text, local.p, local.len);
+	text[local.len] = '@';
+	memcpy(text + local.len + 1, domain.p, domain.len);
+	n = policy_key_make(customer, 0, span(text, local.len + 1 + domain.len), key);
+	if (n && key_set_find(p->mailbox_set, span(key, n), &at))
+		return &p->mailboxes[at];
+	n = policy_key_make(customer, 0, local, key);
+	if (n && key_set_find(p->mailbox_set, span(key, n), &at))
+		return &p->mailboxes[at];
+	return NULL;
+}
+
+bool
+policy_find(const struct policy *p, struct span local, struct span domain, struct policy_rcpt *out)
+{
+	const struct policy_mailbox *m = NULL;
+	const struct policy_customer *c;
+	char d[256];
+	size_t n = policy_domain_canonical(domain, d);
+	uint32_t at;
+
+	*out = (struct policy_rcpt){ 0 };
+	if (n == 0 || !p || !key_set_find(p->domains, span(d, n), &at))
+		return false;
+	c = &p->customers[at];
+	out->customer = c;
+	out->is_postmaster = span_ieq_z(local, "postmaster");
+	if (c->flags & CUSTOMER_HAS_MAILBOXES)
+		m = find_mailbox(p, at, local, span(d, n));
+	if (m)
+		out->mailbox = *m;
+	/* Everything that can change a verdict is mixed in; whose mail it is cannot. */
+	out->fingerprint = c->profile->fingerprint ^ c->own_fingerprint * 3 ^
+	                   out->mailbox.own_fingerprint * 5 ^
+	                   (out->is_postmaster ? 0x9e3779b97f4a7c15ull : 0) ^
+	                   (out->mailbox.flags & MAILBOX_FILTERING_OFF ? 0xc2b2ae3d27d4eb4full : 0);
+	return true;
+}
+
+bool
+policy_mailbox_known(const struct policy_rcpt *r)
+{
+	return !(r->customer->flags & CUSTOMER_LIST_MODE) || (r->mailbox.flags & MAILBOX_LISTED);
+}

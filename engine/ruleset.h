@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * ruleset.h - rules and list files, parsed: what is compiled into a snapshot
+ *
+ * Why     Parse before you act: files become tables of rules, patterns per lane, lists and expressions; nothing is compiled
+ *         until every file was read and every error named.
+ * Owner   The rule set; everything in it lives in its arena.
+ * Thread  The one that builds. Read-only afterwards.
+ * Limit   RULES_MAX, META_OPS_MAX, LINE_MAX_BYTES; a file of at most FILE_MAX_BYTES.
+ * Errors  Each is file:line:column; parsing goes on with the next line.
+ *
+ * The language: README.md beside this file.
+ */
+#pragma once
+#include "base/arena.h"
+#include "engine/errors.h"
+#include "engine/lists/key_set.h"
+
+#define RULES_MAX      65535
+#define META_OPS_MAX   64
+#define VIEWS_MAX      64
+#define LINE_MAX_BYTES 8192
+#define FILE_MAX_BYTES (64u << 20)
+#define RULE_NONE      UINT32_MAX
+
+enum feature {
+#define FEATURE(name, json, what) F_##name,
+#include "engine/features.def"
+#undef FEATURE
+	FEATURES
+};
+
+extern const char *const feature_names[FEATURES]; /* of the JSON */
+
+enum rule_kind {
+	RULE_HEADER,
+	RULE_BODY,    /* rendered text, case kept */
+	RULE_RAWBODY, /* decoded parts as they are */
+	RULE_URI,
+	RULE_PHRASE, /* folded text, literal */
+	RULE_META,
+	RULE_LIST,  /* a list file */
+	RULE_EICAR, /* built in: bytes of the test file */
+};
+
+/* Texts that patterns run over. The first ones are streams over the whole message. */
+enum lane {
+	LANE_FOLDED, /* literals */
+	LANE_RENDERED,
+	LANE_RAW,
+	LANE_CUSTOM_LIT, /* customers' rules over folded text */
+	LANE_CUSTOM_RE,
+	LANE_STREAMS,               /* how many are streams */
+	LANE_HEADER = LANE_STREAMS, /* blocks: a view of a header field */
+	LANE_URI,
+	LANE_CUSTOM_HEAD_LIT, /* "name: value", subject, sender, recipient: folded */
+	LANE_CUSTOM_HEAD_RE,
+	LANES
+};
+
+/* What part of which field a header rule looks at. */
+enum view_part {
+	VIEW_VALUE,
+	VIEW_RAW,
+	VIEW_ADDR,
+	VIEW_NAME,
+	VIEW_LINE, /* "Name: value": of ALL */
+};
+
+struct view {
+	struct span field; /* lower case; "all", "tocc" (To and Cc), "envelopefrom" */
+	enum view_part part;
+};
+
+struct rule {
+	struct span name;
+	uint32_t name_id; /* rule_names.h */
+	enum rule_kind kind;
+	enum policy_filter
+	        filter;  /* FILTER_SCORE: adds its score; else a hit decides by this filter */
+	bool is_allow;   /* a list of exceptions */
+	bool is_sub;     /* "__NAME": counts nothing by itself */
+	bool is_negated; /* hits when its pattern did not */
+	bool is_exists;  /* header: the field is there */
+	bool has_score, is_nice;
+	int32_t score_milli;
+	uint32_t view; /* header */
+	uint32_t file; /* index in files[] */
+	uint32_t line;
+	const char *describe;
+	uint32_t op_first, op_cnt; /* meta: ops[] */
+};
+
+struct rule_pattern {
+	struct span text;
+	bool is_literal, is_caseless, is_multiline, is_dotall;
+	uint32_t rule;
+	uint32_t view; /* LANE_HEADER */
+	uint32_t line, column, file;
+};
+
+enum meta_op_kind {
+	OP_NUMBER,
+	OP_RULE,
+	OP_FEATURE,
+	OP_NOT,
+	OP_NEGATE,
+	OP_AND,
+	OP_OR,
+	OP_ADD,
+	OP_SUB,
+	OP_MUL,
+	OP_LT,
+	OP_LE,
+	OP_GT,
+	OP_GE,
+	OP_EQ,
+	OP_NE,
+};
+
+struct meta_op {
+	enum meta_op_kind kind;
+	union {
+		double number;
+		uint32_t index; /* rule or feature */
+	};
+};
+
+/* A list file's entries, still text. */
+struct rule_list {
+	enum snapshot_list_kind kind;
+	uint32_t rule; /* its rule carries name, filter, score, is_allow */
+	uint32_t file;
+	struct span text;
+};
+
+struct rule_test {
+	uint32_t rule, file, line;
+	bool must_hit;
+	struct span text;
+};
+
+struct patterns {
+	struct rule_pattern *item;
+	size_t cnt, room;
+};
+
+struct ruleset {
+	struct arena arena;
+	const char **files;
+	size_t file_cnt, file_room;
+	struct rule *rules;
+	size_t rule_cnt, rule_room;
+	struct patterns lane[LANES];
+	struct view views[VIEWS_MAX];
+	size_t view_cnt;
+	struct meta_op *ops;
+	size_t op_cnt, op_room;
+	uint32_t *meta_order; /* rules of RULE_META, those that others need first */
+	size_t meta_cnt, meta_room;
+	struct rule_list *lists;
+	size_t list_cnt, list_room;
+	struct rule_test *tests;
+	size_t test_cnt, test_room;
+	struct { /* metas still text: names may come later */
+		uint32_t rule, column;
+		struct span text;
+	} * pending;
+	size_t pending_cnt, pending_room;
+	struct { /* score, describe, filter, tflags: may come before their rule */
+		struct span name, value;
+		uint32_t file, line, column;
+		uint8_t what;
+	} * settings;
+	size_t setting_cnt, setting_room;
+	void *names; /* search tree: name -> rule */
+};
+
+/* All zero is ready. Reads *.rules and *.list of a folder, sorted by name. */
+void ruleset_read_dir(struct ruleset *s, const char *dir, struct snapshot_errors *e);
+
+/* One file's text. file is copied. */
+void ruleset_parse_rules(struct ruleset *s, const char *file, struct span text,
+                         struct snapshot_errors *e);
+void ruleset_parse_list(struct ruleset *s, const char *file, struct span text,
+                        struct snapshot_errors *e);
+/* A list that control hands over. */
+void ruleset_add_list(struct ruleset *s, const struct snapshot_list *l, struct snapshot_errors *e);
+
+/* After the last file: settings find their rules, metas are compiled and ordered. */
+void ruleset_finish(struct ruleset *s, struct snapshot_errors *e);
+void ruleset_fini(struct ruleset *s);
+
+/* RULE_NONE when there is none of this name. */
+uint32_t ruleset_find(const struct ruleset *s, struct span name);
+
+/* Shared by the parsers. */
+uint32_t ruleset_add_file(struct ruleset *s, const char *file);
+/* RULE_NONE after an error (name taken, bad, too many). */
+uint32_t ruleset_add_rule(struct ruleset *s, struct span name, enum rule_kind kind,
+                          struct error_at at, uint32_t file, struct snapshot_errors *e);
+void ruleset_add_pattern(struct ruleset *s, enum lane lane, const struct rule_pattern *p);
+struct span ruleset_copy(struct ruleset *s, struct span text);
+void *ruleset_grow(void *array, size_t need, size_t *room, size_t item);
+
+/* rule_expr.c: text of a meta to ops; false after an error. */
+bool rule_expr_compile(struct ruleset *s, uint32_t rule, struct span text, struct error_at at,
+                       struct snapshot_errors *e);
+/* hits[i]: rule i hit. Bounded by META_OPS_MAX. */
+bool rule_expr_eval(const struct ruleset *s, const struct rule *r, const uint32_t *seen,
+                    uint32_t epoch, const int64_t features[FEATURES]);
+
+/* The folded form a phrase is compiled in; len 0 when nothing is left. */
+struct span ruleset_fold(struct ruleset *s, struct span text);
