@@ -33,7 +33,6 @@ struct smtp_body {
 	bool dots;      /* DATA: dots are stuffed and one alone ends; false: BDAT */
 	bool bare;      /* SMTP_BODY_BARE was given */
 	bool crlf;      /* mode SMTP_BARE_CRLF */
-	bool any;       /* a byte was handed out */
 };
 
 void smtp_body_begin(struct smtp_body *b, bool dots, enum smtp_bare mode);

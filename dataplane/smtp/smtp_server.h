@@ -101,6 +101,8 @@ struct smtp_server {
 	uint8_t state;   /* enum smtp_state of smtp_server.c */
 	uint8_t pending; /* enum smtp_pending of smtp_server.c */
 	uint8_t drop;    /* enum smtp_reply_id: what a mail being thrown away is answered with */
+	uint8_t discard; /* enum smtp_discard of smtp_server.c: whether it is thrown away */
+	uint8_t resume;  /* state behind a chunk that is thrown away */
 	bool esmtp, prdr, smtputf8, last, tried_rcpt, prdr_began;
 	uint16_t rcpt_cnt; /* accepted ones */
 	uint16_t error_cnt, idle_cnt;
@@ -129,7 +131,8 @@ enum smtp_event smtp_server_next(struct smtp_server *s, struct span *in, struct 
 
 /*
  * Answer what is pending: 2xx accepts (DATA: 354), 4xx and 5xx refuse, 421 ends the session. Of an accepted first BDAT nothing
- * is written, of a refused one the chunk is read and thrown away first. false and nothing done when `out` lacks room.
+ * is written; a refused one is answered at once, its chunk is then read and thrown away. Call smtp_server_next() after it
+ * even if no input waits. false and nothing done when `out` lacks room.
  */
 bool smtp_server_answer(struct smtp_server *s, const struct smtp_answer *a, struct smtp_out *out);
 bool smtp_server_answer_own(struct smtp_server *s, enum smtp_reply_id id, struct smtp_out *out);

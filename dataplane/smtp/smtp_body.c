@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * smtp_body.c - the end-of-data automaton: blocks of 64 bytes where nothing happens, one byte where something does
+ */
+#include "dataplane/smtp/smtp_body.h"
+#include "dataplane/smtp/smtp_scan.h"
+
+/* What the last bytes were. "Line" is a line that began behind a true CR LF: only there a dot is special. */
+enum at {
+	AT_LINE, /* CR LF was read, or the message begins */
+	AT_TEXT, /* inside a line */
+	AT_FALSE, /* at the begin of a line that a repaired newline made: as text, but the line before is whole */
+	AT_CR,     /* CR, handed out */
+	AT_DOT,    /* a dot first in a line, not handed out */
+	AT_DOT_CR, /* that dot and CR, neither handed out */
+};
+
+/* Constants that are queued when a newline is repaired or a line completed. */
+static const char crlf_bytes[2] = { '\r', '\n' };
+enum queued { Q_NONE, Q_LF, Q_CRLF, Q_CR };
+
+void
+smtp_body_begin(struct smtp_body *b, bool dots, enum smtp_bare mode)
+{
+	*b = (struct smtp_body){ .at = AT_LINE, .dots = dots, .crlf = mode == SMTP_BARE_CRLF };
+}
+
+/*
+ * Bytes from `s` on that can be handed out as they are, the last bytes being AT_TEXT, AT_LINE or AT_CR: up to the first bare
+ * CR or LF or the first dot behind CR LF, or all whole blocks. *at is what the last of them leaves.
+ */
+static size_t
+clean_blocks(struct span s, bool dots, uint8_t *at)
+{
+	uint64_t cr = *at == AT_CR, line = *at == AT_LINE; /* of the byte before, as bit 0 */
+	size_t n = 0;
+
+	for (; s.len - n >= 64; n += 64) {
+		struct smtp_masks m = smtp_masks64(s.p + n);
+		uint64_t after_cr = m.cr << 1 | cr;
+		uint64_t after_lf = m.lf << 1 | line;
+		uint64_t stop = (after_cr ^ m.lf) | (dots ? after_lf & m.dot : 0);
+
+		if (stop) {
+			unsigned k = (unsigned)__builtin_ctzll(stop);
+
+			n += k;
+			cr = after_cr >> k & 1;
+			line = after_lf >> k & 1;
+			break;
+		}
+		cr = m.cr >> 63;
+		line = m.lf >> 63;
+	}
+	if (n)
+		*at = cr ? AT_CR : line ? AT_LINE : AT_TEXT;
+	return n;
+}
+
+/* One byte at a time: the same, for what is left of a block. Stops before the byte it cannot hand out. */
+static size_t
+clean_bytes(struct span s, size_t n, bool dots, uint8_t *at)
+{
+	for (; n < s.len; n++) {
+		char c = s.p[n];
+
+		if ((*at == AT_CR) != (c == '\n') || (c == '.' && *at == AT_LINE && dots))
+			break;
+		*at = c == '\r' ? AT_CR : c == '\n' ? AT_LINE : AT_TEXT;
+	}
+	return n;
+}
+
+static enum smtp_body_status
+give_queued(struct smtp_body *b, struct span *run)
+{
+	static const struct span bytes[] = {
+		[Q_LF] = { crlf_bytes + 1, 1 },
+		[Q_CRLF] = { crlf_bytes, 2 },
+		[Q_CR] = { crlf_bytes, 1 },
+	};
+
+	*run = bytes[b->queued];
+	b->queued = Q_NONE;
+	return SMTP_BODY_RUN;
+}
+
+/* A bare newline was met and what it is made of is queued. A line that it begins is not one where dots are special. */
+static enum smtp_body_status
+repair(struct smtp_body *b, uint8_t at, enum queued q, struct span *run)
+{
+	b->at = at;
+	b->queued = (uint8_t)q;
+	if (b->crlf)
+		return give_queued(b, run);
+	if (b->bare)
+		return give_queued(b, run); /* thrown away by the caller */
+	b->bare = true;
+	return SMTP_BODY_BARE;
+}
+
+/* The byte at in->p is one that cannot be handed out as it is. */
+static enum smtp_body_status
+special(struct smtp_body *b, struct span *in, struct span *run)
+{
+	char c = *in->p;
+
+	switch ((enum at)b->at) {
+	case AT_CR: /* no LF follows it */
+		return repair(b, AT_FALSE, Q_LF, run);
+	case AT_DOT:
+		if (c == '\n') { /* a dot and a bare LF */
+			span_shift(in);
+			return repair(b, AT_FALSE, Q_CRLF, run);
+		}
+		if (c == '\r') {
+			span_shift(in);
+			b->at = AT_DOT_CR;
+			return SMTP_BODY_MORE;
+		}
+		b->at = AT_TEXT; /* the dot was stuffed: what follows is the line */
+		return SMTP_BODY_MORE;
+	case AT_DOT_CR:
+		if (c == '\n') {
+			span_shift(in);
+			return SMTP_BODY_END;
+		}
+		return repair(b, AT_FALSE, Q_CRLF, run);
+	case AT_LINE:
+	case AT_TEXT:
+	case AT_FALSE:
+		span_shift(in);
+		if (c == '.') {
+			b->at = AT_DOT;
+			return SMTP_BODY_MORE;
+		}
+		return repair(b, AT_FALSE, Q_CRLF, run); /* a bare LF */
+	}
+	BUG_ON(true);
+	return SMTP_BODY_MORE;
+}
+
+enum smtp_body_status
+smtp_body_next(struct smtp_body *b, struct span *in, struct span *run)
+{
+	if (b->queued)
+		return give_queued(b, run);
+	while (in->len) {
+		enum smtp_body_status st;
+		size_t n = 0;
+
+		if (b->at != AT_DOT && b->at != AT_DOT_CR) {
+			n = clean_blocks(*in, b->dots, &b->at);
+			if (in->len - n < 64)
+				n = clean_bytes(*in, n, b->dots, &b->at);
+		}
+		if (n) {
+			*run = span(in->p, n);
+			*in = span_skip(*in, n);
+			return SMTP_BODY_RUN;
+		}
+		st = special(b, in, run);
+		if (st != SMTP_BODY_MORE)
+			return st;
+	}
+	return SMTP_BODY_MORE;
+}
+
+enum smtp_body_status
+smtp_body_finish(struct smtp_body *b, struct span *run)
+{
+	if (b->queued)
+		return give_queued(b, run);
+	if (b->at == AT_CR)
+		return repair(b, AT_LINE, Q_LF, run);
+	if (b->at == AT_TEXT) {
+		b->at = AT_LINE;
+		b->queued = Q_CRLF;
+		return give_queued(b, run);
+	}
+	return SMTP_BODY_END;
+}
