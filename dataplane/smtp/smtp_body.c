@@ -108,16 +108,12 @@ special(struct smtp_body *b, struct span *in, struct span *run)
 	case AT_CR: /* no LF follows it */
 		return repair(b, AT_FALSE, Q_LF, run);
 	case AT_DOT:
-		if (c == '\n') { /* a dot and a bare LF */
-			span_shift(in);
-			return repair(b, AT_FALSE, Q_CRLF, run);
-		}
 		if (c == '\r') {
 			span_shift(in);
 			b->at = AT_DOT_CR;
 			return SMTP_BODY_MORE;
 		}
-		b->at = AT_TEXT; /* the dot was stuffed: what follows is the line */
+		b->at = AT_TEXT; /* the dot is gone; what follows is the line, a bare LF too */
 		return SMTP_BODY_MORE;
 	case AT_DOT_CR:
 		if (c == '\n') {
