@@ -20,8 +20,7 @@ struct key {
 	size_t at;
 };
 
-static void
-fail(struct reader *r, const char *fmt, ...) PRINTF(2, 3);
+static void fail(struct reader *r, const char *fmt, ...) PRINTF(2, 3);
 
 static void
 fail(struct reader *r, const char *fmt, ...)
@@ -36,8 +35,7 @@ fail(struct reader *r, const char *fmt, ...)
 }
 
 /* Append to the path; returns its old length for leave(). */
-static size_t
-enter(struct reader *r, const char *fmt, ...) PRINTF(2, 3);
+static size_t enter(struct reader *r, const char *fmt, ...) PRINTF(2, 3);
 
 static size_t
 enter(struct reader *r, const char *fmt, ...)
@@ -67,7 +65,8 @@ read_object(struct reader *r, const json_t *v, const struct key *keys, size_t ke
 		fail(r, "wants an object");
 		return;
 	}
-	json_object_foreach((json_t *)v, name, value) {
+	json_object_foreach((json_t *)v, name, value)
+	{
 		size_t i = 0, n = enter(r, ".%.60s", name);
 
 		while (i < key_cnt && strcmp(keys[i].name, name))
@@ -161,7 +160,8 @@ word(struct reader *r, const json_t *v, const char *const *words)
 	for (int i = 0; words[i]; i++) {
 		if (json_is_string(v) && !strcmp(json_string_value(v), words[i]))
 			return i;
-		snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s%s", i ? ", " : "", words[i]);
+		snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s%s", i ? ", " : "",
+		         words[i]);
 	}
 	fail(r, "wants one of: %s", all);
 	return -1;
@@ -306,7 +306,8 @@ read_route(struct reader *r, const json_t *v, void *into)
 		{ "xclient", read_bool, offsetof(struct policy_route, xclient) },
 		{ "xforward", read_bool, offsetof(struct policy_route, xforward) },
 		{ "proxy", read_proxy, offsetof(struct policy_route, proxy_v2) },
-		{ "max_connections", read_max_connections, offsetof(struct policy_route, max_connections) },
+		{ "max_connections", read_max_connections,
+		  offsetof(struct policy_route, max_connections) },
 	};
 
 	read_object(r, v, keys, ARRAY_LEN(keys), into);
@@ -401,7 +402,8 @@ read_actions(struct reader *r, const json_t *v, void *into)
 		fail(r, "wants an object");
 		return;
 	}
-	json_object_foreach((json_t *)v, name, value) {
+	json_object_foreach((json_t *)v, name, value)
+	{
 		size_t n = enter(r, ".%.60s", name);
 		enum policy_filter f;
 
@@ -433,8 +435,8 @@ read_size(struct reader *r, const json_t *v, void *into)
 {
 	uint64_t n = (uint64_t)json_integer_value(v);
 
-	if (json_is_string(v) ? !settings_size_parse(span_z(json_string_value(v)), &n) :
-				!json_is_integer(v) || json_integer_value(v) < 0)
+	if (json_is_string(v) ? !settings_size_parse(span_z(json_string_value(v)), &n)
+	                      : !json_is_integer(v) || json_integer_value(v) < 0)
 		fail(r, "wants a size like \"20MiB\"");
 	else
 		*(uint64_t *)into = n;
@@ -470,7 +472,8 @@ read_profile(struct reader *r, const json_t *v, void *into)
 		{ "allow", read_texts, offsetof(struct snapshot_profile, allow) },
 		{ "deny", read_texts, offsetof(struct snapshot_profile, deny) },
 		{ "max_message", read_size, offsetof(struct snapshot_profile, max_message) },
-		{ "filter_postmaster", read_bool, offsetof(struct snapshot_profile, filter_postmaster) },
+		{ "filter_postmaster", read_bool,
+		  offsetof(struct snapshot_profile, filter_postmaster) },
 		{ "add_headers", read_bool, offsetof(struct snapshot_profile, add_headers) },
 		{ "forward_to", read_forward_to, 0 },
 	};
@@ -492,7 +495,8 @@ read_rule_priority(struct reader *r, const json_t *v, void *into)
 static void
 read_field(struct reader *r, const json_t *v, void *into)
 {
-	static const char *const words[] = { "entire", "header", "body", "from", "rcpt", "subject", NULL };
+	static const char *const words[] = { "entire", "header",  "body", "from",
+		                             "rcpt",   "subject", NULL };
 	int i = word(r, v, words);
 
 	if (i >= 0)
@@ -600,7 +604,8 @@ read_customers(struct reader *r, const json_t *v, void *into)
 }
 
 int
-customers_from_json(const char *where, const json_t *root, struct customers *out, struct settings_errors *errors)
+customers_from_json(const char *where, const json_t *root, struct customers *out,
+                    struct settings_errors *errors)
 {
 	static const struct key keys[] = { { "customers", read_customers, 0 } };
 	struct customers c = { 0 };

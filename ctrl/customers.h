@@ -20,7 +20,7 @@ struct customers {
 
 /* `root` is {"customers": […]}; `where` is for messages. 0 or -EINVAL; *out is written on success only. */
 int customers_from_json(const char *where, const json_t *root, struct customers *out,
-			struct settings_errors *errors);
+                        struct settings_errors *errors);
 
 /* Text of a file into JSON; NULL with an error. The caller json_decref()s it. */
 json_t *customers_load(const char *path, struct settings_errors *errors);

@@ -17,7 +17,9 @@ failed(struct store *s, const char *what, struct settings_errors *errors)
 	int code = sqlite3_extended_errcode(s->db);
 
 	settings_error(errors, "%s: error: %s: %s\n", s->path, what, sqlite3_errmsg(s->db));
-	return (code & 0xff) == SQLITE_CONSTRAINT ? -EEXIST : (code & 0xff) == SQLITE_BUSY ? -EBUSY : -EIO;
+	return (code & 0xff) == SQLITE_CONSTRAINT ? -EEXIST
+	       : (code & 0xff) == SQLITE_BUSY     ? -EBUSY
+	                                          : -EIO;
 }
 
 static int
@@ -53,15 +55,15 @@ migrate(struct store *s, struct settings_errors *errors)
 	if (ret < 0)
 		return failed(s, "cannot be read", errors);
 	if (at > (int64_t)schema_cnt) {
-		settings_error(errors, "%s: error: made by a newer weir (schema %lld, known %zu)\n", s->path,
-			       (long long)at, schema_cnt);
+		settings_error(errors, "%s: error: made by a newer weir (schema %lld, known %zu)\n",
+		               s->path, (long long)at, schema_cnt);
 		return -EINVAL;
 	}
 	for (; at < (int64_t)schema_cnt && ret == 0; at++) {
 		char *sql;
 
 		BUG_ON(asprintf(&sql, "BEGIN IMMEDIATE; %s; PRAGMA user_version = %lld; COMMIT",
-				schema_sql[at], (long long)at + 1) < 0);
+		                schema_sql[at], (long long)at + 1) < 0);
 		ret = run(s, sql, errors);
 		free(sql);
 	}
@@ -82,7 +84,9 @@ store_open(const char *path, struct store **out, struct settings_errors *errors)
 		goto err;
 	}
 	sqlite3_busy_timeout(s->db, 5000);
-	ret = run(s, "PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL", errors);
+	ret = run(s,
+	          "PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL",
+	          errors);
 	if (ret == 0)
 		ret = migrate(s, errors);
 	if (ret < 0)
@@ -163,10 +167,13 @@ put_domains(struct store *s, const char *id, const json_t *domains, struct setti
 		int ret;
 
 		lower(json_string_value(json_array_get(domains, i)), name, sizeof(name));
-		ret = change(s, "INSERT INTO domain (name, customer) VALUES (?, ?)", name, id, NULL, errors);
+		ret = change(s, "INSERT INTO domain (name, customer) VALUES (?, ?)", name, id, NULL,
+		             errors);
 		if (ret == -EEXIST)
-			settings_error(errors, "customer %s: domain %s is another customer's, or given twice\n",
-				       id, name);
+			settings_error(
+			        errors,
+			        "customer %s: domain %s is another customer's, or given twice\n",
+			        id, name);
 		if (ret < 0)
 			return ret;
 	}
@@ -184,8 +191,9 @@ put_customer(struct store *s, const json_t *c, struct settings_errors *errors)
 	ret = change(s, "DELETE FROM customer WHERE id = ?", id, NULL, NULL, errors);
 	if (ret == 0)
 		ret = change(s,
-			     "INSERT INTO customer (id, document, generation) SELECT ?, ?, number FROM generation",
-			     id, document, NULL, errors);
+		             "INSERT INTO customer (id, document, generation) SELECT ?, ?, number "
+		             "FROM generation",
+		             id, document, NULL, errors);
 	if (ret == 0)
 		ret = put_domains(s, id, json_object_get(c, "domains"), errors);
 	free(document);
@@ -212,8 +220,9 @@ begin(struct store *s, const char *what, struct settings_errors *errors)
 		return ret;
 	ret = run(s, "UPDATE generation SET number = number + 1", errors);
 	if (ret == 0)
-		ret = change(s, "INSERT INTO audit (generation, what) SELECT number, ? FROM generation", what,
-			     NULL, NULL, errors);
+		ret = change(
+		        s, "INSERT INTO audit (generation, what) SELECT number, ? FROM generation",
+		        what, NULL, NULL, errors);
 	return ret;
 }
 
@@ -249,7 +258,8 @@ store_export(struct store *s, struct settings_errors *errors)
 		if (c)
 			json_array_append_new(all, c);
 		else
-			settings_error(errors, "%s: error: a customer's document is damaged\n", s->path);
+			settings_error(errors, "%s: error: a customer's document is damaged\n",
+			               s->path);
 	}
 	sqlite3_finalize(st);
 	if (step != SQLITE_DONE) {

@@ -5,7 +5,7 @@
 #include "tests/check.h"
 #include <unistd.h>
 
-#define ROUTE "\"route\": {\"servers\": [{\"address\": \"10.0.0.1\"}]}"
+#define ROUTE     "\"route\": {\"servers\": [{\"address\": \"10.0.0.1\"}]}"
 #define ONE(more) "{\"customers\": [{\"id\": \"a\", \"domains\": [\"A.test\"], " ROUTE more "}]}"
 
 /* clang-format off */
@@ -58,14 +58,19 @@ json(const char *text)
 static void
 test_good(void)
 {
-	json_t *root = json(
-		"{\"customers\": [{\"id\": \"acme\", \"domains\": [\"acme.test\", \"b.test\"], \"route\": {\"servers\": "
-		"[{\"address\": \"10.0.0.1\", \"port\": 2525, \"priority\": 20, \"weight\": 3}], \"egress\": "
-		"[\"10.0.0.9\"], \"proxy\": \"v2\", \"xclient\": true}, \"mailboxes\": {\"mode\": \"list\", \"list\": "
-		"[\"bob\"], \"settings\": [{\"local\": \"bob\", \"filtering\": false}]}, \"profile\": {\"threshold\": "
-		"7.5, \"actions\": {\"url\": \"tag\"}, \"max_message\": \"20MiB\", \"countries\": {\"deny\": "
-		"[\"XX\"]}}, \"rules\": [{\"priority\": 5, \"field\": \"subject\", \"op\": \"contains\", \"value\": "
-		"\"x\", \"action\": \"continue\"}]}]}");
+	json_t *root = json("{\"customers\": [{\"id\": \"acme\", \"domains\": [\"acme.test\", "
+	                    "\"b.test\"], \"route\": {\"servers\": "
+	                    "[{\"address\": \"10.0.0.1\", \"port\": 2525, \"priority\": 20, "
+	                    "\"weight\": 3}], \"egress\": "
+	                    "[\"10.0.0.9\"], \"proxy\": \"v2\", \"xclient\": true}, \"mailboxes\": "
+	                    "{\"mode\": \"list\", \"list\": "
+	                    "[\"bob\"], \"settings\": [{\"local\": \"bob\", \"filtering\": "
+	                    "false}]}, \"profile\": {\"threshold\": "
+	                    "7.5, \"actions\": {\"url\": \"tag\"}, \"max_message\": \"20MiB\", "
+	                    "\"countries\": {\"deny\": "
+	                    "[\"XX\"]}}, \"rules\": [{\"priority\": 5, \"field\": \"subject\", "
+	                    "\"op\": \"contains\", \"value\": "
+	                    "\"x\", \"action\": \"continue\"}]}]}");
 	struct settings_errors e = { 0 };
 	struct customers c;
 	int ret = customers_from_json("c.json", root, &c, &e);
@@ -96,8 +101,10 @@ test_bad(void)
 		json_t *root = customers_parse_text("c.json", span_z(bad[i].in), &e);
 
 		if (root)
-			CHECK(customers_from_json("c.json", root, &c, &e) == -EINVAL, "%s", bad[i].in);
-		CHECK(has(&e, bad[i].error), "want %s got %s", bad[i].error, e.cnt ? e.item[0] : "-");
+			CHECK(customers_from_json("c.json", root, &c, &e) == -EINVAL, "%s",
+			      bad[i].in);
+		CHECK(has(&e, bad[i].error), "want %s got %s", bad[i].error,
+		      e.cnt ? e.item[0] : "-");
 		json_decref(root);
 		settings_errors_fini(&e);
 	}
@@ -121,9 +128,12 @@ test_store(void)
 	char path[] = "/tmp/weir-test-store-XXXXXX";
 	struct settings_errors e = { 0 };
 	struct store *s, *other;
-	json_t *a = json(ONE("")), *b = json("{\"customers\": [{\"id\": \"b\", \"domains\": [\"b.test\"], " ROUTE "}]}");
-	json_t *clash = json("{\"customers\": [{\"id\": \"c\", \"domains\": [\"c.test\"], " ROUTE "}, {\"id\": \"d\", "
-			     "\"domains\": [\"a.TEST\"], " ROUTE "}]}");
+	json_t *a = json(ONE("")),
+	       *b = json("{\"customers\": [{\"id\": \"b\", \"domains\": [\"b.test\"], " ROUTE
+	                 "}]}");
+	json_t *clash = json("{\"customers\": [{\"id\": \"c\", \"domains\": [\"c.test\"], " ROUTE
+	                     "}, {\"id\": \"d\", "
+	                     "\"domains\": [\"a.TEST\"], " ROUTE "}]}");
 	uint64_t g0, g1;
 
 	close(mkstemp(path));
@@ -132,11 +142,13 @@ test_store(void)
 	CHECK(store_generation(s, &g0) == 0 && store_import(s, a, false, &e) == 0);
 	CHECK(store_generation(s, &g1) == 0 && g1 == g0 + 1);
 	CHECK(store_has_changed(other) && !store_has_changed(other));
-	CHECK(store_import(s, b, false, &e) == 0 && store_import(s, b, false, &e) == 0 && count(s) == 2);
+	CHECK(store_import(s, b, false, &e) == 0 && store_import(s, b, false, &e) == 0 &&
+	      count(s) == 2);
 	CHECK(e.cnt == 0 && store_import(s, clash, false, &e) < 0 && has(&e, "a.test"));
 	CHECK(count(s) == 2, "a failed import leaves nothing");
 	CHECK(store_import(s, b, true, &e) == 0 && count(s) == 1);
-	CHECK(store_delete(s, "zzz", &e) == -ENOENT && store_delete(s, "b", &e) == 0 && count(s) == 0);
+	CHECK(store_delete(s, "zzz", &e) == -ENOENT && store_delete(s, "b", &e) == 0 &&
+	      count(s) == 0);
 	store_close(s);
 	CHECK(count(other) == 0 && store_generation(other, &g1) == 0 && g1 == g0 + 5);
 	store_close(other);
