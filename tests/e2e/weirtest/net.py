@@ -60,7 +60,7 @@ def netns_pids(ns):
     return [int(p) for p in r.stdout.split() if int(p) != os.getpid()]
 
 
-def enter(prefix):
+def enter(prefix, unique=True):
     """Run the rest of this program inside a namespace of its own: makes it and starts us again in it."""
     if os.environ.get("WEIRTEST_NETNS"):
         return os.environ["WEIRTEST_NETNS"]
@@ -68,7 +68,7 @@ def enter(prefix):
         print("SKIP all: needs root for a network namespace")
         print("0 passed, 0 failed, 1 skipped")
         sys.exit(0)
-    ns = f"{prefix}{os.getpid()}"
+    ns = f"{prefix}{os.getpid()}" if unique else prefix
     netns_up(ns)
     signal.signal(signal.SIGTERM, lambda *a: sys.exit(1))
     p = subprocess.Popen(["ip", "netns", "exec", ns, sys.executable, *sys.argv],
@@ -76,8 +76,11 @@ def enter(prefix):
     rc = 1
     try:
         rc = p.wait()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt:  # the terminal sent it to the child too
+        rc = p.wait(30)
+    except SystemExit:
         p.terminate()
+        p.wait(30)
     finally:
         netns_down(ns)
     sys.exit(rc)

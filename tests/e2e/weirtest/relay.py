@@ -31,9 +31,9 @@ def merge(base, over):
 # One tester is no attacker: no limit per address, no tarpit, no cache of RCPT answers, servers that
 # failed are tried again within a second (decisions 21). `scripts/lab --strict` leaves these out.
 LENIENT = {
-    "limits": {"per_address": False},
-    "smtp": {"tarpit": "0s", "rcpt_cache": False},
-    "upstream": {"retry_max": "1s"},
+    "limits": {"per_address": "off"},
+    "smtp": {"tarpit": "0s", "rcpt_cache": "off"},
+    "upstream": {"retry_min": "100ms", "retry_max": "1s"},
 }
 
 
@@ -41,7 +41,7 @@ def default_config(state, rules=None, name="lab-01", hostname="relay.lab.test", 
     """What every relay of ours starts with; state is the folder for all that it writes."""
     return {
         "node": {"name": name, "state_dir": state, "control_socket": os.path.join(state, "control.sock"),
-                 "user": "root"},
+                 "user": ""},
         "dataplane": {"memory": "512MiB", "hugepages": "auto", "busy_poll": "auto"},
         "ports": [{"device": f"net_tap0,iface={net.TAP},mac=fixed",
                    "addresses": [f"{net.RELAY4}/24", f"{net.RELAY6}/64"],
