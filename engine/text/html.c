@@ -1,0 +1,945 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * html.c - a tokenizer after the WHATWG states, and a short stack of open elements that knows what is hidden
+ *
+ * Why     The tokenizer is a byte machine: state is all that survives a cut. Runs of text, of values nobody asked
+ *         for, of comments and scripts are passed in blocks. Over 500 lines: the states share one struct.
+ */
+#include "engine/text/html.h"
+#include "engine/text/html_style.h"
+#include "engine/text/text_tables.h"
+#include "engine/text/utf8.h"
+
+#define OUT_BYTES    4096
+#define ENTITY_MAX   40
+#define TAG_SLOTS    512
+#define URLS_A_STYLE 8
+#define BARE_MAX     6 /* longest entity that needs no ';' */
+
+enum state {
+	TEXT,
+	TAG_OPEN, /* after < */
+	END_OPEN, /* after </ */
+	TAG_NAME,
+	BEFORE_ATTR,
+	ATTR_NAME,
+	AFTER_NAME,
+	BEFORE_VALUE,
+	VALUE_DQ,
+	VALUE_SQ,
+	VALUE_BARE,
+	DECLARATION, /* after <! */
+	BOGUS,       /* until > */
+	COMMENT,
+	RAW, /* script, style: until its end tag */
+};
+
+enum tag_kind { /* bits */
+	        BREAK_1 = 1,
+	        BREAK_2 = 2,
+	        BLANK = 4,
+	        IS_VOID = 8,
+	        IS_RAW = 16,
+	        ENDS_P = 32,
+	        ENDS_SAME = 64, /* a second one ends the first */
+	        KNOWN = 128,
+};
+
+/* clang-format off */
+static const struct { const char *name; uint8_t kind; } tags[] = {
+	{ "br", BREAK_1 | IS_VOID },        { "div", BREAK_1 | ENDS_P },       { "p", BREAK_2 | ENDS_P },
+	{ "hr", BREAK_2 | IS_VOID },        { "blockquote", BREAK_2 | ENDS_P }, { "pre", BREAK_2 | ENDS_P },
+	{ "listing", BREAK_2 },             { "h1", BREAK_2 | ENDS_P },        { "h2", BREAK_2 | ENDS_P },
+	{ "h3", BREAK_2 | ENDS_P },         { "h4", BREAK_2 | ENDS_P },        { "h5", BREAK_2 | ENDS_P },
+	{ "h6", BREAK_2 | ENDS_P },         { "ul", BREAK_1 | ENDS_P },        { "ol", BREAK_1 | ENDS_P },
+	{ "dl", BREAK_1 | ENDS_P },         { "table", BREAK_1 },              { "tr", BREAK_1 | ENDS_SAME },
+	{ "td", BLANK | ENDS_SAME },        { "th", BLANK | ENDS_SAME },       { "li", BREAK_1 | ENDS_SAME },
+	{ "dt", BREAK_1 | ENDS_SAME },      { "dd", BREAK_1 | ENDS_SAME },     { "center", BREAK_1 },
+	{ "form", BREAK_1 | ENDS_P },       { "section", BREAK_1 | ENDS_P },   { "article", BREAK_1 | ENDS_P },
+	{ "header", BREAK_1 | ENDS_P },     { "footer", BREAK_1 | ENDS_P },    { "address", BREAK_1 | ENDS_P },
+	{ "fieldset", BREAK_1 },            { "option", BLANK | ENDS_SAME },   { "body", BREAK_1 },
+	{ "title", 0 }, { "head", 0 }, { "html", 0 }, { "script", IS_RAW }, { "style", IS_RAW }, { "xmp", IS_RAW | BREAK_2 },
+	{ "iframe", IS_RAW }, { "noembed", IS_RAW }, { "noframes", IS_RAW }, { "img", IS_VOID }, { "input", IS_VOID },
+	{ "meta", IS_VOID }, { "link", IS_VOID }, { "base", IS_VOID }, { "area", IS_VOID }, { "col", IS_VOID },
+	{ "embed", IS_VOID }, { "source", IS_VOID }, { "track", IS_VOID }, { "wbr", IS_VOID }, { "frame", IS_VOID },
+	{ "param", IS_VOID }, { "bgsound", IS_VOID }, { "a", 0 }, { "b", 0 }, { "i", 0 }, { "u", 0 }, { "s", 0 }, { "em", 0 },
+	{ "strong", 0 }, { "span", 0 }, { "font", 0 }, { "small", 0 }, { "big", 0 }, { "sub", 0 }, { "sup", 0 }, { "tt", 0 },
+	{ "code", 0 }, { "tbody", 0 }, { "thead", 0 }, { "tfoot", 0 }, { "colgroup", 0 }, { "caption", BREAK_1 },
+	{ "map", 0 }, { "label", 0 }, { "select", 0 }, { "button", 0 }, { "textarea", 0 }, { "nobr", 0 }, { "strike", 0 },
+	{ "del", 0 }, { "ins", 0 }, { "abbr", 0 }, { "acronym", 0 }, { "cite", 0 }, { "q", 0 }, { "dfn", 0 }, { "kbd", 0 },
+	{ "samp", 0 }, { "var", 0 }, { "object", 0 }, { "applet", 0 }, { "noscript", 0 }, { "main", 0 }, { "nav", 0 },
+	{ "aside", 0 }, { "figure", 0 }, { "svg", 0 }, { "video", 0 }, { "audio", 0 }, { "picture", 0 }, { "o:p", 0 },
+};
+static const char *const url_attrs[] = {
+	"href", "src", "action", "background", "poster", "cite", "data", "formaction", "srcset", "longdesc", "lowsrc", "dynsrc",
+	"xlink:href", "codebase", "usemap", "content",
+};
+static const char *const other_attrs[] = { "style", "color", "bgcolor", "size", "hidden", "type", "text" };
+/* clang-format on */
+
+struct element {
+	uint32_t name; /* hash */
+	uint32_t color, background;
+	bool is_gone, is_invisible, is_tiny, is_title, is_pre;
+};
+
+struct html {
+	const struct html_ops *ops;
+	void *ctx;
+	struct html_stats stats;
+	enum state state;
+	unsigned depth, overflow; /* open elements; those past HTML_DEPTH_MAX */
+	uint8_t tag_slot[TAG_SLOTS];
+	struct element open[HTML_DEPTH_MAX];
+	enum html_lane lane;
+	unsigned newline_cnt; /* at the end of the visible lane */
+	bool ends_blank[3];   /* per lane; true at the start */
+	unsigned out_len;
+	/* the tag being read */
+	bool is_end_tag, wants_value, is_url, is_cut;
+	uint8_t kind, name_len, attr_len;
+	unsigned value_len, entity_len, dash_cnt, raw_at;
+	struct html_style style;
+	char name[HTML_NAME_MAX], attr[HTML_NAME_MAX], raw_name[HTML_NAME_MAX];
+	uint8_t raw_len;
+	char entity[ENTITY_MAX];
+	char value[HTML_VALUE_MAX], out[OUT_BYTES];
+};
+
+static uint32_t
+hash(struct span s)
+{
+	uint32_t h = 2166136261u;
+
+	for (size_t i = 0; i < s.len; i++)
+		h = (h ^ (unsigned char)s.p[i]) * 16777619u;
+	return h ^ h >> 15;
+}
+
+struct html *
+html_new(const struct html_ops *ops, void *ctx)
+{
+	struct html *h = calloc(1, sizeof(*h));
+
+	if (!h)
+		return NULL;
+	h->ops = ops;
+	h->ctx = ctx;
+	for (size_t i = 0; i < ARRAY_LEN(tags); i++) {
+		uint32_t at = hash(span_z(tags[i].name)) % TAG_SLOTS;
+
+		while (h->tag_slot[at])
+			at = (at + 1) % TAG_SLOTS;
+		h->tag_slot[at] = (uint8_t)(i + 1);
+	}
+	html_reset(h);
+	return h;
+}
+
+void
+html_free(struct html *h)
+{
+	free(h);
+}
+
+void
+html_reset(struct html *h)
+{
+	memset(&h->stats, 0, sizeof(h->stats));
+	h->state = TEXT;
+	h->depth = h->overflow = 0;
+	h->out_len = h->entity_len = 0;
+	h->newline_cnt = 2;
+	h->lane = HTML_VISIBLE;
+	for (int i = 0; i < 3; i++)
+		h->ends_blank[i] = true;
+}
+
+const struct html_stats *
+html_stats(const struct html *h)
+{
+	return &h->stats;
+}
+
+static uint8_t
+tag_kind(const struct html *h, struct span name)
+{
+	uint32_t at = hash(name) % TAG_SLOTS;
+
+	for (; h->tag_slot[at]; at = (at + 1) % TAG_SLOTS)
+		if (span_is(name, tags[h->tag_slot[at] - 1].name))
+			return tags[h->tag_slot[at] - 1].kind | KNOWN;
+	return 0;
+}
+
+/* ---- text out ---- */
+
+static void
+flush(struct html *h)
+{
+	if (h->out_len > 0 && h->ops->on_text)
+		h->ops->on_text(h->ctx, h->lane, span(h->out, h->out_len));
+	h->out_len = 0;
+}
+
+static const struct element *
+top(const struct html *h)
+{
+	static const struct element page = { .color = 0, .background = 0xffffff };
+
+	return h->depth ? &h->open[h->depth - 1] : &page;
+}
+
+static void
+set_lane(struct html *h)
+{
+	const struct element *e = top(h);
+	bool is_faint = html_colors_alike(e->color, e->background);
+	enum html_lane lane = e->is_title ? HTML_TITLE
+	                      : e->is_gone || e->is_invisible || e->is_tiny || is_faint
+	                              ? HTML_HIDDEN
+	                              : HTML_VISIBLE;
+
+	if (lane == h->lane)
+		return;
+	flush(h);
+	h->lane = lane;
+}
+
+/* Text that is not white space. */
+static void
+count_text(struct html *h, size_t n)
+{
+	const struct element *e = top(h);
+
+	if (h->lane == HTML_VISIBLE) {
+		h->stats.visible_bytes += n;
+		h->newline_cnt = 0;
+		return;
+	}
+	if (h->lane != HTML_HIDDEN)
+		return;
+	h->stats.hidden_bytes += n;
+	h->stats.flags |= e->is_gone || e->is_invisible ? HTML_F_NO_DISPLAY
+	                  : e->is_tiny                  ? HTML_F_ZERO_FONT
+	                                                : HTML_F_LOW_CONTRAST;
+}
+
+static void
+put_space(struct html *h, char c)
+{
+	bool is_pre = top(h)->is_pre;
+
+	if (!is_pre && h->ends_blank[h->lane])
+		return;
+	if (h->out_len == OUT_BYTES)
+		flush(h);
+	if (is_pre && c == '\n' && h->lane == HTML_VISIBLE)
+		h->newline_cnt++;
+	h->out[h->out_len++] = is_pre ? c : ' ';
+	h->ends_blank[h->lane] = true;
+}
+
+static inline bool
+is_space(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* Text without white space. */
+static void
+put_word(struct html *h, const char *p, size_t n)
+{
+	count_text(h, n);
+	h->ends_blank[h->lane] = false;
+	while (n > 0) {
+		size_t take = MIN(n, (size_t)OUT_BYTES - h->out_len);
+
+		memcpy(h->out + h->out_len, p, take);
+		h->out_len += (unsigned)take;
+		p += take;
+		n -= take;
+		if (h->out_len == OUT_BYTES)
+			flush(h);
+	}
+}
+
+/* Line ends are always seen, whatever hides their element; at least n of them. force: one more in any case (<br>). */
+static void
+put_break(struct html *h, unsigned n, bool force)
+{
+	enum html_lane lane = h->lane;
+
+	if (lane != HTML_VISIBLE) {
+		put_space(h, ' ');
+		flush(h);
+		h->lane = HTML_VISIBLE;
+	}
+	while (h->newline_cnt < n || (force && h->newline_cnt < 2)) {
+		if (h->out_len == OUT_BYTES)
+			flush(h);
+		h->out[h->out_len++] = '\n';
+		h->newline_cnt++;
+		force = false;
+	}
+	h->ends_blank[HTML_VISIBLE] = true;
+	if (lane != HTML_VISIBLE) {
+		flush(h);
+		h->lane = lane;
+	}
+}
+
+/* ---- entities ---- */
+
+static void
+value_put(struct html *h, const char *p, size_t n)
+{
+	size_t room = sizeof(h->value) - h->value_len;
+
+	if (!h->wants_value)
+		return;
+	h->is_cut |= n > room;
+	n = MIN(n, room);
+	memcpy(h->value + h->value_len, p, n);
+	h->value_len += (unsigned)n;
+}
+
+static void
+put_decoded(struct html *h, const char *p, size_t n)
+{
+	if (h->state != TEXT) {
+		value_put(h, p, n);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (is_space(p[i]))
+			put_space(h, p[i]);
+		else
+			put_word(h, p + i, 1);
+}
+
+static int
+find_entity(struct span name)
+{
+	int lo = 0, hi = (int)text_entities_cnt - 1;
+
+	while (lo <= hi) {
+		int mid = (lo + hi) / 2;
+		size_t len = strlen(text_entities[mid].name);
+		int c = memcmp(name.p, text_entities[mid].name, MIN(name.len, len));
+
+		if (c == 0)
+			c = name.len < len ? -1 : name.len > len;
+		if (c == 0)
+			return mid;
+		if (c < 0)
+			hi = mid - 1;
+		else
+			lo = mid + 1;
+	}
+	return -1;
+}
+
+/* "&#86" or "&#x56": the character; false when there is no digit. */
+static bool
+put_number(struct html *h)
+{
+	bool is_hex = h->entity_len > 2 && (h->entity[2] | 32) == 'x';
+	unsigned i = is_hex ? 3 : 2;
+	uint32_t cp = 0;
+	char utf8[4];
+
+	if (i >= h->entity_len)
+		return false;
+	for (; i < h->entity_len; i++) {
+		char c = ascii_lower(h->entity[i]);
+
+		cp = is_hex ? cp * 16 + (uint32_t)(c <= '9' ? c - '0' : c - 'a' + 10)
+		            : cp * 10 + (uint32_t)(c - '0');
+		cp = MIN(cp, 0x110000u);
+	}
+	if (cp >= 0x80 && cp < 0xa0)
+		cp = text_charsets[0].high[cp - 0x80];
+	if (cp == 0)
+		cp = 0xfffd;
+	put_decoded(h, utf8, utf8_put(utf8, cp));
+	return true;
+}
+
+/* entity holds "&name"; c ended it. True when c (a ';') belonged to it. */
+static bool
+end_entity(struct html *h, char c)
+{
+	struct span name = span(h->entity + 1, h->entity_len - 1);
+	unsigned len = h->entity_len;
+	bool is_value = h->state != TEXT;
+
+	h->stats.entity_cnt++;
+	if (name.len > 0 && name.p[0] == '#') {
+		bool ok = put_number(h);
+
+		h->entity_len = 0;
+		if (!ok)
+			put_decoded(h, h->entity, len);
+		return ok && c == ';';
+	}
+	h->entity_len = 0;
+	for (size_t n = name.len; n >= 2;
+	     n--) { /* the longest that is known; without ';' only old ones */
+		bool is_whole = n == name.len && c == ';';
+		int at = is_whole || n <= BARE_MAX ? find_entity(span(name.p, n)) : -1;
+
+		if (at >= 0 && (is_whole || (text_entities[at].is_bare &&
+		                             !(is_value && (n < name.len || c == '='))))) {
+			put_decoded(h, text_entities[at].utf8, strlen(text_entities[at].utf8));
+			put_decoded(h, name.p + n, name.len - n);
+			return is_whole;
+		}
+	}
+	h->stats.entity_cnt--;
+	put_decoded(h, h->entity, len);
+	return false;
+}
+
+/* A byte while an entity is open. True when it was taken. */
+static bool
+entity_byte(struct html *h, char c)
+{
+	bool is_number = h->entity_len > 1 && h->entity[1] == '#';
+	bool is_hex = is_number && h->entity_len > 2 && (h->entity[2] | 32) == 'x';
+	char l = ascii_lower(c);
+	bool is_digit = c >= '0' && c <= '9', is_letter = l >= 'a' && l <= 'z';
+	bool joins = is_hex      ? is_digit || (l >= 'a' && l <= 'f')
+	             : is_number ? is_digit || (l == 'x' && h->entity_len == 2)
+	                         : is_digit || is_letter || (c == '#' && h->entity_len == 1);
+
+	if (joins && is_number && h->entity_len > 12 && h->entity[h->entity_len - 1] != '0')
+		return true; /* beyond any character: more digits change nothing */
+	if (joins && h->entity_len < ENTITY_MAX) {
+		h->entity[h->entity_len++] = c;
+		return true;
+	}
+	return end_entity(h, c);
+}
+
+/* ---- tags ---- */
+
+static struct span
+trim(struct span s)
+{
+	while (s.len > 0 && (unsigned char)s.p[0] <= ' ')
+		s = span_skip(s, 1);
+	while (s.len > 0 && (unsigned char)s.p[s.len - 1] <= ' ')
+		s.len--;
+	return s;
+}
+
+static void
+tell_url(struct html *h, const char *attr, struct span v)
+{
+	struct html_attr a = {
+		.tag = span(h->name, h->name_len),
+		.name = span_z(attr),
+		.value = trim(v),
+		.is_hidden = top(h)->is_gone || top(h)->is_invisible || h->style.is_gone,
+		.is_cut = h->is_cut,
+	};
+
+	if (a.value.len > 5 && span_ieq(span(a.value.p, 5), span("data:", 5)))
+		h->stats.flags |= HTML_F_DATA_URI;
+	if (a.value.len > 0 && h->ops->on_attr)
+		h->ops->on_attr(h->ctx, &a);
+}
+
+/* Position after z in s, case ignored; s.len + 1 when it is not there. */
+static size_t
+find_after(struct span s, const char *z)
+{
+	size_t n = strlen(z);
+
+	for (size_t i = 0; i + n <= s.len; i++)
+		if (span_ieq(span(s.p + i, n), span(z, n)))
+			return i + n;
+	return s.len + 1;
+}
+
+static void
+style_urls(struct html *h, struct span css)
+{
+	for (int i = 0; i < URLS_A_STYLE; i++) {
+		size_t at = find_after(css, "url("), n = 0;
+
+		if (at > css.len)
+			return;
+		css = span_skip(css, at);
+		while (n < css.len && css.p[n] != ')')
+			n++;
+		struct span v = trim(span(css.p, n));
+		if (v.len > 1 && (v.p[0] == '"' || v.p[0] == '\''))
+			v = span(v.p + 1, v.len - 1 - (v.p[v.len - 1] == v.p[0]));
+		tell_url(h, "style", v);
+		css = span_skip(css, n);
+	}
+}
+
+static void
+url_value(struct html *h, struct span attr, struct span v)
+{
+	char name[HTML_NAME_MAX + 1];
+	size_t n = 0;
+
+	for (size_t i = 0; i < v.len; i++) /* browsers ignore these inside a URL */
+		if (v.p[i] != '\t' && v.p[i] != '\n' && v.p[i] != '\r')
+			h->value[n++] = v.p[i];
+	v = trim(span(h->value, n));
+	memcpy(name, attr.p, attr.len);
+	name[attr.len] = 0;
+	if (span_is(attr, "content")) {
+		size_t at = find_after(v, "url=");
+
+		if (!span_is(span(h->name, h->name_len), "meta") || at > v.len)
+			return;
+		h->stats.flags |= HTML_F_META_REFRESH;
+		v = trim(span_skip(v, at));
+		if (v.len > 1 && (v.p[0] == '"' || v.p[0] == '\''))
+			v = span(v.p + 1, v.len - 1 - (v.p[v.len - 1] == v.p[0]));
+	} else if (span_is(attr, "srcset")) {
+		const char *blank = memchr(v.p, ' ', v.len);
+
+		v.len = blank ? (size_t)(blank - v.p) : v.len;
+	}
+	tell_url(h, name, v);
+}
+
+static void
+end_attr(struct html *h)
+{
+	struct span attr = span(h->attr, h->attr_len), v = span(h->value, h->value_len);
+
+	if (h->attr_len == 0 || h->is_end_tag)
+		return;
+	h->attr_len = 0;
+	if (attr.len > 2 && attr.p[0] == 'o' && attr.p[1] == 'n')
+		h->stats.flags |= HTML_F_EVENT_HANDLER;
+	if (!h->wants_value)
+		return;
+	if (h->is_url) {
+		url_value(h, attr, v);
+	} else if (span_is(attr, "style")) {
+		html_style_parse(&h->style, v);
+		style_urls(h, v);
+	} else if (span_is(attr, "color") || span_is(attr, "text")) {
+		h->style.color = h->style.color == COLOR_NONE ? html_color(v) : h->style.color;
+	} else if (span_is(attr, "bgcolor")) {
+		h->style.background =
+		        h->style.background == COLOR_NONE ? html_color(v) : h->style.background;
+	} else if (span_is(attr, "hidden")) {
+		h->style.is_gone = true;
+	} else if (span_is(attr, "size") && span_is(span(h->name, h->name_len), "font")) {
+		h->style.is_tiny_font = trim(v).len == 1 && trim(v).p[0] == '0';
+	} else if (span_is(attr, "type") && span_ieq_z(trim(v), "password")) {
+		h->stats.flags |= HTML_F_PASSWORD;
+	}
+}
+
+static void
+begin_attr(struct html *h)
+{
+	end_attr(h);
+	h->attr_len = 0;
+	h->value_len = 0;
+	h->wants_value = h->is_url = h->is_cut = false;
+}
+
+/* The attribute's name is complete: is its value of interest? */
+static void
+end_attr_name(struct html *h)
+{
+	struct span attr = span(h->attr, h->attr_len);
+
+	for (size_t i = 0; i < ARRAY_LEN(url_attrs) && !h->wants_value; i++)
+		h->wants_value = h->is_url = span_is(attr, url_attrs[i]);
+	for (size_t i = 0; i < ARRAY_LEN(other_attrs) && !h->wants_value; i++)
+		h->wants_value = span_is(attr, other_attrs[i]);
+}
+
+static void
+open_element(struct html *h, struct span name)
+{
+	struct element e = *top(h);
+
+	if (h->depth == HTML_DEPTH_MAX) {
+		h->overflow++;
+		return;
+	}
+	e.name = hash(name);
+	e.is_gone |= h->style.is_gone;
+	if (h->style.is_hidden_visibility >= 0)
+		e.is_invisible = h->style.is_hidden_visibility;
+	if (h->style.is_tiny_font >= 0)
+		e.is_tiny = h->style.is_tiny_font;
+	if (h->style.color != COLOR_NONE)
+		e.color = h->style.color;
+	if (h->style.background != COLOR_NONE)
+		e.background = h->style.background;
+	if (span_is(name, "a") && h->style.color == COLOR_NONE)
+		e.color = COLOR_UNKNOWN; /* links have a colour of their own */
+	e.is_title |= span_is(name, "title");
+	e.is_pre |= span_is(name, "pre") || span_is(name, "listing") || span_is(name, "textarea");
+	h->open[h->depth++] = e;
+}
+
+static void
+close_element(struct html *h, struct span name)
+{
+	uint32_t id = hash(name);
+
+	if (h->overflow > 0) {
+		h->overflow--;
+		return;
+	}
+	for (unsigned i = h->depth; i-- > 0;)
+		if (h->open[i].name == id) {
+			h->depth = i;
+			return;
+		}
+}
+
+static void
+break_for(struct html *h, uint8_t kind, bool is_br)
+{
+	if (kind & BREAK_2)
+		put_break(h, 2, false);
+	else if (kind & BREAK_1)
+		put_break(h, 1, is_br);
+	else if (kind & BLANK)
+		put_space(h, ' ');
+}
+
+static void
+count_tag(struct html *h, struct span name)
+{
+	h->stats.link_cnt += span_is(name, "a");
+	h->stats.image_cnt += span_is(name, "img");
+	if (span_is(name, "form"))
+		h->stats.flags |= HTML_F_FORM;
+	else if (span_is(name, "script"))
+		h->stats.flags |= HTML_F_SCRIPT;
+	else if (span_is(name, "iframe"))
+		h->stats.flags |= HTML_F_IFRAME;
+	else if (span_is(name, "base"))
+		h->stats.flags |= HTML_F_BASE;
+}
+
+static void
+end_start_tag(struct html *h, struct span name)
+{
+	static const struct span p = { "p", 1 };
+
+	count_tag(h, name);
+	if (h->overflow == 0 && h->depth > 0) {
+		if ((h->kind & ENDS_P) && h->open[h->depth - 1].name == hash(p))
+			h->depth--;
+		else if ((h->kind & ENDS_SAME) && h->open[h->depth - 1].name == hash(name))
+			h->depth--;
+		set_lane(h);
+	}
+	break_for(h, h->kind, span_is(name, "br"));
+	if (h->kind & IS_RAW) {
+		h->state = RAW;
+		h->raw_at = 0;
+		memcpy(h->raw_name, h->name, h->name_len);
+		h->raw_len = h->name_len;
+		return;
+	}
+	if (!(h->kind & IS_VOID))
+		open_element(h, name);
+}
+
+static void
+end_tag(struct html *h)
+{
+	struct span name = span(h->name, h->name_len);
+
+	begin_attr(h);
+	h->state = TEXT;
+	h->stats.tag_cnt++;
+	h->stats.unknown_tag_cnt += !(h->kind & KNOWN);
+	if (h->is_end_tag) {
+		if (!(h->kind & IS_VOID))
+			close_element(h, name);
+		set_lane(h);
+		break_for(h, h->kind, span_is(name, "br"));
+		return;
+	}
+	end_start_tag(h, name);
+	set_lane(h);
+}
+
+/* ---- the machine ---- */
+
+/* Text up to what needs a look; returns bytes taken. */
+static size_t
+text_run(struct html *h, const char *p, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n) {
+		size_t from = i;
+
+		while (i < n && p[i] != '<' && p[i] != '&' && !is_space(p[i]))
+			i++;
+		if (i > from)
+			put_word(h, p + from, i - from);
+		if (i == n || p[i] == '<' || p[i] == '&')
+			return i;
+		put_space(h, p[i++]);
+	}
+	return i;
+}
+
+static void
+begin_tag(struct html *h, bool is_end)
+{
+	h->is_end_tag = is_end;
+	h->name_len = 0;
+	h->attr_len = 0;
+	html_style_init(&h->style);
+	h->state = TAG_NAME;
+}
+
+static void
+end_tag_name(struct html *h)
+{
+	h->kind = tag_kind(h, span(h->name, h->name_len));
+	h->state = BEFORE_ATTR;
+}
+
+/* Bytes between < and >, but for values. True when c was taken. */
+static bool
+tag_byte(struct html *h, char c)
+{
+	switch (h->state) {
+	case TAG_OPEN:
+		if (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z') {
+			begin_tag(h, false);
+			return false;
+		}
+		h->dash_cnt = 0;
+		h->state = c == '/' ? END_OPEN : c == '!' ? DECLARATION : c == '?' ? BOGUS : TEXT;
+		if (h->state == TEXT)
+			put_word(h, "<", 1);
+		return h->state != TEXT;
+	case END_OPEN:
+		if (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z')
+			begin_tag(h, true);
+		else
+			h->state = BOGUS;
+		return false;
+	case TAG_NAME:
+		if (c == '>' || c == '/' || is_space(c)) {
+			end_tag_name(h);
+			return false;
+		}
+		if (h->name_len < HTML_NAME_MAX)
+			h->name[h->name_len++] = ascii_lower(c);
+		return true;
+	default:
+		break;
+	}
+	if (c == '>' && h->state != BEFORE_VALUE) {
+		if (h->state == ATTR_NAME)
+			end_attr_name(h);
+		end_tag(h);
+		return true;
+	}
+	switch (h->state) {
+	case BEFORE_ATTR:
+		if (is_space(c) || c == '/')
+			return true;
+		begin_attr(h);
+		h->state = ATTR_NAME;
+		if (h->attr_len < HTML_NAME_MAX)
+			h->attr[h->attr_len++] = ascii_lower(c);
+		return true;
+	case ATTR_NAME:
+		if (c == '=' || c == '/' || is_space(c)) {
+			end_attr_name(h);
+			h->state = AFTER_NAME;
+			return false;
+		}
+		if (h->attr_len < HTML_NAME_MAX)
+			h->attr[h->attr_len++] = ascii_lower(c);
+		return true;
+	case AFTER_NAME:
+		if (is_space(c))
+			return true;
+		h->state = c == '=' ? BEFORE_VALUE : BEFORE_ATTR;
+		return c == '=' || c == '/';
+	default: /* BEFORE_VALUE */
+		if (is_space(c))
+			return true;
+		if (c == '>') {
+			end_tag(h);
+			return true;
+		}
+		h->state = c == '"' ? VALUE_DQ : c == '\'' ? VALUE_SQ : VALUE_BARE;
+		return h->state != VALUE_BARE;
+	}
+}
+
+/* Inside a value: a run without quote and entity, or what ends it. Returns bytes taken. */
+static size_t
+value_bytes(struct html *h, const char *p, size_t n)
+{
+	char quote = h->state == VALUE_DQ ? '"' : '\'';
+	size_t i = 0;
+
+	if (h->state == VALUE_BARE) {
+		if (is_space(p[0]) || p[0] == '>') {
+			h->state = BEFORE_ATTR;
+			return 0;
+		}
+		while (i < n && !is_space(p[i]) && p[i] != '>' && p[i] != '&')
+			i++;
+	} else if (p[0] == quote) {
+		h->state = BEFORE_ATTR;
+		return 1;
+	} else if (!h->wants_value) {
+		const char *end = memchr(p, quote, n);
+
+		return end ? (size_t)(end - p) : n;
+	} else {
+		while (i < n && p[i] != quote && p[i] != '&')
+			i++;
+	}
+	value_put(h, p, i);
+	if (i == 0) { /* & */
+		h->entity[0] = '&';
+		h->entity_len = 1;
+		return 1;
+	}
+	return i;
+}
+
+static size_t
+comment_bytes(struct html *h, const char *p, size_t n)
+{
+	const char *dash;
+
+	if (h->dash_cnt == 0) {
+		dash = memchr(p, '-', n);
+		n = dash ? (size_t)(dash - p) : n;
+		h->stats.comment_bytes += n;
+		if (!dash)
+			return n;
+		h->dash_cnt = 1;
+		return n + 1;
+	}
+	if (*p == '-') {
+		h->dash_cnt = h->dash_cnt >= 2 ? 2 : h->dash_cnt + 1;
+	} else if (*p == '>' && h->dash_cnt >= 2) {
+		h->state = TEXT;
+	} else if (*p == '!' && h->dash_cnt == 2) {
+		h->dash_cnt = 3; /* "--!>" ends it too */
+	} else {
+		h->dash_cnt = 0;
+	}
+	return 1;
+}
+
+static size_t
+raw_bytes(struct html *h, const char *p, size_t n)
+{
+	const char *lt;
+
+	if (h->raw_at == 0) {
+		lt = memchr(p, '<', n);
+		n = lt ? (size_t)(lt - p) : n;
+		h->stats.script_bytes += n;
+		h->raw_at = lt ? 1 : 0;
+		return lt ? n + 1 : n;
+	}
+	if (h->raw_at == 1
+	            ? *p == '/'
+	            : h->raw_at - 2 < h->raw_len && ascii_lower(*p) == h->raw_name[h->raw_at - 2]) {
+		h->raw_at++;
+		return 1;
+	}
+	if (h->raw_at == h->raw_len + 2u && (is_space(*p) || *p == '/' || *p == '>')) {
+		begin_tag(h, true);
+		memcpy(h->name, h->raw_name, h->raw_len);
+		h->name_len = h->raw_len;
+		end_tag_name(h);
+		return 0;
+	}
+	h->stats.script_bytes += h->raw_at;
+	h->raw_at = 0;
+	return 0;
+}
+
+/* At least one byte is taken, or the state changes. */
+static size_t
+step(struct html *h, const char *p, size_t n)
+{
+	const char *gt;
+
+	if (h->entity_len > 0)
+		return entity_byte(h, *p);
+	switch (h->state) {
+	case TEXT:
+		if (*p == '<') {
+			h->state = TAG_OPEN;
+			return 1;
+		}
+		if (*p == '&') {
+			h->entity[0] = '&';
+			h->entity_len = 1;
+			return 1;
+		}
+		return text_run(h, p, n);
+	case VALUE_DQ:
+	case VALUE_SQ:
+	case VALUE_BARE:
+		return value_bytes(h, p, n);
+	case DECLARATION:
+		if (*p == '-' && ++h->dash_cnt == 2)
+			h->state = COMMENT;
+		else if (*p != '-')
+			h->state = BOGUS;
+		return *p == '-';
+	case BOGUS:
+		gt = memchr(p, '>', n);
+		if (gt)
+			h->state = TEXT;
+		return gt ? (size_t)(gt - p) + 1 : n;
+	case COMMENT:
+		return comment_bytes(h, p, n);
+	case RAW:
+		return raw_bytes(h, p, n);
+	default:
+		return tag_byte(h, *p);
+	}
+}
+
+void
+html_feed(struct html *h, struct span utf8)
+{
+	while (utf8.len > 0)
+		utf8 = span_skip(utf8, step(h, utf8.p, utf8.len));
+	flush(h);
+}
+
+void
+html_end(struct html *h)
+{
+	if (h->entity_len > 0)
+		end_entity(h, 0);
+	if (h->state == TAG_OPEN)
+		put_word(h, "<", 1);
+	if (h->state >= TAG_NAME && h->state != BOGUS)
+		h->stats.flags |= HTML_F_UNCLOSED;
+	if (h->state >= BEFORE_ATTR && h->state <= VALUE_BARE)
+		begin_attr(h); /* a link in a tag that is cut off is told all the same */
+	flush(h);
+	h->state = TEXT;
+}
