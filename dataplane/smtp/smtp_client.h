@@ -178,24 +178,36 @@ struct smtp_client {
 	uint64_t size_max;   /* the server's SIZE; 0: none given */
 	uint64_t chunk_left; /* bytes announced by BDAT and not reported as queued */
 	uint16_t caps;       /* enum smtp_cap */
-	uint16_t xclient_attrs, xforward_attrs;
+	uint16_t xclient_attrs, xforward_attrs; /* enum smtp_attr */
 	uint16_t refusal_cnt; /* 4xx and 5xx on this connection (route limit max_refusals) */
 	uint16_t reset_cnt;   /* RSETs sent (max_idle_resets) */
-	uint16_t rcpt_sent, rcpt_answered, rcpt_taken;
-	uint16_t chunks_out;  /* BDAT chunks not answered */
-	uint8_t why;          /* enum smtp_client_why, once broken */
-	uint8_t parse;        /* place in a reply line */
-	uint8_t code_len;     /* digits read of the line's code */
-	uint8_t setup, phase; /* enums of smtp_client.c */
-	uint8_t xforward_done;
-	bool last_line; /* the line under way is the reply's last */
-	bool last_chunk;
-	bool mail_sent, mail_answered, mail_taken, data_sent, data_answered, end_sent, quit_sent,
-	        reset_sent, want_rset, want_quit;
-	uint16_t line_code, line_len;
+	/* the transaction, all zero between two */
+	struct smtp_client_trans {
+		uint16_t rcpt_sent, rcpt_answered, rcpt_taken;
+		uint16_t chunks_out; /* BDAT chunks not answered */
+		bool want_xclient, want_xforward, xforward_sent;
+		bool mail_sent, mail_answered, mail_taken;
+		bool data_sent;  /* DATA, not answered */
+		bool go;         /* SMTP_CE_DATA_GO was given */
+		bool last_chunk; /* BDAT LAST was written */
+		bool end_sent;   /* the dot was written, not answered */
+		bool final;      /* SMTP_CE_FINAL was given */
+		bool want_rset, reset_sent, reset_done;
+	} t;
+	bool want_quit, quit_sent;
+	bool blocked;      /* `out` was too full for the next command */
+	bool greeted;      /* SMTP_CE_GREETED was given */
+	uint8_t setup;     /* enum setup of smtp_client.c */
+	uint8_t why;       /* enum smtp_client_why, once broken */
+	uint8_t why_stage; /* enum smtp_stage: what was awaited */
+	/* the reply under way */
+	uint8_t parse; /* enum parse of smtp_client_reply.c */
+	bool last_line;
+	uint16_t line_code, line_start, line_len;
 	char banner_name[SMTP_DOMAIN_MAX + 1], ehlo_name[SMTP_DOMAIN_MAX + 1];
 	struct smtp_reply reply;
 };
+static_assert(sizeof(struct smtp_client) <= 2048, "one per connection to a customer's server");
 
 /* Names of the server for smtp_private.names; empty when it gave none. */
 struct span smtp_client_banner_name(const struct smtp_client *c);
