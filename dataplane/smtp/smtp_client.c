@@ -293,6 +293,8 @@ pump(struct smtp_client *c, struct smtp_out *out)
 	const struct command *cmd;
 
 	c->blocked = false;
+	if (c->parse && owes_nothing(c))
+		return; /* half a reply that nobody asked for: its end decides */
 	while (!c->why && (cmd = next_command(c))) {
 		if ((cmd->alone || !has(c, SMTP_CAP_PIPELINING)) && !owes_nothing(c))
 			return;
@@ -574,7 +576,8 @@ smtp_client_next(struct smtp_client *c, struct span *in, struct smtp_out *out,
 		enum smtp_client_reply_status st;
 		bool ehlo;
 
-		pump(c, out);
+		if (!(in->len && owes_nothing(c))) /* or what waits was not asked for */
+			pump(c, out);
 		e = without_reply(c, ev);
 		if (e != SMTP_CE_MORE)
 			return e;
