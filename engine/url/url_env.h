@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * url_env.h - starter lists inside engine/url; the suffix list is in url.h
+ *
+ * Thread  Any: constants.
+ */
+#pragma once
+#include "engine/url/url.h"
+
+bool url_is_shortener(struct span registrable);
+bool url_is_redirector(struct span registrable);

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * test_url.c - canonical forms, hosts in disguise, targets inside, words of text, phone numbers
+ */
+#include "engine/url/phone.h"
+#include "engine/url/url.h"
+#include "tests/check.h"
+
+static struct url_env *env;
+static struct url_set set;
+
+static void
+test_canonical(void)
+{
+	/* clang-format off */
+	static const struct { const char *raw, *canonical, *registrable; uint32_t flags; } cases[] = {
+		{ "HTTP://Example.COM", "http://example.com/", "example.com", 0 },
+		{ "http://a.b.example.co.uk/x", "http://a.b.example.co.uk/x", "example.co.uk", 0 },
+		{ "https://example.com:443/", "https://example.com/", "example.com", 0 },
+		{ "http://example.com:8080/", "http://example.com:8080/", "example.com", URL_F_PORT },
+		{ "http://example.com./a", "http://example.com/a", "example.com", 0 },
+		{ "http://0x7f.1/x", "http://127.0.0.1/x", "127.0.0.1", URL_F_NUMERIC | URL_F_OBFUSCATED_HOST },
+		{ "http://2130706433/", "http://127.0.0.1/", "127.0.0.1", URL_F_NUMERIC | URL_F_OBFUSCATED_HOST },
+		{ "http://0177.0.0.01/", "http://127.0.0.1/", "127.0.0.1", URL_F_NUMERIC | URL_F_OBFUSCATED_HOST },
+		{ "http://127.0.0.1", "http://127.0.0.1/", "127.0.0.1", URL_F_NUMERIC },
+		{ "http://[2001:DB8::1]/", "http://[2001:db8::1]/", "[2001:db8::1]", URL_F_NUMERIC },
+		{ "http://4294967296/", "http://4294967296/", "", URL_F_UNKNOWN_SUFFIX },
+		{ "http://paypal.com@evil.example.com/", "http://evil.example.com/", "example.com", URL_F_USERINFO },
+		{ "http://a@b@example.com/", "http://example.com/", "example.com", URL_F_USERINFO },
+		{ "http:\\\\example.com\\x", "http://example.com/x", "example.com", 0 },
+		{ "https:example.com", "https://example.com/", "example.com", 0 },
+		{ "//example.com/x", "http://example.com/x", "example.com", 0 },
+		{ "http://ex%61mple.com/%7Eu/%2f", "http://example.com/~u/%2F", "example.com", URL_F_OBFUSCATED_HOST },
+		{ "http://example.com/a/../b/./c", "http://example.com/b/c", "example.com", 0 },
+		{ "http://example.com/../..", "http://example.com/", "example.com", 0 },
+		{ "http://example.com/a/./", "http://example.com/a/", "example.com", 0 },
+		{ "http://example.com/a//b", "http://example.com/a//b", "example.com", 0 },
+		{ "http://example.com?x=/../y#frag", "http://example.com/?x=/../y", "example.com", 0 },
+		{ "http://b\xc3\xbc" "cher.de/", "http://xn--bcher-kva.de/", "xn--bcher-kva.de", URL_F_IDN },
+		{ "http://xn--bcher-kva.de/", "http://xn--bcher-kva.de/", "xn--bcher-kva.de", URL_F_IDN },
+		{ "http://p\xd0\xb0ypal.com/", "http://xn--pypal-4ve.com/", "xn--pypal-4ve.com", URL_F_IDN | URL_F_MIXED_SCRIPT },
+		{ "http://example\xe3\x80\x82" "com/", "http://example.com/", "example.com", URL_F_OBFUSCATED_HOST },
+		{ "http://\xef\xbd\x85xample.com/", "http://example.com/", "example.com", URL_F_OBFUSCATED_HOST },
+		{ "http://bit.ly/x", "http://bit.ly/x", "bit.ly", URL_F_SHORTENER },
+		{ "http://co.uk/", "http://co.uk/", "", 0 },
+		{ "http://a b.com/", "http://a b.com/", "", URL_F_BAD_HOST },
+		{ "mailto:a@b.com", NULL, NULL, 0 },
+		{ "cid:1@x", NULL, NULL, 0 },
+		{ "http:///", NULL, NULL, 0 },
+		{ "", NULL, NULL, 0 },
+		{ "page.html", NULL, NULL, 0 },
+	};
+	/* clang-format on */
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		url_set_reset(&set);
+		const struct url *u = url_add(&set, span_z(cases[i].raw), 0, 7);
+
+		CHECK(!u == !cases[i].canonical, "%s", cases[i].raw);
+		if (!u || !cases[i].canonical)
+			continue;
+		CHECK(span_is(u->canonical, cases[i].canonical), "%s -> %.*s", cases[i].raw,
+		      (int)u->canonical.len, u->canonical.p);
+		CHECK(span_is(u->registrable, cases[i].registrable), "%s -> %.*s", cases[i].raw,
+		      (int)u->registrable.len, u->registrable.p);
+		CHECK(u->flags == cases[i].flags, "%s -> %x want %x", cases[i].raw, u->flags,
+		      cases[i].flags);
+		CHECK(u->part == 7 && set.cnt == 1);
+	}
+}
+
+static void
+test_redirects(void)
+{
+	/* clang-format off */
+	static const struct { const char *raw; unsigned cnt; const char *last; } cases[] = {
+		{ "https://r.example.com/?u=http%3A%2F%2Fevil.example.net%2Fx%26y", 2, "http://evil.example.net/x&y" },
+		{ "https://r.example.com/?u=http://evil.example.net/x&y=1", 2, "http://evil.example.net/x" },
+		{ "https://r.example.com/http://evil.example.net/x?y", 2, "http://evil.example.net/x?y" },
+		{ "https://r.example.com/?u=http%253A%252F%252Fevil.example.net", 2, "http://evil.example.net/" },
+		{ "https://www.google.com/url?q=evil.example.net/x", 2, "http://evil.example.net/x" },
+		{ "https://r.example.com/?q=evil.example.net/x", 1, "https://r.example.com/?q=evil.example.net/x" },
+		{ "http://a.com/?u=http://b.com/?u=http://c.com/?u=http://d.com/?u=http://e.com/", 4,
+		  "http://d.com/?u=http://e.com/" },
+	};
+	/* clang-format on */
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		url_set_reset(&set);
+		const struct url *u = url_add(&set, span_z(cases[i].raw), 0, 0);
+
+		CHECK(set.cnt == cases[i].cnt, "%s: %u", cases[i].raw, set.cnt);
+		CHECK(span_is(set.url[set.cnt - 1].canonical, cases[i].last), "%s: %.*s",
+		      cases[i].raw, (int)set.url[set.cnt - 1].canonical.len,
+		      set.url[set.cnt - 1].canonical.p);
+		if (set.cnt > 1)
+			CHECK(u && span_eq(u->redirect_to, set.url[1].canonical) &&
+			      (u->flags & URL_F_REDIRECTOR) &&
+			      (set.url[1].flags & URL_F_FROM_REDIRECT));
+	}
+}
+
+static void
+find(const char *text, size_t step)
+{
+	static struct url_finder f;
+	size_t n = strlen(text);
+
+	url_set_reset(&set);
+	url_finder_begin(&f, &set, 0, 0);
+	for (size_t i = 0; i < n; i += step)
+		url_finder_feed(&f, span(text + i, MIN(step, n - i)));
+	url_finder_end(&f);
+}
+
+static void
+test_text(void)
+{
+	/* clang-format off */
+	static const struct { const char *text, *urls; } cases[] = {
+		{ "see http://a.example.com/x. Then", "http://a.example.com/x " },
+		{ "(http://a.example.com/x_(y))", "http://a.example.com/x_(y)) " },
+		{ "<http://a.example.com> \"https://b.example.com\"", "http://a.example.com/ https://b.example.com/ " },
+		{ "go to www.example.com/path, now", "http://www.example.com/path " },
+		{ "example.com", "http://example.com/ " },
+		{ "end.Begin e.g. 1.5 v1.2.3 file.tmpx a@example.com x..y", "" },
+		{ "texthttp://a.example.com", "http://a.example.com/ " },
+		{ "http://a.example.com http://a.example.com", "http://a.example.com/ " },
+		{ "link:http://a.example.com\xe2\x80\x9d", "http://a.example.com/ " },
+		{ "http: // nothing", "" },
+		{ "hxxp://evil.example.com/", "" },
+		{ "co.uk alone", "" },
+	};
+	/* clang-format on */
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		for (size_t step = 1; step < 40; step++) {
+			char got[256] = "";
+
+			find(cases[i].text, step);
+			for (unsigned k = 0; k < set.cnt; k++)
+				snprintf(got + strlen(got), sizeof(got) - strlen(got), "%.*s ",
+				         (int)set.url[k].canonical.len, set.url[k].canonical.p);
+			CHECK(!strcmp(got, cases[i].urls), "%s (%zu) -> %s", cases[i].text, step,
+			      got);
+		}
+}
+
+static void
+test_bounds(void)
+{
+	char raw[URL_MAX + 64];
+
+	url_set_reset(&set);
+	for (unsigned i = 0; i < URLS_PER_MAIL_MAX + 5; i++) {
+		snprintf(raw, sizeof(raw), "http://h%u.example.com/", i);
+		CHECK(!url_add(&set, span_z(raw), 0, 0) == (i >= URLS_PER_MAIL_MAX));
+	}
+	CHECK(set.cnt == URLS_PER_MAIL_MAX && set.overflow_cnt == 5);
+	url_set_reset(&set);
+	memset(raw, 'x', sizeof(raw));
+	memcpy(raw, "http://e.com/", 13);
+	const struct url *u = url_add(&set, span(raw, URL_MAX), 0, 0);
+	CHECK(u && u->raw.len == URL_MAX && !(u->flags & URL_F_CUT));
+	u = url_add(&set, span(raw, URL_MAX + 1), 0, 0);
+	CHECK(u && u->raw.len == URL_MAX && (u->flags & URL_F_CUT) && set.cnt == 1);
+	for (unsigned i = 0; i < 300; i++) { /* room for text ends first */
+		memcpy(raw + 13, &i, sizeof(i));
+		url_add(&set, span(raw, URL_MAX), 0, 0);
+	}
+	CHECK(set.cnt < 300 && set.overflow_cnt > 0 && set.used <= URL_SET_BYTES);
+}
+
+static void
+test_phone(void)
+{
+	/* clang-format off */
+	static const struct { const char *text, *numbers; } cases[] = {
+		{ "Call +1 (800) 555-0100 now", "18005550100 " },
+		{ "call 1-800-555-0100.", "18005550100 " },
+		{ "(800) 555-0100", "8005550100 " },
+		{ "1.800.555.0100", "18005550100 " },
+		{ "8005550100", "8005550100 " },
+		{ "+44 20 7946 0958, or", "442079460958 " },
+		{ "192.168.100.200 2024-01-02 12:30:45 $1,234,567.00", "" },
+		{ "id1234567890 1234567890abc 4111 1111 1111 1111", "" },
+		{ "12345", "" },
+		{ "+1 800 555 0100 and +1-800-555-0100", "18005550100 " },
+	};
+	/* clang-format on */
+	static struct phone_set p;
+	static struct phone_finder f;
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		for (size_t step = 1; step < 30; step++) {
+			char got[256] = "";
+			size_t n = strlen(cases[i].text);
+
+			phone_set_reset(&p);
+			phone_finder_begin(&f, &p, 0);
+			for (size_t k = 0; k < n; k += step)
+				phone_finder_feed(&f, span(cases[i].text + k, MIN(step, n - k)));
+			phone_finder_end(&f);
+			for (unsigned k = 0; k < p.cnt; k++)
+				snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s ",
+				         p.phone[k].digits);
+			CHECK(!strcmp(got, cases[i].numbers), "%s -> %s", cases[i].text, got);
+		}
+	phone_set_reset(&p);
+	phone_add_link(&p, span_z("tel:+1-800-555-0100"), 0);
+	phone_add_link(&p, span_z("TEL:%2B18005550101"), 0);
+	phone_add_link(&p, span_z("http://8005550100/"), 0);
+	CHECK(p.cnt == 2 && p.phone[0].from_link && p.phone[1].has_plus &&
+	      !strcmp(p.phone[1].digits, "18005550101"));
+}
+
+int
+main(void)
+{
+	env = url_env_new();
+	CHECK(env);
+	if (!env)
+		return 1;
+	url_set_init(&set, env);
+	test_canonical();
+	test_redirects();
+	test_text();
+	test_bounds();
+	test_phone();
+	url_env_free(env);
+	return check_failed;
+}
