@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * main_boot.c - start-up as a table: each step has its way back, and the first that fails takes back those before
+ */
+#include "dataplane/main_boot.h"
+#include "base/clock.h"
+#include "base/rng.h"
+#include "dataplane/main_wire.h"
+#include <ftw.h>
+#include <grp.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <urcu-qsbr.h>
+
+#define EVENTS_PER_WORKER 8192
+#define TURN_BUDGET_US    200 /* of scan slices */
+
+static int
+step_eal(struct boot *b)
+{
+	const char *devices[PORTS_MAX];
+	const struct settings *s = b->settings;
+	struct packet_eal_config c = {
+		.cores = b->options.cores ? b->options.cores : s->dataplane_cores,
+		.memory_bytes = boot_eal_bytes(s),
+		.devices = devices,
+		.hugepages = (enum packet_hugepages)s->dataplane_hugepages,
+	};
+	char err[PACKET_ERROR_TEXT];
+	int n;
+
+	for (size_t i = 0; i < s->port_cnt && !b->options.make_ports; i++)
+		devices[c.device_cnt++] = s->ports[i].device;
+	n = packet_eal_start(&c, err);
+	if (n < 0) {
+		fprintf(stderr, "weir: %s\n", err);
+		return n;
+	}
+	b->worker_cnt = b->options.relay_workers ? b->options.relay_workers : (unsigned)n;
+	return 0;
+}
+
+static void
+undo_eal(struct boot *b)
+{
+	(void)b;
+	packet_eal_stop();
+}
+
+static int
+step_pools(struct boot *b)
+{
+	unsigned cnt = packet_pool_size(boot_eal_bytes(b->settings), b->worker_cnt, 1500);
+
+	for (unsigned i = 0; i < b->worker_cnt; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "mbufs%u", i);
+		b->pools[i] = packet_pool_new(name, cnt, 1500);
+		if (!b->pools[i]) {
+			fprintf(stderr,
+			        "weir: no memory for %u packet buffers; raise dataplane.memory\n",
+			        cnt);
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+static int
+step_ports(struct boot *b)
+{
+	const struct settings *s = b->settings;
+	struct packet_key key = packet_key_from(rng_entropy());
+	int dpdk_ports[PORTS_MAX];
+
+	if (b->options.make_ports) {
+		int ret = b->options.make_ports(b->options.ctx, b->worker_cnt, dpdk_ports,
+		                                (unsigned)s->port_cnt);
+
+		if (ret < 0)
+			return ret;
+	}
+	for (size_t i = 0; i < s->port_cnt; i++) {
+		struct packet_eal_port_config c = { .device = s->ports[i].device,
+			                            .software_checksums =
+			                                    s->dataplane_software_checksums };
+		char err[PACKET_ERROR_TEXT];
+
+		if (!boot_port_config(&s->ports[i], &key, &c.port))
+			return -EINVAL;
+		if (b->options.make_ports) {
+			c.device = NULL;
+			c.dpdk_port = dpdk_ports[i];
+		}
+		b->ports[i] = packet_eal_open(&c, b->worker_cnt, b->pools, err);
+		if (!b->ports[i]) {
+			fprintf(stderr, "weir: %s\n", err);
+			return -ENODEV;
+		}
+		b->port_cnt++;
+	}
+	return 0;
+}
+
+static void
+undo_ports(struct boot *b)
+{
+	while (b->port_cnt > 0)
+		packet_eal_close(b->ports[--b->port_cnt]);
+}
+
+static bool
+is_banned(void *ctx, const struct addr *a)
+{
+	return ban_set_has(rcu_dereference(((struct ctrl_published *)ctx)->bans), a);
+}
+
+static int
+make_worker(struct boot *b, unsigned i)
+{
+	struct engine_config ec = { .scan_bytes = b->settings->smtp_scan_bytes };
+	struct worker_config wc;
+	struct worker_env env = { .port_cnt = b->port_cnt,
+		                  .snapshot = &b->published.snapshot,
+		                  .is_banned = is_banned,
+		                  .ban_ctx = &b->published,
+		                  .health = b->health,
+		                  .events = &b->events[i] };
+	char err[PACKET_ERROR_TEXT];
+
+	if (event_ring_init(&b->events[i], EVENTS_PER_WORKER) < 0)
+		return -ENOMEM;
+	b->engines[i] = engine_worker_new(&ec);
+	if (!b->engines[i])
+		return -ENOMEM;
+	env.engine = b->engines[i];
+	for (unsigned p = 0; p < b->port_cnt; p++)
+		env.ports[p] = (struct worker_port){ packet_eal_port(b->ports[p]),
+			                             packet_eal_dev(b->ports[p], i), b->pools[i] };
+	boot_worker_config(b->settings, i, b->worker_cnt, &wc);
+	wc.scan_budget_cycles = b->cycles_per_second / 1000000 * TURN_BUDGET_US;
+	b->workers[i] = worker_new(&wc, &env, err);
+	if (!b->workers[i]) {
+		fprintf(stderr, "weir: %s\n", err);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static int
+step_workers(struct boot *b)
+{
+	int ret = 0;
+
+	b->cycles_per_second = clock_cycles_per_second();
+	b->health = upstream_health_new();
+	if (!b->health)
+		return -ENOMEM;
+	for (unsigned i = 0; i < b->worker_cnt && ret == 0; i++)
+		ret = make_worker(b, i);
+	return ret;
+}
+
+/* Workers put their jobs before control takes its snapshots back from the engines; rings were emptied by ctrl_stop(). */
+static void
+undo_workers(struct boot *b)
+{
+	for (unsigned i = 0; i < b->worker_cnt; i++)
+		worker_free(b->workers[i]);
+	ctrl_free(b->ctrl);
+	for (unsigned i = 0; i < b->worker_cnt; i++) {
+		if (b->engines[i])
+			engine_worker_free(b->engines[i]);
+		event_ring_fini(&b->events[i]);
+	}
+	upstream_health_free(b->health);
+}
+
+static int
+step_ctrl(struct boot *b)
+{
+	boot_wire_ctrl(b);
+	b->ctrl = ctrl_new(b->settings, &b->node);
+	if (!b->ctrl)
+		return -EINVAL;
+	return ctrl_start(b->ctrl);
+}
+
+static void
+undo_ctrl(struct boot *b)
+{
+	if (b->ctrl)
+		ctrl_stop(b->ctrl);
+}
+
+/* clang-format off */
+static const struct step {
+	const char *name;
+	int (*up)(struct boot *b);
+	void (*down)(struct boot *b); /* also of a step that failed half way */
+} steps[] = {
+	{ "DPDK",           step_eal,     undo_eal },
+	{ "packet buffers", step_pools,   NULL },
+	{ "ports",          step_ports,   undo_ports },
+	{ "workers",        step_workers, undo_workers },
+	{ "control",        step_ctrl,    undo_ctrl },
+};
+/* clang-format on */
+
+static void
+take_back(struct boot *b, size_t from)
+{
+	for (size_t i = from; i > 0; i--)
+		if (steps[i - 1].down)
+			steps[i - 1].down(b);
+	free(b);
+}
+
+struct boot *
+boot_start(const struct settings *s, const struct boot_options *o)
+{
+	struct boot *b = calloc(1, sizeof(*b));
+
+	BUG_ON(!b);
+	b->settings = s;
+	if (o)
+		b->options = *o;
+	pthread_mutex_init(&b->post_lock, NULL);
+	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+		int ret = steps[i].up(b);
+
+		if (ret < 0) {
+			fprintf(stderr, "weir: start failed at %s: %s\n", steps[i].name,
+			        strerror(-ret));
+			take_back(b, i == 0 ? 0 : i + 1);
+			return NULL;
+		}
+	}
+	return b;
+}
+
+static int
+worker_main(void *arg)
+{
+	struct boot_lcore *l = arg;
+
+	return worker_run(l->worker, l->busy_poll_always);
+}
+
+int
+boot_run(struct boot *b)
+{
+	for (unsigned i = 0; i < b->worker_cnt; i++) {
+		int ret;
+
+		b->lcores[i] =
+		        (struct boot_lcore){ b->workers[i],
+			                     b->settings->dataplane_busy_poll == BUSY_POLL_ALWAYS };
+		ret = packet_eal_launch(i, worker_main, &b->lcores[i]);
+		if (ret < 0)
+			return ret;
+		b->running_cnt++;
+	}
+	return 0;
+}
+
+static uid_t own_uid;
+static gid_t own_gid;
+
+static int
+own(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	(void)st;
+	(void)type;
+	(void)at;
+	if (lchown(path, own_uid, own_gid) < 0 && errno != ENOENT)
+		fprintf(stderr, "weir: %s: %s\n", path, strerror(errno));
+	return 0;
+}
+
+/* What control opened or made as root stays usable for the user that the process becomes. */
+static void
+hand_over(const struct settings *s, uid_t uid, gid_t gid)
+{
+	const char *files[] = { s->node_control_socket, s->log_path };
+
+	own_uid = uid;
+	own_gid = gid;
+	nftw(s->node_state_dir, own, 16, FTW_PHYS);
+	for (size_t i = 0; i < ARRAY_LEN(files); i++)
+		if (*files[i])
+			own(files[i], NULL, 0, NULL);
+}
+
+int
+boot_drop_privileges(struct boot *b)
+{
+	const char *user = b->settings->node_user;
+	struct passwd *pw;
+
+	if (!*user || geteuid() != 0)
+		return 0;
+	pw = getpwnam(user);
+	if (!pw) {
+		fprintf(stderr,
+		        "weir: node.user: there is no user \"%s\"; make it, or set node.user: "
+		        "\"\"\n",
+		        user);
+		return -ENOENT;
+	}
+	hand_over(b->settings, pw->pw_uid, pw->pw_gid);
+	if (initgroups(user, pw->pw_gid) < 0 || setgid(pw->pw_gid) < 0 || setuid(pw->pw_uid) < 0) {
+		fprintf(stderr, "weir: node.user %s: %s\n", user, strerror(errno));
+		return -EPERM;
+	}
+	return 0;
+}
+
+void
+boot_request_reload(struct boot *b)
+{
+	ctrl_request_reload(b->ctrl);
+}
+
+unsigned
+boot_worker_cnt(const struct boot *b)
+{
+	return b->worker_cnt;
+}
+
+struct worker *
+boot_worker(struct boot *b, unsigned i)
+{
+	BUG_ON(i >= b->worker_cnt);
+	return b->workers[i];
+}
+
+void
+boot_stop(struct boot *b)
+{
+	for (unsigned i = 0; i < b->running_cnt; i++)
+		worker_stop(b->workers[i]);
+	for (unsigned i = 0; i < b->running_cnt; i++)
+		packet_eal_join(i);
+	b->running_cnt = 0;
+	take_back(b, ARRAY_LEN(steps));
+}
