@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * test_text.c - charsets, folding, rendering, HTML: each case at every cut
+ */
+#include "engine/text/charset.h"
+#include "engine/text/fold.h"
+#include "engine/text/html.h"
+#include "tests/check.h"
+
+static struct charset_set *charsets;
+
+static size_t
+convert(const char *name, struct span in, size_t step, char *out, size_t out_cap)
+{
+	struct charset_conv c;
+	size_t n = 0;
+
+	charset_begin(&c, charsets, span_z(name));
+	while (in.len > 0) {
+		struct span piece = span(in.p, MIN(step, in.len));
+
+		in = span_skip(in, piece.len);
+		while (piece.len > 0)
+			n += charset_feed(&c, &piece, out + n, MIN(out_cap - n, 64 + step));
+	}
+	return n + charset_end(&c, out + n, out_cap - n);
+}
+
+static void
+test_charset(void)
+{
+	/* clang-format off */
+	static const struct { const char *name, *in, *out; } cases[] = {
+		{ "", "abc", "abc" },
+		{ "utf-8", "\xc3\xa9t\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80", "\xc3\xa9t\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80" },
+		{ "utf-8", "caf\xe9 \x93x\x94", "caf\xc3\xa9 \xe2\x80\x9cx\xe2\x80\x9d" },
+		{ "us-ascii", "\xc3(\xe2\x82", "\xc3\x83(\xc3\xa2\xe2\x80\x9a" },
+		{ "utf-8", "\xed\xa0\x80", "\xc3\xad\xc2\xa0\xe2\x82\xac" },
+		{ "x-none", "caf\xe9", "caf\xc3\xa9" },
+		{ "ISO-8859-1", "caf\xe9\x80", "caf\xc3\xa9\xe2\x82\xac" },
+		{ "latin2", "\xb1", "\xc4\x85" },
+		{ "koi8-r", "\xf0\xf2\xe9", "\xd0\x9f\xd0\xa0\xd0\x98" },
+		{ "windows-1251", "\xcf\xf0", "\xd0\x9f\xd1\x80" },
+		{ "utf-7", "Hi +AGEAYg-c +- +2D3eAA-!", "Hi abc + \xf0\x9f\x98\x80!" },
+		{ "utf-16", "\xff\xfe" "a\0b\0", "ab" },
+		{ "utf-16le", "a\0\x3d\xd8\x00\xde", "a\xf0\x9f\x98\x80" },
+		{ "iso-2022-jp", "\x1b$B$3$s\x1b(B!", "\xe3\x81\x93\xe3\x82\x93!" },
+		{ "gb2312", "\xc4\xe3\xba\xc3", "\xe4\xbd\xa0\xe5\xa5\xbd" },
+		{ "big5", "\xa7\x41\xa6\x6e", "\xe4\xbd\xa0\xe5\xa5\xbd" },
+		{ "euc-kr", "\xb0\xa1", "\xea\xb0\x80" },
+		{ "shift_jis", "\x82\xb1", "\xe3\x81\x93" },
+		{ "gb2312", "a\xff", "a\xef\xbf\xbd" },
+	};
+	/* clang-format on */
+	static const size_t lens[ARRAY_LEN(cases)] = { [11] = 6, [12] = 6 };
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		for (size_t step = 1; step < 24; step++) {
+			char out[512];
+			struct span in = span(cases[i].in, lens[i] ? lens[i] : strlen(cases[i].in));
+			size_t n = convert(cases[i].name, in, step, out, sizeof(out));
+
+			CHECK(span_is(span(out, n), cases[i].out), "%zu %s step %zu: %.*s", i,
+			      cases[i].name, step, (int)n, out);
+			n = charset_to_utf8(charsets, span_z(cases[i].name), in, out, sizeof(out));
+			CHECK(span_is(span(out, n), cases[i].out), "at once %s", cases[i].name);
+		}
+	char two[2];
+	CHECK(charset_to_utf8(charsets, span_z("utf-8"), span_z("a\xe2\x82\xac"), two, 2) == 1);
+	CHECK(charset_is_known(span_z("KOI8-R")) && !charset_is_known(span_z("klingon")));
+}
+
+static void
+test_fold(void)
+{
+	/* clang-format off */
+	static const struct { const char *in, *folded, *rendered; } cases[] = {
+		{ "", "", "" },
+		{ "Hello  World", "hello world ", "Hello World\n" },
+		{ " \n a", "a ", "a\n" },
+		{ "A\nB\n\nC \n \t\nD", "a b c d ", "A B\nC\nD\n" },
+		{ "A\r\nB\r\n\r\nC", "a b c ", "A B\nC\n" },
+		{ "V\xc2\xadi\xe2\x80\x8b" "agra", "viagra ", "V\xc2\xadi\xe2\x80\x8b" "agra\n" },
+		{ "\xef\xbc\xb6\xef\xbc\xa9\xef\xbc\xa1", "via ", "\xef\xbc\xb6\xef\xbc\xa9\xef\xbc\xa1\n" },
+		{ "\xf0\x9d\x90\x95\xf0\x9d\x90\xa2", "vi ", "\xf0\x9d\x90\x95\xf0\x9d\x90\xa2\n" },
+		{ "\xef\xac\x81ne", "fine ", "\xef\xac\x81ne\n" },
+		{ "\xd0\xa0\xd0\xb0\xd1\x83\xd1\x80\xd0\xb0l", "paypal ", "\xd0\xa0\xd0\xb0\xd1\x83\xd1\x80\xd0\xb0l\n" },
+		{ "vi\xcc\x81" "agra v\xc3\xad" "agra", "viagra viagra ", "vi\xcc\x81" "agra v\xc3\xad" "agra\n" },
+		{ "a\xc2\xa0\xe3\x80\x80" "b", "a b ", "a b\n" },
+		{ "\x01" "a\x7f" "b", "ab ", "\x01" "a\x7f" "b\n" },
+		{ "x\xe2\x82", "x\xef\xbf\xbd\xef\xbf\xbd ", "x\xef\xbf\xbd\xef\xbf\xbd\n" },
+		{ "\xe2\x82" "A", "\xef\xbf\xbd\xef\xbf\xbd" "a ", "\xef\xbf\xbd\xef\xbf\xbd" "A\n" },
+		{ "THE QUICK BROWN FOX JUMPS OVER 13 lazy DOGS  and more of it",
+		  "the quick brown fox jumps over 13 lazy dogs and more of it ",
+		  "THE QUICK BROWN FOX JUMPS OVER 13 lazy DOGS and more of it\n" },
+		{ "\xe4\xbd\xa0\xe5\xa5\xbd", "\xe4\xbd\xa0\xe5\xa5\xbd ", "\xe4\xbd\xa0\xe5\xa5\xbd\n" },
+	};
+	/* clang-format on */
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		for (size_t step = 1; step < 80; step++) {
+			struct fold f = { 0 };
+			struct render r = { 0 };
+			char a[512], b[512];
+			size_t an = 0, bn = 0, len = strlen(cases[i].in);
+
+			for (size_t at = 0; at < len; at += step) {
+				struct span s = span(cases[i].in + at, MIN(step, len - at)), t = s;
+
+				while (s.len > 0)
+					an += fold_feed(&f, &s, a + an, FOLD_CAP_MIN);
+				while (t.len > 0)
+					bn += render_feed(&r, &t, b + bn, FOLD_CAP_MIN);
+			}
+			an += fold_end(&f, a + an, FOLD_CAP_MIN);
+			bn += render_end(&r, b + bn, FOLD_CAP_MIN);
+			CHECK(span_is(span(a, an), cases[i].folded), "%zu step %zu: %.*s", i, step,
+			      (int)an, a);
+			CHECK(span_is(span(b, bn), cases[i].rendered), "%zu step %zu: %.*s", i,
+			      step, (int)bn, b);
+		}
+	char out[8];
+	CHECK(span_is(span(out, fold_span(span_z("Act NOW "), out, sizeof(out))), "act now"));
+	CHECK(fold_span(span_z("123456789"), out, sizeof(out)) == 8);
+}
+
+struct lanes {
+	char text[3][1024], urls[1024];
+	size_t len[3];
+};
+
+static void
+on_text(void *ctx, enum html_lane lane, struct span s)
+{
+	struct lanes *l = ctx;
+
+	memcpy(l->text[lane] + l->len[lane], s.p, s.len);
+	l->len[lane] += s.len;
+	l->text[lane][l->len[lane]] = 0;
+}
+
+static void
+on_attr(void *ctx, const struct html_attr *a)
+{
+	struct lanes *l = ctx;
+
+	snprintf(l->urls + strlen(l->urls), sizeof(l->urls) - strlen(l->urls), "%.*s.%.*s=%.*s%s ",
+	         (int)a->tag.len, a->tag.p, (int)a->name.len, a->name.p, (int)a->value.len,
+	         a->value.p, a->is_hidden ? "(hidden)" : "");
+}
+
+/* clang-format off */
+static const struct { const char *in, *visible, *hidden, *urls; } html_cases[] = {
+	{ "V<b>i</b>a<!-- x -->gr<i>a", "Viagra", "", "" },
+	{ "a &lt; b &amp;amp; &#86;&#x49;&nbsp;x&eacute;&copy", "a < b &amp; VI\xc2\xa0x\xc3\xa9\xc2\xa9", "", "" },
+	{ "&notit; &unknown; & &#; &#x; AT&T &#128;&#0;&#x110000;",
+	  "\xc2\xacit; &unknown; & &#; &#x; AT&T \xe2\x82\xac\xef\xbf\xbd\xef\xbf\xbd", "", "" },
+	{ "<p>one<p>two<br>three<br><br>four</p>", "one\n\ntwo\nthree\n\nfour\n\n", "", "" },
+	{ "  a\n\n b <td>c<td>d<script>if (a</b) x</script>e", "a b c de", "", "" },
+	{ "a<span style='display:none'>hid<b>den</b></span>b", "ab", "hidden", "" },
+	{ "a<span style=\"font-size:0px\">x<span style='font-size:12px'>y</span></span>b", "ayb", "x", "" },
+	{ "a<span style='visibility: hidden'>x<i style='visibility:visible'>y</i></span>b", "ayb", "x", "" },
+	{ "a<font color=white>x</font>b<font color='#FEFEFE'>y</font>", "ab", "xy", "" },
+	{ "<body bgcolor=#000000><font color=white>x</font><span style='color:#000'>y", "x", "y", "" },
+	{ "<div style='background:url(http://e/x)'><font color=white>x", "x", "", "div.style=http://e/x " },
+	{ "a<div hidden>x</div>b", "a\nb", "x", "" },
+	{ "<style>b{}</style><title>T &amp; t</title>x", "x", "", "" },
+	{ "<a href=http://x/?a&amp;b=1>l</a><IMG SRC = \" http://y/\n1\" >", "l", "", "a.href=http://x/?a&b=1 img.src=http://y/1 " },
+	{ "<a title='>' href='&#104;ttp://x/'>", "", "", "a.href=http://x/ " },
+	{ "<span style=display:none><a href=u>", "", "", "a.href=u(hidden) " },
+	{ "<meta http-equiv=refresh content=\"0; URL='http://m/'\">", "", "", "meta.content=http://m/ " },
+	{ "a < b <3 </> <?x?> c <!doctype html>d<!-->e<!--->f<!-- -- > --!>g", "a < b <3 c defg", "", "" },
+	{ "<a href=\"http://cut", "", "", "a.href=http://cut " },
+	{ "<pre>a  b\nc</pre>d", "a  b\nc\n\nd", "", "" },
+	{ "<a href=x/>y</a/><br/>z", "y\nz", "", "a.href=x/ " },
+	{ "<p style='display:none'>x<div>y</div>", "y\n", "x", "" },
+	{ "x<", "x<", "", "" },
+};
+/* clang-format on */
+
+static void
+test_html(void)
+{
+	static const struct html_ops ops = { on_text, on_attr };
+	static struct lanes l;
+	struct html *h = html_new(&ops, &l);
+
+	for (size_t i = 0; i < ARRAY_LEN(html_cases); i++)
+		for (size_t step = 1; step < 60; step++) {
+			size_t n = strlen(html_cases[i].in);
+
+			memset(&l, 0, sizeof(l));
+			html_reset(h);
+			for (size_t k = 0; k < n; k += step)
+				html_feed(h, span(html_cases[i].in + k, MIN(step, n - k)));
+			html_end(h);
+			CHECK(!strcmp(l.text[HTML_VISIBLE], html_cases[i].visible),
+			      "%s step %zu: '%s'", html_cases[i].in, step, l.text[HTML_VISIBLE]);
+			CHECK(!strcmp(l.text[HTML_HIDDEN], html_cases[i].hidden), "%s: '%s'",
+			      html_cases[i].in, l.text[HTML_HIDDEN]);
+			CHECK(!strcmp(l.urls, html_cases[i].urls), "%s: '%s'", html_cases[i].in,
+			      l.urls);
+		}
+	html_free(h);
+}
+
+int
+main(void)
+{
+	charsets = charset_set_new();
+	test_charset();
+	test_fold();
+	test_html();
+	charset_set_free(charsets);
+	return check_failed;
+}
