@@ -588,10 +588,8 @@ smtp_client_next(struct smtp_client *c, struct span *in, struct smtp_out *out,
 			return c->blocked ? SMTP_CE_ROOM : SMTP_CE_MORE;
 		if (st == SMTP_CR_DONE)
 			e = on_reply(c, ev);
-		if (e != SMTP_CE_MORE && !c->why) {
-			pump(c, out);
-			return e;
-		}
+		if (e != SMTP_CE_MORE && !c->why)
+			return e; /* what may be written now is, by the next call */
 	}
 	ev->why = (enum smtp_client_why)c->why;
 	ev->stage = (enum smtp_stage)c->why_stage;

@@ -10,7 +10,8 @@
  *         read one by one: bytes that were not asked for are SMTP_CE_BROKEN.
  * RFC     5321, 2920, 1870, 6152, 6531, 3030; XCLIENT and XFORWARD: Postfix's XCLIENT_README, XFORWARD_README.
  *
- * Use     init; feed the greeting; SMTP_CE_GREETED; then for each mail: smtp_client_begin(), answers come as events;
+ * Use     init; then smtp_client_next() until it says SMTP_CE_MORE or SMTP_CE_ROOM, also with empty
+ *         input: the call behind an event writes what may follow it. SMTP_CE_GREETED; then for each mail: smtp_client_begin(), answers come as events;
  *         smtp_client_more() after the mail got more recipients or wants its data; SMTP_CE_DATA_GO: send the body
  *         (smtp_stuff.h, then smtp_client_end(); or smtp_client_chunk() and its bytes); SMTP_CE_FINAL. smtp_client_rset()
  *         gives up a transaction before its data. When smtp_client_is_idle() the connection may go back to its pool.
