@@ -161,16 +161,9 @@ struct ruleset {
 	size_t list_cnt, list_room;
 	struct rule_test *tests;
 	size_t test_cnt, test_room;
-	struct { /* metas still text: names may come later */
-		uint32_t rule, column;
-		struct span text;
-	} * pending;
+	struct pending_meta *pending; /* still text: names may come later */
 	size_t pending_cnt, pending_room;
-	struct { /* score, describe, filter, tflags: may come before their rule */
-		struct span name, value;
-		uint32_t file, line, column;
-		uint8_t what;
-	} * settings;
+	struct setting *settings; /* may come before their rule */
 	size_t setting_cnt, setting_room;
 	void *names; /* search tree: name -> rule */
 };
@@ -193,21 +186,6 @@ void ruleset_fini(struct ruleset *s);
 /* RULE_NONE when there is none of this name. */
 uint32_t ruleset_find(const struct ruleset *s, struct span name);
 
-/* Shared by the parsers. */
-uint32_t ruleset_add_file(struct ruleset *s, const char *file);
-/* RULE_NONE after an error (name taken, bad, too many). */
-uint32_t ruleset_add_rule(struct ruleset *s, struct span name, enum rule_kind kind,
-                          struct error_at at, uint32_t file, struct snapshot_errors *e);
-void ruleset_add_pattern(struct ruleset *s, enum lane lane, const struct rule_pattern *p);
-struct span ruleset_copy(struct ruleset *s, struct span text);
-void *ruleset_grow(void *array, size_t need, size_t *room, size_t item);
-
-/* rule_expr.c: text of a meta to ops; false after an error. */
-bool rule_expr_compile(struct ruleset *s, uint32_t rule, struct span text, struct error_at at,
-                       struct snapshot_errors *e);
-/* hits[i]: rule i hit. Bounded by META_OPS_MAX. */
+/* Value of a meta: rule i hit when seen[i] equals the epoch. Bounded by META_OPS_MAX. */
 bool rule_expr_eval(const struct ruleset *s, const struct rule *r, const uint32_t *seen,
                     uint32_t epoch, const int64_t features[FEATURES]);
-
-/* The folded form a phrase is compiled in; len 0 when nothing is left. */
-struct span ruleset_fold(struct ruleset *s, struct span text);

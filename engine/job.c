@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * job.c - the life of a scan: begin, slices of input, the end in steps, put
+ */
+#include "engine/job.h"
+#include "base/clock.h"
+
+static const uint32_t epoch_last = UINT32_MAX - 1;
+
+/* Stamps of a new job. Every 2^32 jobs the arrays are cleared, so that old stamps cannot come true. */
+static void
+next_epoch(struct engine_job *j)
+{
+	struct worker_gen *g = j->gen;
+	const struct snapshot *s = j->s;
+	uint32_t *e = &g->slot[j->slot].epoch;
+
+	if (*e >= epoch_last) {
+		memset(g->slot[j->slot].pattern_seen, 0, s->pattern_cnt * sizeof(uint32_t));
+		memset(g->slot[j->slot].rule_seen, 0, s->rules.rule_cnt * sizeof(uint32_t));
+		memset(g->slot[j->slot].custom_seen, 0, s->custom_cnt * sizeof(uint32_t));
+		*e = 0;
+	}
+	*e += 2; /* epoch - 1 is the mark of a negated rule that did not hit */
+}
+
+static void
+copy_text(struct span from, char *to, size_t cap, size_t *len, bool lower)
+{
+	size_t n = MIN(from.len, cap);
+
+	for (size_t i = 0; i < n; i++)
+		to[i] = lower ? ascii_lower(from.p[i]) : from.p[i];
+	*len = n;
+}
+
+static void
+reset_evidence(struct engine_job *j)
+{
+	j->unscanned = j->match_flood = false;
+	j->hit_cnt = j->hit_overflow = j->match_cnt = 0;
+	j->score_milli = 0;
+	memset(j->content_hit, 0, sizeof(j->content_hit));
+	memset(j->features, 0, sizeof(j->features));
+	j->features[F_TO_EMPTY] = 1;
+	for (size_t i = 0; i < FILTERS; i++)
+		j->first_hit[i] = -1;
+	j->part_cnt = 0;
+	j->part_text_used = 0;
+	j->from_domain[0] = j->from_name_domain[0] = j->replyto_domain[0] = 0;
+	j->url_at = 0;
+}
+
+static void
+reset_parsers(struct engine_job *j)
+{
+	mime_reset(j->mime);
+	url_set_reset(&j->urls);
+	phone_set_reset(&j->phones);
+	lane_reset(&j->folded);
+	lane_reset(&j->rendered);
+	lane_reset(&j->raw);
+	j->part_is_text = false;
+	j->block_used = 0;
+	j->text_bytes = j->tail_total = 0;
+	j->text_used = 0;
+	j->body_at = UINT64_MAX;
+}
+
+static struct engine_job *
+free_slot(struct engine_worker *w, uint64_t size)
+{
+	for (unsigned i = size > ENGINE_SMALL_MAX ? 1 : 0; i < ENGINE_SLOTS; i++)
+		if (w->slot[i].state == JOB_FREE)
+			return &w->slot[i];
+	return NULL;
+}
+
+static void
+custom_sender(struct engine_job *j)
+{
+	char folded[SMTP_PATH_MAX * 3 + FOLD_CAP_MIN];
+	size_t n = fold_span(span(j->sender, j->sender_len), folded, sizeof(folded));
+
+	job_custom_block(j, CUSTOM_FROM, span(folded, n), j->gen->slot[j->slot].custom_seen,
+	                 j->gen->slot[j->slot].epoch);
+}
+
+struct engine_job *
+engine_job_begin(struct engine_worker *w, const struct engine_mail *mail)
+{
+	struct worker_gen *g = &w->gen[mail->snapshot->slot];
+	struct engine_job *j = free_slot(w, mail->size);
+
+	BUG_ON(g->s != mail->snapshot); /* control attaches before it publishes */
+	if (!j) {
+		counter_inc(&w->counters.no_slot);
+		return NULL;
+	}
+	/* Release pairs with the acquire in engine_worker_is_pinned(). */
+	__atomic_store_n(&g->pin_cnt, g->pin_cnt + 1, __ATOMIC_RELEASE);
+	counter_inc(&w->counters.jobs);
+	j->gen = g;
+	j->s = g->s;
+	j->state = JOB_FEED;
+	j->client_addr = mail->client->addr;
+	memcpy(j->country, mail->client->country, 2);
+	j->backup_mx = mail->client->backup_mx;
+	j->is_tail = mail->is_tail;
+	copy_text(mail->client->helo, j->helo, sizeof(j->helo) - 1, &j->helo_len, false);
+	copy_text(mail->sender, j->sender, sizeof(j->sender) - 1, &j->sender_len, true);
+	reset_evidence(j);
+	reset_parsers(j);
+	next_epoch(j);
+	custom_sender(j);
+	job_client_lists(j);
+	return j;
+}
+
+size_t
+engine_job_step(struct engine_job *j, struct span raw, uint64_t deadline_cycles)
+{
+	uint64_t start = clock_cycles(), now = start;
+	size_t done = 0;
+
+	BUG_ON(j->state != JOB_FEED);
+	while (done < raw.len) {
+		struct span slice = span(raw.p + done, MIN(raw.len - done, (size_t)ENGINE_SLICE));
+
+		if (j->is_tail)
+			job_text_plain(j, slice);
+		else
+			mime_feed(j->mime, slice);
+		done += slice.len;
+		now = clock_cycles();
+		if (now >= deadline_cycles)
+			break;
+	}
+	counter_add(&j->w->counters.bytes, done);
+	counter_add(&j->w->counters.cycles, now - start);
+	return done;
+}
+
+static void
+end_text(struct engine_job *j)
+{
+	if (j->is_tail)
+		job_text_plain_end(j);
+	else
+		mime_end(j->mime);
+	job_text_tail(j);
+	j->state = JOB_STREAMS;
+}
+
+/* One step of bounded size. */
+static void
+end_step(struct engine_job *j)
+{
+	switch (j->state) {
+	case JOB_FEED:
+		end_text(j);
+		break;
+	case JOB_STREAMS:
+		job_streams_end(j);
+		j->state = JOB_URLS;
+		break;
+	case JOB_URLS:
+		if (!job_urls_step(j))
+			j->state = JOB_RULES;
+		break;
+	case JOB_RULES:
+		job_rules_finish(j);
+		counter_inc(&j->w->counters.jobs_done);
+		j->state = JOB_DONE;
+		break;
+	case JOB_DONE:
+	case JOB_FREE:
+		break;
+	}
+}
+
+bool
+engine_job_end(struct engine_job *j, uint64_t deadline_cycles)
+{
+	uint64_t start = clock_cycles(), now;
+
+	do {
+		end_step(j);
+		now = clock_cycles();
+	} while (j->state != JOB_DONE && now < deadline_cycles);
+	counter_add(&j->w->counters.cycles, now - start);
+	return j->state == JOB_DONE;
+}
+
+bool
+engine_job_is_evicted(const struct engine_job *j)
+{
+	return __atomic_load_n(&j->gen->is_evicted, __ATOMIC_RELAXED);
+}
+
+unsigned
+engine_job_received_cnt(const struct engine_job *j)
+{
+	return (unsigned)j->features[F_RECEIVED_CNT];
+}
+
+void
+engine_job_put(struct engine_job *j)
+{
+	struct worker_gen *g = j->gen;
+
+	/* Given up half way: the streams still hold state of this mail. */
+	if (j->state < JOB_URLS)
+		for (enum lane i = 0; i < LANE_STREAMS; i++)
+			if (g->slot[j->slot].stream[i] &&
+			    match_stream_end(g->slot[j->slot].stream[i], g->scratch, NULL, NULL) !=
+			            MATCH_OK)
+				counter_inc(&j->w->counters.hs_errors);
+	if (engine_job_is_evicted(j))
+		counter_inc(&j->w->counters.evicted);
+	j->state = JOB_FREE;
+	j->s = NULL;
+	/* Release: everything this job read of the snapshot comes before control's acquire sees the pin gone. */
+	__atomic_store_n(&g->pin_cnt, g->pin_cnt - 1, __ATOMIC_RELEASE);
+}

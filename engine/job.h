@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * job.h - one scan under way: parsers, text lanes, evidence; for the files of engine/ alone
+ *
+ * Why     Everything a scan needs lies in its slot, allocated when the worker starts, so that a scan allocates nothing.
+ *         Decoded text passes through blocks of JOB_BLOCK bytes at fixed offsets of its part: however the message was
+ *         cut, everything behind the blocks sees the same.
+ * Owner   A slot belongs to its engine_worker. Streams, scratch and seen arrays belong to the worker_gen of the snapshot.
+ * Thread  The worker's.
+ */
+#pragma once
+#include "engine/engine.h"
+#include "engine/mime/mime.h"
+#include "engine/snapshot_impl.h"
+#include "engine/text/charset.h"
+#include "engine/text/fold.h"
+#include "engine/text/html.h"
+#include "engine/url/phone.h"
+#include "engine/url/url.h"
+#define OPENSSL_SUPPRESS_DEPRECATED /* SHA256_Init() without a context to allocate */
+#include <openssl/sha.h>
+
+#define JOB_BLOCK        1024
+#define JOB_LANE_BYTES   2048
+#define JOB_LANE_MARKS   16
+#define JOB_PART_TEXT    (64 * 1024) /* paths, types and names of all parts */
+#define JOB_HEAD_BYTES   256         /* of a part, for its magic */
+#define JOB_FIELD_MAX    4096        /* bytes of a header field that customers' rules look at */
+#define JOB_SCAN_DEFAULT (512 * 1024)
+#define JOB_NO_PART      UINT16_MAX
+
+/* Where a piece of a lane came from. */
+struct lane_mark {
+	uint64_t at;     /* position in the lane */
+	uint64_t offset; /* in decoded bytes of the part */
+	uint16_t part;   /* JOB_NO_PART: the subject */
+};
+
+/* Text on its way to a stream. The last EXCERPT_MAX bytes before it stay, for excerpts. */
+struct text_lane {
+	uint64_t base; /* lane position of text() */
+	size_t used;
+	unsigned mark_cnt;
+	struct lane_mark mark[JOB_LANE_MARKS];
+	char buf[EXCERPT_MAX + JOB_LANE_BYTES];
+};
+
+struct evidence_hit {
+	uint32_t rule, line; /* line: of the list, 0 for rules */
+	uint64_t offset;
+	uint16_t part; /* JOB_NO_PART: not in a part */
+	uint8_t excerpt_len;
+	char excerpt[EXCERPT_MAX];
+	const char *place; /* constant text when not in a part: "header", "url", "client" */
+};
+
+struct part_info {
+	struct span path, type, charset, encoding, name; /* in part_text */
+	uint64_t bytes;
+	uint32_t flags;
+	bool has_sha, is_attachment;
+	const char *real_type; /* by magic; NULL not known */
+	uint8_t sha[32];
+};
+
+enum job_state {
+	JOB_FREE,
+	JOB_FEED,
+	JOB_STREAMS, /* ends of the streams are due */
+	JOB_URLS,
+	JOB_RULES,
+	JOB_DONE,
+};
+
+struct worker_gen {
+	const struct snapshot *s; /* NULL: not attached */
+	uint64_t pin_cnt;         /* written by the worker (release), read by control (acquire) */
+	bool is_evicted; /* control writes, the worker reads: relaxed, a late look is harmless */
+	struct match_scratch *scratch;
+	struct {
+		struct match_stream *stream[LANE_STREAMS];
+		uint32_t *pattern_seen, *rule_seen, *custom_seen, *rcpt_seen;
+		uint32_t epoch, rcpt_epoch;
+	} slot[ENGINE_SLOTS];
+};
+
+struct engine_job {
+	struct engine_worker *w;
+	struct worker_gen *gen;
+	const struct snapshot *s;
+	unsigned slot;
+	enum job_state state;
+	/* the mail */
+	struct addr client_addr;
+	char country[2];
+	bool backup_mx, is_tail;
+	char helo[256], sender[SMTP_PATH_MAX + 1];
+	size_t helo_len, sender_len;
+	/* parsers */
+	struct mime *mime;
+	struct charset_set *charsets;
+	struct charset_conv conv;
+	struct html *html;
+	struct fold fold;
+	struct render render;
+	struct url_set urls;
+	struct url_finder url_finder;
+	struct phone_set phones;
+	struct phone_finder phone_finder;
+	SHA256_CTX sha;
+	/* the part under way */
+	bool part_is_text, part_is_html, part_sha;
+	uint16_t part;
+	size_t block_used;
+	uint64_t block_offset;
+	char block[JOB_BLOCK];
+	size_t head_used;
+	char head[JOB_HEAD_BYTES];
+	/* window */
+	uint64_t text_bytes;
+	char tail[ENGINE_TAIL_BYTES]; /* ring of text past the window */
+	uint64_t tail_total;
+	/* lanes */
+	struct text_lane folded, rendered, raw;
+	uint64_t body_at; /* folded position where the subject ends */
+	unsigned match_cnt;
+	uint32_t view; /* of the block that is scanned */
+	enum lane lane;
+	struct span block_text;
+	const char *block_place;
+	uint32_t *block_seen; /* custom lanes: which array */
+	uint32_t block_epoch;
+	/* evidence */
+	bool unscanned, match_flood;
+	unsigned hit_cnt, hit_overflow;
+	struct evidence_hit hit[RULE_HITS_MAX];
+	int first_hit[FILTERS]; /* index of the first hit that decides by this filter; -1 none */
+	bool content_hit[FILTERS];
+	int32_t score_milli;
+	int64_t features[FEATURES];
+	unsigned part_cnt;
+	struct part_info parts[MIME_PARTS_MAX];
+	size_t part_text_used;
+	char part_text[JOB_PART_TEXT];
+	/* headers that features need */
+	char from_domain[256], from_name_domain[256], replyto_domain[256];
+	unsigned url_at; /* JOB_URLS: the next one */
+	struct span hosts[64];
+	/* tools */
+	char *text; /* folded text; NULL unless asked for */
+	size_t text_used, text_room;
+};
+
+struct engine_worker {
+	struct engine_config cfg;
+	struct engine_counters counters;
+	struct url_env *urls;
+	struct worker_gen gen[GENERATIONS_LIVE_MAX];
+	struct engine_job slot[ENGINE_SLOTS];
+};
+
+/* job_hits.c */
+void job_hit(struct engine_job *j, uint32_t rule, uint32_t line, const char *place,
+             struct span excerpt);
+/* A negated rule whose pattern did not hit. */
+void job_hit_absent(struct engine_job *j, uint32_t rule);
+bool job_rule_hit(const struct engine_job *j, uint32_t rule);
+void lane_reset(struct text_lane *l);
+void lane_mark(struct text_lane *l, uint16_t part, uint64_t offset);
+/* Room for at least `need` bytes, flushing if it must; returns where to write, *room how much. */
+char *job_lane_room(struct engine_job *j, struct text_lane *l, size_t need, size_t *room);
+void job_lane_add(struct engine_job *j, struct text_lane *l, struct span text);
+void job_lane_flush(struct engine_job *j, struct text_lane *l);
+void job_streams_end(struct engine_job *j);
+/* A block in LANE_HEADER (view of the rule set), LANE_URI (view 0) or both custom head lanes (enum custom_view). */
+void job_block(struct engine_job *j, enum lane lane, uint32_t view, struct span text,
+               const char *place);
+void job_custom_block(struct engine_job *j, enum custom_view view, struct span text, uint32_t *seen,
+                      uint32_t epoch);
+bool job_has_lane(const struct engine_job *j, enum lane lane);
+
+/* job_text.c */
+void job_on_part_begin(void *ctx, const struct mime_part *p);
+void job_on_data(void *ctx, const struct mime_part *p, struct span data, uint64_t offset);
+void job_on_part_end(void *ctx, const struct mime_part *p);
+void job_on_html_text(void *ctx, enum html_lane lane, struct span utf8);
+void job_on_html_attr(void *ctx, const struct html_attr *a);
+void job_text_tail(struct engine_job *j);
+void job_text_plain(struct engine_job *j, struct span text); /* of a tail job */
+void job_text_plain_end(struct engine_job *j);
+void job_subject(struct engine_job *j, struct span value);
+
+/* job_header.c */
+void job_on_header(void *ctx, const struct mime_header *h);
+void job_header_features(struct engine_job *j);
+
+/* job_attach.c */
+void job_attachment_begin(struct engine_job *j, const struct mime_part *p, struct part_info *info);
+void job_attachment_end(struct engine_job *j, struct part_info *info);
+
+/* job_finish.c */
+void job_client_lists(struct engine_job *j);
+bool job_urls_step(struct engine_job *j); /* one URL; false when there are no more */
+void job_phones(struct engine_job *j);
+void job_rules_finish(struct engine_job *j);

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * job_finish.c - what is judged when all text is known: URLs, numbers, negated and meta rules
+ */
+#include "engine/job.h"
+
+static void
+list_hits(struct engine_job *j, enum snapshot_list_kind kind, struct span key, const char *place,
+          struct span excerpt,
+          bool (*find)(const struct key_set *s, struct span key, uint32_t *value))
+{
+	for (size_t i = 0; i < j->s->list_cnt[kind]; i++) {
+		const struct list_ref *l = &j->s->list[kind][i];
+		uint32_t line;
+
+		if (find(l->set->keys, key, &line))
+			job_hit(j, l->rule, line, place, excerpt);
+	}
+}
+
+/* Lists of addresses and senders that only score; those that decide are asked by engine_decide(). */
+void
+job_client_lists(struct engine_job *j)
+{
+	struct span sender = span(j->sender, j->sender_len);
+	uint32_t line;
+
+	for (size_t i = 0; i < j->s->list_cnt[SNAPSHOT_LIST_IP]; i++) {
+		const struct list_ref *l = &j->s->list[SNAPSHOT_LIST_IP][i];
+
+		if (j->s->rules.rules[l->rule].filter == FILTER_SCORE &&
+		    ip_set_find(l->set->ips, &j->client_addr, &line))
+			job_hit(j, l->rule, line, "client", span("", 0));
+	}
+	for (size_t i = 0; i < j->s->list_cnt[SNAPSHOT_LIST_SENDER]; i++) {
+		const struct list_ref *l = &j->s->list[SNAPSHOT_LIST_SENDER][i];
+
+		if (j->s->rules.rules[l->rule].filter == FILTER_SCORE &&
+		    sender_set_find(l->set->keys, sender, &line))
+			job_hit(j, l->rule, line, "sender", sender);
+	}
+}
+
+/* An allow list's entry takes the URL out of the lists that block. */
+static bool
+is_allowed_url(const struct engine_job *j, const struct url *u, struct span rest)
+{
+	uint32_t line;
+
+	for (size_t i = 0; i < j->s->list_cnt[SNAPSHOT_LIST_DOMAIN]; i++) {
+		const struct list_ref *l = &j->s->list[SNAPSHOT_LIST_DOMAIN][i];
+
+		if (j->s->rules.rules[l->rule].is_allow &&
+		    domain_set_find(l->set->keys, u->host, &line))
+			return true;
+	}
+	for (size_t i = 0; i < j->s->list_cnt[SNAPSHOT_LIST_URL]; i++) {
+		const struct list_ref *l = &j->s->list[SNAPSHOT_LIST_URL][i];
+
+		if (j->s->rules.rules[l->rule].is_allow &&
+		    url_prefix_find(l->set->keys, rest, &line))
+			return true;
+	}
+	return false;
+}
+
+static void
+url_features(struct engine_job *j, const struct url *u)
+{
+	/* clang-format off */
+	static const struct { uint32_t flag; enum feature f; } rows[] = {
+		{ URL_F_NUMERIC,         F_URL_NUMERIC },
+		{ URL_F_OBFUSCATED_HOST, F_URL_OBFUSCATED },
+		{ URL_F_USERINFO,        F_URL_USERINFO },
+		{ URL_F_SHORTENER,       F_URL_SHORTENER },
+		{ URL_F_REDIRECTOR,      F_URL_REDIRECTOR },
+		{ URL_F_IDN,             F_URL_IDN },
+		{ URL_F_MIXED_SCRIPT,    F_URL_MIXED_SCRIPT },
+		{ URL_F_PORT,            F_URL_PORT },
+	};
+	/* clang-format on */
+	struct span host = u->registrable.len ? u->registrable : u->host;
+	int64_t n = j->features[F_URL_HOSTS];
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		j->features[rows[i].f] += !!(u->flags & rows[i].flag);
+	j->features[F_URLS]++;
+	j->features[F_URL_FROM_DOMAIN] += j->from_domain[0] && span_is(host, j->from_domain);
+	for (int64_t i = 0; i < n; i++)
+		if (span_eq(j->hosts[i], host))
+			return;
+	if (n < (int64_t)ARRAY_LEN(j->hosts)) {
+		j->hosts[n] = host;
+		j->features[F_URL_HOSTS]++;
+	}
+}
+
+bool
+job_urls_step(struct engine_job *j)
+{
+	const struct url *u;
+	const char *scheme_end;
+	struct span rest;
+
+	if (j->url_at >= j->urls.cnt)
+		return false;
+	u = &j->urls.url[j->url_at++];
+	scheme_end = memmem(u->canonical.p, u->canonical.len, "://", 3);
+	rest = scheme_end ? span_skip(u->canonical, (size_t)(scheme_end - u->canonical.p) + 3)
+	                  : u->canonical;
+	url_features(j, u);
+	if (!is_allowed_url(j, u, rest)) {
+		list_hits(j, SNAPSHOT_LIST_DOMAIN, u->host, "url", u->canonical, domain_set_find);
+		list_hits(j, SNAPSHOT_LIST_URL, rest, "url", u->canonical, url_prefix_find);
+	}
+	if (job_has_lane(j, LANE_URI)) {
+		job_block(j, LANE_URI, 0, u->canonical, "url");
+		if (!span_eq(u->raw, u->canonical))
+			job_block(j, LANE_URI, 0, u->raw, "url");
+	}
+	return true;
+}
+
+/* "18005550100" and "8005550100" are one number when no country code was given. */
+static void
+phone_lists(struct engine_job *j, const struct phone *p)
+{
+	struct span d = span(p->digits, p->len);
+	char with_one[PHONE_DIGITS_MAX + 1] = "1";
+
+	list_hits(j, SNAPSHOT_LIST_PHONE, d, "phone", d, key_set_find);
+	if (d.len == 10 && !p->has_plus) {
+		memcpy(with_one + 1, d.p, d.len);
+		list_hits(j, SNAPSHOT_LIST_PHONE, span(with_one, 11), "phone", d, key_set_find);
+	}
+}
+
+void
+job_phones(struct engine_job *j)
+{
+	for (unsigned i = 0; i < j->phones.cnt; i++)
+		phone_lists(j, &j->phones.phone[i]);
+	j->features[F_PHONES] = j->phones.cnt;
+}
+
+static void
+last_features(struct engine_job *j)
+{
+	const uint32_t broken = MIME_F_BAD_BASE64 | MIME_F_BASE64_AFTER_PAD | MIME_F_BAD_QP |
+	                        MIME_F_BAD_TYPE | MIME_F_UNCLOSED | MIME_F_EMPTY_MULTIPART |
+	                        MIME_F_HEADER_JUNK | MIME_F_DUP_HEADER | MIME_F_TOO_DEEP;
+
+	job_header_features(j);
+	j->features[F_BAD_MIME] = __builtin_popcount(mime_flags(j->mime) & broken);
+	j->features[F_BACKUP_MX] = j->backup_mx;
+	j->features[F_MATCH_FLOOD] = j->match_flood;
+	j->features[F_URL_OVERFLOW] = j->urls.overflow_cnt > 0;
+	if (j->match_flood)
+		counter_inc(&j->w->counters.match_flood);
+	if (j->urls.overflow_cnt > 0)
+		counter_inc(&j->w->counters.url_overflow);
+}
+
+static void
+negated_rules(struct engine_job *j)
+{
+	uint32_t *seen = j->gen->slot[j->slot].rule_seen;
+	uint32_t epoch = j->gen->slot[j->slot].epoch;
+
+	for (size_t i = 0; i < j->s->negated_cnt; i++) {
+		uint32_t n = j->s->negated[i];
+
+		if (seen[n] == epoch)
+			seen[n] = epoch - 1; /* its pattern hit: the rule did not */
+		else
+			job_hit_absent(j, n);
+	}
+}
+
+void
+job_rules_finish(struct engine_job *j)
+{
+	const struct ruleset *rs = &j->s->rules;
+	uint32_t *seen = j->gen->slot[j->slot].rule_seen;
+	uint32_t epoch = j->gen->slot[j->slot].epoch;
+
+	job_phones(j);
+	last_features(j);
+	negated_rules(j);
+	for (size_t i = 0; i < rs->meta_cnt; i++) {
+		uint32_t n = rs->meta_order[i];
+
+		if (rule_expr_eval(rs, &rs->rules[n], seen, epoch, j->features))
+			job_hit(j, n, 0, "meta", span("", 0));
+	}
+	if (j->hit_overflow)
+		counter_inc(&j->w->counters.hit_overflow);
+	if (j->unscanned)
+		counter_inc(&j->w->counters.unscanned);
+}

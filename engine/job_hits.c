@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * job_hits.c - text lanes to Hyperscan, matches to evidence
+ *
+ * Why     A pattern may match thousands of times: the seen array, stamped with the job's epoch, makes every hit but the
+ *         first one comparison (engine.md, finding 5). MATCH_EVENTS_MAX bounds even those.
+ */
+#include "engine/job.h"
+
+static uint32_t
+epoch_of(const struct engine_job *j)
+{
+	return j->gen->slot[j->slot].epoch;
+}
+
+bool
+job_rule_hit(const struct engine_job *j, uint32_t rule)
+{
+	return j->gen->slot[j->slot].rule_seen[rule] == epoch_of(j);
+}
+
+bool
+job_has_lane(const struct engine_job *j, enum lane lane)
+{
+	return j->s->lane[lane].db != NULL;
+}
+
+/* At most EXCERPT_MAX bytes, beginning at a character. */
+static void
+set_excerpt(struct evidence_hit *h, struct span text)
+{
+	if (text.len > EXCERPT_MAX)
+		text = span_skip(text, text.len - EXCERPT_MAX);
+	while (text.len > 0 && ((unsigned char)text.p[0] & 0xc0) == 0x80)
+		text = span_skip(text, 1);
+	h->excerpt_len = (uint8_t)text.len;
+	if (text.len)
+		memcpy(h->excerpt, text.p, text.len);
+}
+
+/* Marks the rule; a new evidence row when it is to be shown, else NULL. */
+static struct evidence_hit *
+new_hit(struct engine_job *j, uint32_t rule, uint32_t line, bool is_absent)
+{
+	const struct rule *r = &j->s->rules.rules[rule];
+	bool again = job_rule_hit(j, rule);
+	struct evidence_hit *h;
+
+	j->gen->slot[j->slot].rule_seen[rule] = epoch_of(j);
+	if (r->is_sub || r->is_negated != is_absent || (again && line == 0))
+		return NULL;
+	if (!again && r->filter == FILTER_SCORE)
+		j->score_milli += r->score_milli;
+	if (!r->is_allow && r->filter != FILTER_SCORE)
+		j->content_hit[r->filter] = true;
+	if (j->hit_cnt == RULE_HITS_MAX) {
+		j->hit_overflow++;
+		return NULL;
+	}
+	h = &j->hit[j->hit_cnt++];
+	h->rule = rule;
+	h->line = line;
+	h->offset = 0;
+	h->part = JOB_NO_PART;
+	h->place = "";
+	h->excerpt_len = 0;
+	if (!r->is_allow && j->first_hit[r->filter] < 0)
+		j->first_hit[r->filter] = (int)j->hit_cnt - 1;
+	return h;
+}
+
+void
+job_hit(struct engine_job *j, uint32_t rule, uint32_t line, const char *place, struct span excerpt)
+{
+	struct evidence_hit *h = new_hit(j, rule, line, false);
+
+	if (!h)
+		return;
+	h->place = place;
+	set_excerpt(h, excerpt);
+}
+
+void
+job_hit_absent(struct engine_job *j, uint32_t rule)
+{
+	struct evidence_hit *h = new_hit(j, rule, 0, true);
+
+	if (h)
+		h->place = "header";
+}
+
+/* True when the scan is to stop. */
+static bool
+count_match(struct engine_job *j)
+{
+	if (++j->match_cnt <= MATCH_EVENTS_MAX)
+		return false;
+	j->match_flood = true;
+	return true;
+}
+
+/* ---- streams ---- */
+
+void
+lane_reset(struct text_lane *l)
+{
+	l->base = 0;
+	l->used = 0;
+	l->mark_cnt = 0;
+}
+
+/* What is added from now on is of this part and offset. */
+void
+lane_mark(struct text_lane *l, uint16_t part, uint64_t offset)
+{
+	if (l->mark_cnt > 0 && l->mark[l->mark_cnt - 1].at == l->base + l->used)
+		l->mark_cnt--;
+	if (l->mark_cnt ==
+	    JOB_LANE_MARKS) /* blocks that gave little text: the older place is kept */
+		return;
+	l->mark[l->mark_cnt++] = (struct lane_mark){ l->base + l->used, offset, part };
+}
+
+static const struct lane_mark *
+mark_of(const struct text_lane *l, uint64_t end)
+{
+	const struct lane_mark *m = NULL;
+
+	for (unsigned i = 0; i < l->mark_cnt && (i == 0 || l->mark[i].at < end); i++)
+		m = &l->mark[i];
+	return m;
+}
+
+static struct span
+excerpt_of(const struct text_lane *l, uint64_t end)
+{
+	uint64_t back = MIN(end, (uint64_t)EXCERPT_MAX);
+	uint64_t from = end - back;
+
+	/* A match ends inside the buffer or at its start; what is kept before it reaches back far enough. */
+	if (end < l->base || from + EXCERPT_MAX < l->base)
+		return span("", 0);
+	return span(l->buf + (from + EXCERPT_MAX - l->base), (size_t)back);
+}
+
+static struct text_lane *
+lane_text(struct engine_job *j, enum lane lane)
+{
+	return lane == LANE_RAW ? &j->raw : lane == LANE_RENDERED ? &j->rendered : &j->folded;
+}
+
+static bool
+on_stream_match(void *ctx, uint32_t id, uint64_t end)
+{
+	struct engine_job *j = ctx;
+	const struct lane_part *p = &j->s->lane[j->lane];
+	const struct pattern_ref *ref = &p->ref[id];
+	uint32_t *seen = &j->gen->slot[j->slot].pattern_seen[p->base + id];
+	const struct text_lane *l = lane_text(j, j->lane);
+	const struct lane_mark *m;
+	struct evidence_hit *h;
+
+	if (count_match(j))
+		return true;
+	if (*seen == epoch_of(j))
+		return false;
+	if (j->lane == LANE_CUSTOM_LIT || j->lane == LANE_CUSTOM_RE) {
+		if (end <= j->body_at) /* in the subject, which has a lane of its own for these */
+			return false;
+		j->gen->slot[j->slot].custom_seen[ref->rule] = epoch_of(j);
+		*seen = epoch_of(j);
+		return false;
+	}
+	*seen = epoch_of(j);
+	h = new_hit(j, ref->rule, j->s->rules.rules[ref->rule].kind == RULE_LIST ? ref->line : 0,
+	            false);
+	if (!h)
+		return false;
+	m = mark_of(l, end);
+	h->place = "subject";
+	if (m && m->part != JOB_NO_PART) {
+		h->part = m->part;
+		h->offset = m->offset;
+		h->place = "";
+	}
+	set_excerpt(h, excerpt_of(l, end));
+	return false;
+}
+
+static void
+failed(struct engine_job *j)
+{
+	counter_inc(&j->w->counters.hs_errors);
+	j->unscanned = true;
+}
+
+static void
+feed_stream(struct engine_job *j, enum lane lane, struct span text)
+{
+	struct match_stream *st = j->gen->slot[j->slot].stream[lane];
+
+	if (!st || text.len == 0)
+		return;
+	j->lane = lane;
+	if (match_stream_feed(st, j->gen->scratch, text, on_stream_match, j) != MATCH_OK)
+		failed(j);
+}
+
+static void
+keep_text(struct engine_job *j, struct span text)
+{
+	size_t n = MIN(text.len, j->text_room - j->text_used);
+
+	memcpy(j->text + j->text_used, text.p, n);
+	j->text_used += n;
+}
+
+void
+job_lane_flush(struct engine_job *j, struct text_lane *l)
+{
+	struct span text = span(l->buf + EXCERPT_MAX, l->used);
+
+	if (l->used == 0)
+		return;
+	if (l == &j->folded) {
+		feed_stream(j, LANE_FOLDED, text);
+		feed_stream(j, LANE_CUSTOM_LIT, text);
+		feed_stream(j, LANE_CUSTOM_RE, text);
+		if (j->text)
+			keep_text(j, text);
+	} else {
+		feed_stream(j, l == &j->raw ? LANE_RAW : LANE_RENDERED, text);
+	}
+	/* The last bytes go in front, so that the next match has an excerpt over the seam. */
+	memmove(l->buf, l->buf + l->used, EXCERPT_MAX);
+	l->base += l->used;
+	l->used = 0;
+	if (l->mark_cnt > 1) {
+		l->mark[0] = l->mark[l->mark_cnt - 1];
+		l->mark_cnt = 1;
+	}
+}
+
+char *
+job_lane_room(struct engine_job *j, struct text_lane *l, size_t need, size_t *room)
+{
+	if (JOB_LANE_BYTES - l->used < need)
+		job_lane_flush(j, l);
+	*room = JOB_LANE_BYTES - l->used;
+	return l->buf + EXCERPT_MAX + l->used;
+}
+
+void
+job_lane_add(struct engine_job *j, struct text_lane *l, struct span text)
+{
+	while (text.len > 0) {
+		size_t room;
+		char *to = job_lane_room(j, l, 1, &room);
+		size_t n = MIN(room, text.len);
+
+		memcpy(to, text.p, n);
+		l->used += n;
+		text = span_skip(text, n);
+	}
+}
+
+void
+job_streams_end(struct engine_job *j)
+{
+	job_lane_flush(j, &j->folded);
+	job_lane_flush(j, &j->rendered);
+	job_lane_flush(j, &j->raw);
+	for (enum lane i = 0; i < LANE_STREAMS; i++) {
+		struct match_stream *st = j->gen->slot[j->slot].stream[i];
+
+		j->lane = i;
+		if (st && match_stream_end(st, j->gen->scratch, on_stream_match, j) != MATCH_OK)
+			failed(j);
+	}
+}
+
+/* ---- blocks ---- */
+
+static bool
+on_block_match(void *ctx, uint32_t id, uint64_t end)
+{
+	struct engine_job *j = ctx;
+	const struct lane_part *p = &j->s->lane[j->lane];
+	const struct pattern_ref *ref = &p->ref[id];
+	uint32_t *seen = &j->gen->slot[j->slot].pattern_seen[p->base + id];
+
+	if (count_match(j))
+		return true;
+	if (j->block_seen) { /* customers' rules */
+		if (ref->view & j->view)
+			j->block_seen[ref->rule] = j->block_epoch;
+		return false;
+	}
+	if (*seen == epoch_of(j) || (j->lane == LANE_HEADER && ref->view != j->view))
+		return false;
+	*seen = epoch_of(j);
+	job_hit(j, ref->rule, 0, j->block_place,
+	        span(j->block_text.p, MIN(end, j->block_text.len)));
+	return false;
+}
+
+static void
+scan_block(struct engine_job *j, enum lane lane, struct span text)
+{
+	struct match_db *db = j->s->lane[lane].db;
+
+	if (!db || text.len == 0)
+		return;
+	j->lane = lane;
+	j->block_text = text;
+	if (match_block(db, j->gen->scratch, text, on_block_match, j) != MATCH_OK)
+		failed(j);
+}
+
+void
+job_block(struct engine_job *j, enum lane lane, uint32_t view, struct span text, const char *place)
+{
+	j->view = view;
+	j->block_place = place;
+	j->block_seen = NULL;
+	scan_block(j, lane, text);
+}
+
+void
+job_custom_block(struct engine_job *j, enum custom_view view, struct span text, uint32_t *seen,
+                 uint32_t epoch)
+{
+	j->view = view;
+	j->block_seen = seen;
+	j->block_epoch = epoch;
+	scan_block(j, LANE_CUSTOM_HEAD_LIT, text);
+	scan_block(j, LANE_CUSTOM_HEAD_RE, text);
+}

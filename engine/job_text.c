@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * job_text.c - decoded parts to text lanes: blocks, charset, HTML, folding, URLs
+ */
+#include "engine/job.h"
+
+static bool
+starts(struct span s, const char *z)
+{
+	size_t n = strlen(z);
+
+	return s.len >= n && !memcmp(s.p, z, n);
+}
+
+static bool
+name_ends(struct span name, const char *z)
+{
+	size_t n = strlen(z);
+
+	return name.len > n && span_ieq_z(span_skip(name, name.len - n), z);
+}
+
+static bool
+is_html(const struct mime_part *p)
+{
+	return span_is(p->type, "text/html") || span_is(p->type, "application/xhtml+xml") ||
+	       name_ends(p->name, ".html") || name_ends(p->name, ".htm") ||
+	       name_ends(p->name, ".shtml");
+}
+
+/* What a mail program shows as text, and what a browser would show when opened. */
+static bool
+is_text(const struct mime_part *p)
+{
+	return starts(p->type, "text/") || is_html(p);
+}
+
+static struct span
+keep(struct engine_job *j, struct span s)
+{
+	char *to = j->part_text + j->part_text_used;
+
+	if (s.len == 0 || s.len > sizeof(j->part_text) - j->part_text_used)
+		return span("", 0);
+	memcpy(to, s.p, s.len);
+	j->part_text_used += s.len;
+	return span(to, s.len);
+}
+
+static void
+text_begin(struct engine_job *j, struct span charset, uint16_t part)
+{
+	j->block_used = 0;
+	j->block_offset = 0;
+	charset_begin(&j->conv, j->charsets, charset);
+	j->fold = (struct fold){ 0 };
+	j->render = (struct render){ 0 };
+	url_finder_begin(&j->url_finder, &j->urls, part, URL_F_FROM_TEXT);
+	phone_finder_begin(&j->phone_finder, &j->phones, part);
+	if (j->part_is_html)
+		html_reset(j->html);
+	if (j->body_at == UINT64_MAX)
+		j->body_at = j->folded.base + j->folded.used;
+}
+
+void
+job_on_part_begin(void *ctx, const struct mime_part *p)
+{
+	struct engine_job *j = ctx;
+	struct part_info *info;
+
+	if (p->index >= MIME_PARTS_MAX)
+		return;
+	info = &j->parts[p->index];
+	j->part_cnt = MAX(j->part_cnt, p->index + 1);
+	*info = (struct part_info){ .path = keep(j, p->path),
+		                    .type = keep(j, p->type),
+		                    .charset = keep(j, p->charset),
+		                    .encoding = keep(j, p->encoding_name),
+		                    .name = keep(j, p->name),
+		                    .flags = p->flags };
+	j->features[F_PARTS]++;
+	if (p->flags & MIME_F_CONTAINER)
+		return;
+	j->part = (uint16_t)p->index;
+	j->part_is_text = is_text(p);
+	j->part_is_html = is_html(p);
+	j->head_used = 0;
+	info->is_attachment = !j->part_is_text || p->name.len > 0 || p->flags & MIME_F_ATTACHMENT;
+	j->part_sha = info->is_attachment || j->w->cfg.want_all_hashes;
+	if (j->part_sha)
+		SHA256_Init(&j->sha);
+	job_attachment_begin(j, p, info);
+	if (j->part_is_text)
+		text_begin(j, p->charset, j->part);
+	j->features[F_HTML_PARTS] += j->part_is_html;
+	j->features[F_PLAIN_PARTS] += j->part_is_text && !j->part_is_html;
+}
+
+/* ---- shown text ---- */
+
+static void
+add_folded(struct engine_job *j, struct span text)
+{
+	while (text.len > 0) {
+		size_t room;
+		char *to = job_lane_room(j, &j->folded, FOLD_CAP_MIN, &room);
+
+		j->folded.used += fold_feed(&j->fold, &text, to, room);
+	}
+}
+
+static void
+add_rendered(struct engine_job *j, struct span text)
+{
+	while (text.len > 0) {
+		size_t room;
+		char *to = job_lane_room(j, &j->rendered, FOLD_CAP_MIN, &room);
+
+		j->rendered.used += render_feed(&j->render, &text, to, room);
+	}
+}
+
+static void
+visible(struct engine_job *j, struct span text)
+{
+	j->features[F_VISIBLE_BYTES] += (int64_t)text.len;
+	add_folded(j, text);
+	if (job_has_lane(j, LANE_RENDERED))
+		add_rendered(j, text);
+	url_finder_feed(&j->url_finder, text);
+	phone_finder_feed(&j->phone_finder, text);
+}
+
+void
+job_on_html_text(void *ctx, enum html_lane lane, struct span utf8)
+{
+	if (lane == HTML_VISIBLE)
+		visible(ctx, utf8);
+}
+
+void
+job_on_html_attr(void *ctx, const struct html_attr *a)
+{
+	struct engine_job *j = ctx;
+
+	url_add(&j->urls, a->value, URL_F_FROM_ATTR | (a->is_hidden ? URL_F_HIDDEN : 0u), j->part);
+	if (span_is(a->name, "href"))
+		phone_add_link(&j->phones, a->value, j->part);
+}
+
+static void
+utf8_text(struct engine_job *j, struct span text)
+{
+	if (text.len == 0)
+		return;
+	if (j->part_is_html)
+		html_feed(j->html, text);
+	else
+		visible(j, text);
+}
+
+static void
+mark_lanes(struct engine_job *j)
+{
+	lane_mark(&j->folded, j->part, j->block_offset);
+	lane_mark(&j->rendered, j->part, j->block_offset);
+	lane_mark(&j->raw, j->part, j->block_offset);
+}
+
+static void
+flush_block(struct engine_job *j)
+{
+	struct span in = span(j->block, j->block_used);
+	char out[JOB_BLOCK * 3 + 64];
+
+	if (j->block_used == 0)
+		return;
+	mark_lanes(j);
+	if (job_has_lane(j, LANE_RAW))
+		job_lane_add(j, &j->raw, in);
+	while (in.len > 0) {
+		size_t n = charset_feed(&j->conv, &in, out, sizeof(out));
+
+		utf8_text(j, span(out, n));
+	}
+	j->block_offset += j->block_used;
+	j->block_used = 0;
+}
+
+static void
+text_data(struct engine_job *j, struct span data)
+{
+	while (data.len > 0) {
+		size_t n = MIN(JOB_BLOCK - j->block_used, data.len);
+
+		memcpy(j->block + j->block_used, data.p, n);
+		j->block_used += n;
+		data = span_skip(data, n);
+		if (j->block_used == JOB_BLOCK)
+			flush_block(j);
+	}
+}
+
+/* Past the window the last bytes are kept for the end. */
+static void
+tail_data(struct engine_job *j, struct span data)
+{
+	if (data.len > sizeof(j->tail)) {
+		j->tail_total += data.len - sizeof(j->tail);
+		data = span_skip(data, data.len - sizeof(j->tail));
+	}
+	for (size_t i = 0; i < data.len; i++)
+		j->tail[(j->tail_total + i) % sizeof(j->tail)] = data.p[i];
+	j->tail_total += data.len;
+}
+
+void
+job_on_data(void *ctx, const struct mime_part *p, struct span data, uint64_t offset)
+{
+	struct engine_job *j = ctx;
+	size_t n;
+
+	(void)offset;
+	if (p->index >= MIME_PARTS_MAX)
+		return;
+	if (j->part_sha)
+		SHA256_Update(&j->sha, data.p, data.len);
+	n = MIN(sizeof(j->head) - j->head_used, data.len);
+	memcpy(j->head + j->head_used, data.p, n);
+	j->head_used += n;
+	if (!j->part_is_text)
+		return;
+	n = (size_t)MIN((uint64_t)data.len, j->w->cfg.scan_bytes - j->text_bytes);
+	j->text_bytes += n;
+	text_data(j, span(data.p, n));
+	tail_data(j, span_skip(data, n));
+}
+
+static void
+add_html_features(struct engine_job *j)
+{
+	const struct html_stats *st = html_stats(j->html);
+
+	j->features[F_IMAGES] += st->image_cnt;
+	j->features[F_HTML_LINKS] += st->link_cnt;
+	j->features[F_FORM] |= !!(st->flags & HTML_F_FORM);
+	j->features[F_PASSWORD] |= !!(st->flags & HTML_F_PASSWORD);
+	j->features[F_SCRIPT] |= !!(st->flags & HTML_F_SCRIPT);
+	j->features[F_META_REFRESH] |= !!(st->flags & HTML_F_META_REFRESH);
+	j->features[F_DATA_URI] |= !!(st->flags & HTML_F_DATA_URI);
+	j->features[F_ZERO_FONT] |= !!(st->flags & HTML_F_ZERO_FONT);
+	j->features[F_LOW_CONTRAST] |= !!(st->flags & HTML_F_LOW_CONTRAST);
+	/* The most hidden part counts, not the average: one clean part must not wash another. */
+	if (st->hidden_bytes > 0)
+		j->features[F_HIDDEN_PERMILLE] =
+		        MAX(j->features[F_HIDDEN_PERMILLE],
+		            (int64_t)(st->hidden_bytes * 1000 /
+		                      (st->hidden_bytes + st->visible_bytes)));
+}
+
+/* Words and paragraphs end with their part: a line end, which folded text has nowhere else. */
+static void
+text_end(struct engine_job *j)
+{
+	char out[128];
+	size_t room;
+	char *to;
+
+	flush_block(j);
+	utf8_text(j, span(out, charset_end(&j->conv, out, sizeof(out))));
+	if (j->part_is_html) {
+		html_end(j->html);
+		add_html_features(j);
+	}
+	url_finder_end(&j->url_finder);
+	phone_finder_end(&j->phone_finder);
+	to = job_lane_room(j, &j->folded, FOLD_CAP_MIN, &room);
+	j->folded.used += fold_end(&j->fold, to, room);
+	job_lane_add(j, &j->folded, span("\n", 1));
+	if (job_has_lane(j, LANE_RENDERED)) {
+		to = job_lane_room(j, &j->rendered, FOLD_CAP_MIN, &room);
+		j->rendered.used += render_end(&j->render, to, room);
+	}
+	if (job_has_lane(j, LANE_RAW))
+		job_lane_add(j, &j->raw, span("\n", 1));
+}
+
+void
+job_on_part_end(void *ctx, const struct mime_part *p)
+{
+	struct engine_job *j = ctx;
+	struct part_info *info;
+
+	if (p->index >= MIME_PARTS_MAX)
+		return;
+	info = &j->parts[p->index];
+	info->bytes = p->flags & MIME_F_CONTAINER ? 0 : p->bytes;
+	info->flags = p->flags;
+	if (p->flags & MIME_F_CONTAINER)
+		return;
+	if (j->part_is_text)
+		text_end(j);
+	if (j->part_sha) {
+		SHA256_Final(info->sha, &j->sha);
+		info->has_sha = true;
+	}
+	job_attachment_end(j, info);
+	j->part_is_text = false;
+}
+
+/* The last bytes of text past the window, as plain text or HTML cut in the middle. */
+void
+job_text_tail(struct engine_job *j)
+{
+	size_t n = (size_t)MIN(j->tail_total, (uint64_t)sizeof(j->tail));
+	size_t from = (size_t)((j->tail_total - n) % sizeof(j->tail));
+	size_t first = MIN(n, sizeof(j->tail) - from);
+
+	if (n == 0)
+		return;
+	j->features[F_WINDOW_FULL] = 1;
+	counter_inc(&j->w->counters.window_full);
+	text_begin(j, span("", 0), j->part);
+	text_data(j, span(j->tail + from, first));
+	text_data(j, span(j->tail, n - first));
+	text_end(j);
+}
+
+void
+job_text_plain(struct engine_job *j, struct span text)
+{
+	if (!j->part_is_text) {
+		j->part_is_text = true;
+		j->part_is_html = false;
+		text_begin(j, span("", 0), JOB_NO_PART);
+	}
+	text_data(j, text);
+}
+
+void
+job_text_plain_end(struct engine_job *j)
+{
+	if (j->part_is_text)
+		text_end(j);
+}
+
+/* The subject is the first paragraph of the text, as in SpamAssassin. */
+void
+job_subject(struct engine_job *j, struct span value)
+{
+	size_t room;
+	char *to;
+
+	lane_mark(&j->folded, JOB_NO_PART, 0);
+	lane_mark(&j->rendered, JOB_NO_PART, 0);
+	j->fold = (struct fold){ 0 };
+	add_folded(j, value);
+	to = job_lane_room(j, &j->folded, FOLD_CAP_MIN, &room);
+	j->folded.used += fold_end(&j->fold, to, room);
+	job_lane_add(j, &j->folded, span("\n", 1));
+	if (!job_has_lane(j, LANE_RENDERED))
+		return;
+	j->render = (struct render){ 0 };
+	add_rendered(j, value);
+	to = job_lane_room(j, &j->rendered, FOLD_CAP_MIN, &room);
+	j->rendered.used += render_end(&j->render, to, room);
+}

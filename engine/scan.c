@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * scan.c - one mail file to one line of JSON (interfaces.md has the keys)
+ */
+#include "engine/scan.h"
+#include "base/clock.h"
+#include "engine/job.h"
+#include "engine/json_out.h"
+
+#define SCAN_DOMAIN     "scan.invalid"
+#define SCAN_FILE_BYTES (256u << 20)
+
+struct scanner {
+	struct snapshot *s;
+	struct engine_worker *w;
+};
+
+struct scanner *
+scan_new(const struct snapshot_input *in, bool want_text, struct snapshot_errors *errors)
+{
+	struct engine_config cfg = { .want_text = want_text, .want_all_hashes = true };
+	struct snapshot_customer *c = calloc(in->customer_cnt + 1, sizeof(*c));
+	struct scanner *x = calloc(1, sizeof(*x));
+	struct snapshot_input with = *in;
+	struct span domain = span_z(SCAN_DOMAIN);
+
+	BUG_ON(!c || !x);
+	for (size_t i = 0; i < in->customer_cnt; i++)
+		c[i] = in->customers[i];
+	c[in->customer_cnt] = (struct snapshot_customer){ .id = span_z("scan"),
+		                                          .domains = &domain,
+		                                          .domain_cnt = 1 };
+	c[in->customer_cnt].route.server_cnt = 1;
+	snapshot_profile_default(&c[in->customer_cnt].profile);
+	with.customers = c;
+	with.customer_cnt++;
+	if (with.generation == 0)
+		with.generation = 1;
+	x->s = snapshot_build(&with, errors);
+	free(c);
+	x->w = x->s ? engine_worker_new(&cfg) : NULL;
+	if (x->w && engine_worker_attach(x->w, x->s) == 0)
+		return x;
+	scan_free(x);
+	return NULL;
+}
+
+void
+scan_free(struct scanner *x)
+{
+	if (!x)
+		return;
+	if (x->w)
+		engine_worker_detach(x->w, x->s);
+	engine_worker_free(x->w);
+	snapshot_free(x->s);
+	free(x);
+}
+
+static void
+print_rules(struct json_out *o, const struct engine_job *j)
+{
+	json_open(o, "rules", '[');
+	for (unsigned i = 0; i < j->hit_cnt; i++) {
+		const struct evidence_hit *h = &j->hit[i];
+		const struct rule *r = &j->s->rules.rules[h->rule];
+		char where[160], source[512];
+
+		if (h->part == JOB_NO_PART)
+			snprintf(where, sizeof(where), "%s", h->place);
+		else
+			snprintf(where, sizeof(where), "part %.*s offset %llu",
+			         (int)j->parts[h->part].path.len, j->parts[h->part].path.p,
+			         (unsigned long long)h->offset);
+		snprintf(source, sizeof(source), "%s:%u", j->s->rules.files[r->file],
+		         h->line ? h->line : r->line);
+		json_open(o, NULL, '{');
+		json_string(o, "name", r->name);
+		json_string(o, "group", span_z(policy_filter_name(r->filter)));
+		json_decimal(o, "score", r->filter == FILTER_SCORE ? r->score_milli / 1000.0 : 0);
+		json_string(o, "where", span_z(where));
+		json_string(o, "excerpt", span(h->excerpt, h->excerpt_len));
+		json_string(o, "source", span_z(source));
+		if (r->describe[0])
+			json_string(o, "describe", span_z(r->describe));
+		json_close(o, '}');
+	}
+	json_close(o, ']');
+}
+
+static void
+print_flags(struct json_out *o, uint32_t flags, const char *(*name)(unsigned bit))
+{
+	json_open(o, "flags", '[');
+	for (unsigned i = 0; i < 32; i++)
+		if (flags >> i & 1 && name(i))
+			json_string(o, NULL, span_z(name(i)));
+	json_close(o, ']');
+}
+
+static void
+print_urls(struct json_out *o, const struct engine_job *j)
+{
+	json_open(o, "urls", '[');
+	for (unsigned i = 0; i < j->urls.cnt; i++) {
+		const struct url *u = &j->urls.url[i];
+
+		json_open(o, NULL, '{');
+		json_string(o, "raw", u->raw);
+		json_string(o, "canonical", u->canonical);
+		json_string(o, "host", u->host);
+		json_string(o, "registrable", u->registrable);
+		if (u->redirect_to.len)
+			json_string(o, "redirect_to", u->redirect_to);
+		else
+			json_null(o, "redirect_to");
+		print_flags(o, u->flags, url_flag_name);
+		json_close(o, '}');
+	}
+	json_close(o, ']');
+}
+
+static void
+print_part(struct json_out *o, const struct part_info *p)
+{
+	static const char hex[] = "0123456789abcdef";
+	char digest[64];
+
+	for (size_t i = 0; i < 32; i++) {
+		digest[2 * i] = hex[p->sha[i] >> 4];
+		digest[2 * i + 1] = hex[p->sha[i] & 15];
+	}
+	json_open(o, NULL, '{');
+	json_string(o, "path", p->path);
+	json_string(o, "type", p->type);
+	json_string(o, "charset", p->charset);
+	json_string(o, "encoding", p->encoding);
+	if (p->name.len)
+		json_string(o, "name", p->name);
+	else
+		json_null(o, "name");
+	json_number(o, "bytes", (int64_t)p->bytes);
+	if (p->has_sha)
+		json_string(o, "sha256", span(digest, 64));
+	else
+		json_null(o, "sha256");
+	print_flags(o, p->flags, mime_flag_name);
+	json_close(o, '}');
+}
+
+static void
+print_features(struct json_out *o, const struct engine_job *j)
+{
+	json_open(o, "features", '{');
+	for (size_t i = 0; i < FEATURES; i++)
+		if (j->features[i])
+			json_number(o, feature_names[i], j->features[i]);
+	if (j->features[F_HIDDEN_PERMILLE])
+		json_decimal(o, "hidden_share", (double)j->features[F_HIDDEN_PERMILLE] / 1000);
+	if (j->unscanned)
+		json_number(o, "unscanned", 1);
+	json_close(o, '}');
+}
+
+struct answer {
+	enum policy_action action;
+	enum policy_filter filter;
+	const char *reason;
+};
+
+static void
+print_all(FILE *f, const char *name, const struct engine_job *j, const struct answer *a,
+          uint64_t us)
+{
+	struct json_out o = { f, false };
+
+	json_open(&o, NULL, '{');
+	json_string(&o, "file", span_z(name));
+	json_string(&o, "action", span_z(policy_action_name(a->action)));
+	json_string(&o, "filter", span_z(policy_filter_name(a->filter)));
+	json_string(&o, "reason", span_z(a->reason));
+	json_decimal(&o, "score", j->score_milli / 1000.0);
+	json_null(&o, "model");
+	json_number(&o, "generation", (int64_t)j->s->generation);
+	print_rules(&o, j);
+	print_urls(&o, j);
+	json_open(&o, "parts", '[');
+	for (unsigned i = 0; i < j->part_cnt; i++)
+		print_part(&o, &j->parts[i]);
+	json_close(&o, ']');
+	print_features(&o, j);
+	json_number(&o, "us", (int64_t)us);
+	if (j->text)
+		json_string(&o, "text", span(j->text, j->text_used));
+	json_close(&o, '}');
+	fputc('\n', f);
+}
+
+/* What RCPT would have said, when it would have refused. */
+static bool
+refused_at_rcpt(const struct scanner *x, const struct engine_client *client,
+                const struct scan_envelope *env, struct span local, struct span domain,
+                struct engine_rcpt *r, struct answer *a)
+{
+	struct engine_rcpt_query q = { client, env->from, 0, local, domain };
+
+	engine_rcpt(x->s, &q, r);
+	a->action = ACTION_BLOCK;
+	a->filter = r->filter;
+	switch (r->answer) {
+	case ENGINE_RCPT_RELAY_DENIED:
+		a->reason = "relaying denied: no customer has this domain";
+		return true;
+	case ENGINE_RCPT_UNKNOWN_MAILBOX:
+		a->reason = "unknown mailbox";
+		return true;
+	case ENGINE_RCPT_REFUSED:
+		a->reason = r->why;
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void
+run(struct engine_job *j, struct span mail)
+{
+	for (size_t at = 0; at < mail.len;)
+		at += engine_job_step(j, span_skip(mail, at), UINT64_MAX);
+	while (!engine_job_end(j, UINT64_MAX))
+		;
+}
+
+enum scan_outcome
+scan_bytes(struct scanner *x, const char *name, struct span mail, const struct scan_envelope *env,
+           FILE *out)
+{
+	struct engine_client client = { .addr = env->ip, .helo = env->helo };
+	struct engine_mail m = { x->s, &client, env->from, mail.len, false };
+	const char *at = env->rcpt.len ? memrchr(env->rcpt.p, '@', env->rcpt.len) : NULL;
+	struct span local = at ? span(env->rcpt.p, (size_t)(at - env->rcpt.p)) : span_z("scan");
+	struct span domain = at ? span_skip(env->rcpt, local.len + 1) : span_z(SCAN_DOMAIN);
+	uint64_t start = clock_mono_us();
+	struct engine_verdict v;
+	struct engine_rcpt r;
+	struct engine_job *j;
+	struct answer a;
+
+	engine_country(x->s, &client.addr, client.country);
+	j = engine_job_begin(x->w, &m);
+	BUG_ON(!j);
+	run(j, mail);
+	engine_decide(j, local, domain, &v);
+	if (!refused_at_rcpt(x, &client, env, local, domain, &r, &a))
+		a = (struct answer){ v.action, v.filter, v.reason };
+	print_all(out, name, j, &a, clock_mono_us() - start);
+	engine_job_put(j);
+	return a.action == ACTION_DELIVER ? SCAN_DELIVER : SCAN_OTHER;
+}
+
+static enum scan_outcome
+print_error(const char *path, const char *why, FILE *out)
+{
+	struct json_out o = { out, false };
+
+	json_open(&o, NULL, '{');
+	json_string(&o, "file", span_z(path));
+	json_string(&o, "error", span_z(why));
+	json_close(&o, '}');
+	fputc('\n', out);
+	return SCAN_ERROR;
+}
+
+enum scan_outcome
+scan_file(struct scanner *x, const char *path, const struct scan_envelope *env, FILE *out)
+{
+	FILE *f = fopen(path, "rb");
+	enum scan_outcome rc;
+	size_t cap = 65536, n = 0, got;
+	char *p = NULL;
+
+	if (!f)
+		return print_error(path, strerror(errno), out);
+	do {
+		cap = p ? cap * 2 : cap;
+		p = realloc(p, cap);
+		BUG_ON(!p);
+		n += got = fread(p + n, 1, cap - n, f);
+	} while (got > 0 && cap < SCAN_FILE_BYTES);
+	if (ferror(f))
+		rc = print_error(path, strerror(errno), out);
+	else
+		rc = scan_bytes(x, path, span(p, n), env, out);
+	fclose(f);
+	free(p);
+	return rc;
+}

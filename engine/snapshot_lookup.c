@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * snapshot_lookup.c - `weirctl lookup`: each thing found with its list, file and line
+ */
+#include "engine/snapshot_impl.h"
+
+struct text {
+	FILE *f;
+	char *p;
+	size_t n;
+};
+
+static void
+open_text(struct text *t)
+{
+	t->p = NULL;
+	t->f = open_memstream(&t->p, &t->n);
+	BUG_ON(!t->f);
+}
+
+static char *
+close_text(struct text *t)
+{
+	fclose(t->f);
+	return t->p;
+}
+
+static void
+print_hit(struct text *t, const struct snapshot *s, const struct list_ref *l, uint32_t line)
+{
+	const struct rule *r = &s->rules.rules[l->rule];
+
+	fprintf(t->f, "%s %s %s:%u", r->is_allow ? "allowed by" : "listed in", r->name.p,
+	        s->rules.files[r->file], line);
+	if (r->filter == FILTER_SCORE)
+		fprintf(t->f, " score %.1f\n", r->score_milli / 1000.0);
+	else
+		fprintf(t->f, " filter %s\n", policy_filter_name(r->filter));
+}
+
+char *
+snapshot_lookup_ip(const struct snapshot *s, const struct addr *a)
+{
+	char country[2];
+	struct text t;
+	uint32_t line;
+
+	open_text(&t);
+	for (size_t i = 0; i < s->list_cnt[SNAPSHOT_LIST_IP]; i++)
+		if (ip_set_find(s->list[SNAPSHOT_LIST_IP][i].set->ips, a, &line))
+			print_hit(&t, s, &s->list[SNAPSHOT_LIST_IP][i], line);
+	if (s->geo && geo_country(s->geo->geo, a, country))
+		fprintf(t.f, "country %.2s\n", country);
+	return close_text(&t);
+}
+
+static void
+print_customer(struct text *t, const struct policy_rcpt *r)
+{
+	fprintf(t->f, "customer %s route %016llx mailboxes %s fingerprint %016llx\n",
+	        r->customer->id, (unsigned long long)r->customer->route->id,
+	        r->customer->flags & CUSTOMER_LIST_MODE ? "list" : "any",
+	        (unsigned long long)r->fingerprint);
+}
+
+static void
+print_key(struct text *t, const struct snapshot *s, enum snapshot_list_kind kind, struct span key,
+          bool (*find)(const struct key_set *s, struct span key, uint32_t *value))
+{
+	uint32_t line;
+
+	for (size_t i = 0; i < s->list_cnt[kind]; i++)
+		if (find(s->list[kind][i].set->keys, key, &line))
+			print_hit(t, s, &s->list[kind][i], line);
+}
+
+char *
+snapshot_lookup_domain(const struct snapshot *s, struct span domain)
+{
+	struct policy_rcpt r;
+	char d[256];
+	struct text t;
+	size_t n = policy_domain_canonical(domain, d);
+
+	open_text(&t);
+	print_key(&t, s, SNAPSHOT_LIST_DOMAIN, span(d, n), domain_set_find);
+	if (policy_find(s->policy, span("", 0), domain, &r))
+		print_customer(&t, &r);
+	return close_text(&t);
+}
+
+char *
+snapshot_lookup_url(const struct snapshot *s, struct span url)
+{
+	const char *scheme = memmem(url.p, url.len, "://", 3), *slash;
+	struct text t;
+	struct span host;
+
+	if (scheme)
+		url = span_skip(url, (size_t)(scheme - url.p) + 3);
+	slash = url.len ? memchr(url.p, '/', url.len) : NULL;
+	host = span(url.p, slash ? (size_t)(slash - url.p) : url.len);
+	open_text(&t);
+	print_key(&t, s, SNAPSHOT_LIST_DOMAIN, host, domain_set_find);
+	print_key(&t, s, SNAPSHOT_LIST_URL, url, url_prefix_find);
+	return close_text(&t);
+}
+
+char *
+snapshot_lookup_mailbox(const struct snapshot *s, struct span address)
+{
+	const char *at = address.len ? memrchr(address.p, '@', address.len) : NULL;
+	struct policy_rcpt r;
+	struct text t;
+
+	open_text(&t);
+	if (at && policy_find(s->policy, span(address.p, (size_t)(at - address.p)),
+	                      span_skip(address, (size_t)(at - address.p) + 1), &r)) {
+		print_customer(&t, &r);
+		fprintf(t.f, "mailbox %s%s\n",
+		        !(r.customer->flags & CUSTOMER_LIST_MODE) ? "asked upstream"
+		        : policy_mailbox_known(&r)                ? "known"
+		                                                  : "unknown",
+		        r.mailbox.flags & MAILBOX_FILTERING_OFF ? ", filtering off" : "");
+	}
+	return close_text(&t);
+}
