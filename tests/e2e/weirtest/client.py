@@ -160,17 +160,13 @@ Result = collections.namedtuple("Result", "key verb code text seconds start")
 class Bulk:
     """Many mails over `sessions` connections, `reuse` mails on each. results() after join().
 
-    mails: iterable of (key, sender, rcpts, wire). A connection that breaks counts for the mail on
+    mails: iterable of (key, sender, rcpts, wire), read as it goes; finish() ends it early. A connection that breaks counts for the mail on
     it as code 0 with what happened as text; the next mail begins on a fresh one.
     """
 
     def __init__(self, mails, sessions=20, addr=net.RELAY4, port=25, reuse=50, timeout=60.0, source=None,
                  pause=0.0):
-        self.q = queue.SimpleQueue()
-        self.total = 0
-        for m in mails:
-            self.q.put(m)
-            self.total += 1
+        self.it, self.lock = iter(mails), threading.Lock()
         self.addrs = [addr] if isinstance(addr, str) else list(addr)
         self.port, self.reuse, self.timeout, self.source, self.pause = port, reuse, timeout, source, pause
         self.out = queue.SimpleQueue()
@@ -183,14 +179,18 @@ class Bulk:
             t.start()
         return self
 
+    def next(self):
+        with self.lock:
+            return next(self.it, None)
+
     def session(self, i):
         c, used = None, 0
         addr = self.addrs[i % len(self.addrs)]
         while not self.stop:
-            try:
-                key, sender, rcpts, wire = self.q.get_nowait()
-            except queue.Empty:
+            mail = self.next()
+            if mail is None:
                 break
+            key, sender, rcpts, wire = mail
             t0 = time.monotonic()
             try:
                 if c is None:
@@ -218,6 +218,11 @@ class Bulk:
                 c.quit()
             except (OSError, Closed, AssertionError):
                 c.close()
+
+    def finish(self, timeout=60):
+        """Each session ends after the mail that it is at."""
+        self.stop = True
+        return {r.key: r for r in self.join(timeout)}
 
     def join(self, timeout=600):
         end = time.monotonic() + timeout

@@ -269,10 +269,10 @@ class Sink:
 class Bench:
     """What most test files want: a folder, a sink, a relay; both ended and the folder removed after."""
 
-    def __init__(self, args, customers=None, config=None, sink=True, relay=True, store=False, lenient=True, **settings):
+    def __init__(self, args, customers=None, config=None, sink=True, relay=True, store=False, lenient=True, settings=None):
         self.args = args
         self.dir = tempfile.mkdtemp(prefix="weirtest-")
-        self.sink = Sink(self.dir, store=store, **settings)
+        self.sink = Sink(self.dir, store=store, **(settings or {}))
         if sink:
             self.sink.start()
         self.relay = Relay(args.build, os.path.join(self.dir, "relay"), customers, config, lenient)
