@@ -92,9 +92,10 @@ struct tcp_config {
 	uint32_t rcv_buf_bytes;     /* receive window at first */
 	uint32_t rcv_buf_max_bytes; /* to which it grows while the reader keeps up */
 	uint32_t snd_buf_bytes;     /* tcp_room() counts against this */
-	uint8_t rcv_wscale;         /* that we offer, at most 14 */
-	bool timestamps;            /* RFC 7323, offered and accepted */
-	bool sack;                  /* RFC 2018, offered and accepted */
+	uint16_t mss_max;   /* payload of a segment that an mbuf of link.alloc() has room for */
+	uint8_t rcv_wscale; /* that we offer, at most 14 */
+	bool timestamps;    /* RFC 7323, offered and accepted */
+	bool sack;          /* RFC 2018, offered and accepted */
 	uint16_t port_first, port_last; /* source ports of tcp_connect() */
 	uint32_t rto_min_ms, rto_max_ms;
 	uint32_t delack_ms;

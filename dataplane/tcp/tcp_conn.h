@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * tcp_conn.h - the connection and the stack as the files of this folder see them
+ *
+ * Why     Names are those of RFC 9293 3.3.1 (snd_una, rcv_nxt ...). Other folders see tcp.h alone.
+ * Owner   The stack owns everything here. Links between objects are 32-bit indices into their pool, so that a connection
+ *         stays within four cache lines.
+ * Thread  The stack's worker.
+ */
+#pragma once
+#include "dataplane/tcp/tcp.h"
+#include "dataplane/tcp/tcp_opt.h"
+#include "dataplane/tcp/tcp_seq.h"
+#include <rte_mbuf.h>
+
+#define TCP_NONE UINT32_MAX /* no index */
+
+#define TCP_MSS_DEFAULT4 536 /* RFC 9293 3.7.1, when the peer's SYN names none */
+#define TCP_MSS_DEFAULT6 1220
+#define TCP_MSS_FLOOR    88  /* a smaller MSS of a peer is raised to this: it only makes us work */
+#define TCP_PMTU_FLOOR4  552 /* an ICMP message never gets us below (RFC 5927 7.2) */
+#define TCP_PMTU_FLOOR6  1280
+#define TCP_QUICK_ACKS   16 /* segments at the beginning that are acknowledged at once */
+#define TCP_ACK_SEGS_MAX                                                                           \
+	8 /* full segments of one turn after which an ACK does not wait for its end */
+#define TCP_RTO_FIRST_MS 1000 /* RFC 6298 2.1 */
+#define TCP_CWND_MAX     (1u << 30)
+#define TCP_UNACKED_MAX                                                                            \
+	(1u << 30) /* bytes of a send queue: well under half of the sequence space */
+#define TCP_LISTENERS_MAX 16
+#define TCP_PORT_TRIES    64
+#define TCP_SMALL_CHUNK   1024 /* bytes of a chunk of tcp_send(), its head included */
+#define TCP_SEND_MAX      65536
+#define TCP_PAWS_IDLE_65S                                                                          \
+	31640 /* 24 days in units of 65,536 ms: TS.Recent is void then (RFC 7323 5.5) */
+#define TCP_CHALLENGE_16MS 31 /* half a second between two challenge ACKs of one connection */
+#define TCP_FULL_SEGMENT   536 /* a received segment of so many bytes counts towards "every second" */
+
+enum tcp_conn_flag {
+	F_TS = 1 << 0,         /* timestamps on */
+	F_SACK = 1 << 1,       /* SACK on */
+	F_PASSIVE = 1 << 2,    /* came through a listener */
+	F_ORPHAN = 1 << 3,     /* tcp_detach() was called */
+	F_FIN_QUEUED = 1 << 4, /* tcp_close() was called */
+	F_FIN_RCVD = 1 << 5,   /* rcv_nxt is behind the peer's FIN */
+	F_ACK_NOW = 1 << 6,    /* an ACK leaves with the next flush */
+	F_DELACK = 1 << 7,     /* an ACK is owed, delack_due says until when */
+	F_ON_READY = 1 << 8,   /* in the ready list */
+	F_ON_DIRTY = 1 << 9,   /* in the dirty list */
+	F_BUSY = 1 << 10, /* inside a callback or in output: not to be given back to the pool now */
+	F_DEAD =
+	        1
+	        << 11, /* given up by its user and by the stack: to the pool as soon as no list holds it */
+	F_HASHED = 1 << 12,    /* in the connection table */
+	F_WANT_ROOM = 1 << 13, /* on_room() is owed once the queue is short */
+	F_STARVED = 1 << 14,   /* on_room() is owed once the pools have objects */
+	F_RECOVERY = 1 << 15,  /* fast recovery (RFC 6582) until snd_una passes `recover` */
+	F_PERSIST = 1 << 16,   /* rexmit_due is the persist timer */
+	F_RTT = 1 << 17,       /* rtt_seq is being timed */
+	F_REXMT_ONE = 1 << 18, /* one segment at snd_una is to be sent again */
+	F_FORCE = 1 << 19,     /* persist ran out with a small window: send what fits */
+	F_SYN_AGAIN = 1 << 20, /* the SYN was sent more than once (RFC 6298 5.7, 5681 3.1) */
+	F_SOFT_ERR =
+	        1 << 21, /* an ICMP unreachable came: the reason if the SYN is never answered */
+	EV_OPEN = 1 << 22,
+	EV_BYTES = 1 << 23,
+	EV_ROOM = 1 << 24,
+	EV_CLOSE = 1 << 25,
+};
+
+#define EV_ANY    (EV_OPEN | EV_BYTES | EV_ROOM | EV_CLOSE)
+#define F_ON_LIST (F_ON_READY | F_ON_DIRTY | F_BUSY)
+
+#define TCP_RANGES_MAX 64 /* separate runs of out-of-order bytes of one connection */
+#define TCP_RECENT_MAX 4
+
+/* Out-of-order bytes of one connection; from a pool, since most connections never need one. */
+struct tcp_range {
+	uint32_t start, end;
+	struct rte_mbuf *head, *tail; /* chained by mbuf.next, no gap in between */
+};
+
+struct tcp_side {
+	uint32_t cnt;
+	uint32_t fin_seq; /* if has_fin: number of a FIN that came early */
+	uint32_t recent
+	        [TCP_RECENT_MAX]; /* a number in each of the last runs that grew, newest first (RFC 2018 4) */
+	uint8_t recent_cnt;
+	bool has_fin;
+	struct tcp_range r[TCP_RANGES_MAX]; /* sorted, never touching one another */
+};
+
+struct tcp_conn {
+	/* what look-up and header prediction read */
+	uint32_t next; /* chain of the table */
+	struct addr remote, local;
+	uint16_t lport, rport;
+	uint8_t state;
+	uint8_t err; /* enum of on_close(), as errno */
+	uint16_t snd_mss;
+	uint32_t flags;
+	uint32_t rcv_nxt, snd_una, snd_nxt;
+	uint32_t
+	        snd_max; /* highest number sent; snd_nxt goes back to snd_una when the timer runs out */
+
+	/* windows */
+	uint32_t snd_wnd, snd_wl1, snd_wl2;
+	uint32_t max_snd_wnd;
+	uint32_t cwnd, ssthresh, recover;
+	uint32_t rcv_adv; /* right edge that was announced; never goes back */
+	uint32_t rcv_buf, rcv_unread;
+	uint32_t last_ack_sent;
+	union {
+		struct {
+			uint32_t ts_recent, ts_offset;
+		}; /* F_TS */
+		struct {
+			uint32_t rtt_seq, rtt_us;
+		}; /* without timestamps: one segment at a time is timed */
+	};
+	uint32_t persist_ms;     /* since when the peer's window is shut */
+	uint16_t ts_age_65s;     /* when ts_recent was set */
+	uint16_t challenge_16ms; /* when the last challenge ACK was sent */
+	uint8_t dupacks, retries, quick_acks, ack_segs;
+
+	/* queues and owners */
+	struct rte_mbuf *rcv_head, *rcv_tail;
+	struct tcp_side *side;
+	struct tcp_stack *stack;
+	const struct tcp_ops *ops;
+	void *user;
+	uint32_t snd_bytes;                /* queued, from snd_una on */
+	uint32_t sl_head, sl_tail, sl_cur; /* slices; sl_cur: where output last read */
+
+	/* timers and estimators */
+	struct wheel_timer timer;
+	uint32_t rexmit_due, delack_due; /* ms, 0: off */
+	uint32_t ready_next, dirty_next;
+	uint32_t sl_cur_seq; /* sequence number of sl_cur's first byte */
+	uint32_t srtt_us, rttvar_us;
+	uint32_t
+	        progress_ms; /* since when the oldest sent byte waits; idle: when all was acknowledged */
+	uint8_t snd_wscale, rcv_wscale;
+	uint16_t drs_ms;  /* receive window tuning: when this round began, */
+	uint32_t drs_seq; /* and the number up to which the reader had read */
+};
+
+static_assert(sizeof(struct tcp_conn) <= 256, "four cache lines");
+
+struct tcp_listener {
+	struct addr local; /* all zero: any */
+	uint16_t port;     /* 0: free */
+	const struct tcp_ops *ops;
+	void *ctx;
+};
+
+/* A piece of a send queue. */
+struct tcp_slice {
+	struct chunk *chunk;
+	uint32_t off, len;
+	uint32_t next;
+};
+
+/* At most `cnt` in each second, counted by the caller's clock. */
+struct tcp_limit {
+	uint32_t second;
+	uint32_t left;
+};
+
+struct tcp_syn_queue;
+struct tcp_timewait;
+
+struct tcp_stack {
+	uint64_t now_us;
+	uint32_t now_ms;
+	uint32_t mask;   /* of heads[] */
+	uint32_t *heads; /* connection table */
+	struct tcp_counters *cnt;
+	struct wheel *wheel;
+	struct rng *rng;
+	uint32_t ready_head, ready_tail;
+	uint32_t dirty_head, dirty_tail;
+	uint32_t orphan_cnt, mbufs_held;
+	uint32_t starved_cnt;
+	struct pool conns, slices, smalls, sides;
+	struct tcp_syn_queue *syns;
+	struct tcp_timewait *timewaits;
+	struct tcp_limit challenges, resets;
+	struct wheel_timer housekeeping;
+	struct tcp_link link;
+	struct tcp_config cfg;
+	struct tcp_listener listeners[TCP_LISTENERS_MAX];
+};
+
+/* One arrived segment as a value. m is the payload alone (NULL: none left), owned by whoever works on it. */
+struct tcp_seg {
+	struct rte_mbuf *m;
+	uint32_t seq, ack, len;
+	uint32_t wnd; /* not yet scaled */
+	uint32_t hash;
+	uint8_t flags;
+	bool v6;
+	uint16_t sport, dport;
+	const struct addr *src, *dst;
+	struct tcp_options opt;
+};
+
+static inline struct tcp_conn *
+conn_at(const struct tcp_stack *s, uint32_t i)
+{
+	return (struct tcp_conn *)(void *)(s->conns.memory + s->conns.object_bytes * i);
+}
+
+static inline uint32_t
+conn_index(const struct tcp_conn *c)
+{
+	const struct pool *p = &c->stack->conns;
+
+	return (uint32_t)((size_t)((const uint8_t *)c - p->memory) / p->object_bytes);
+}
+
+static inline uint32_t
+rcv_wnd(const struct tcp_conn *c)
+{
+	return c->rcv_adv - c->rcv_nxt;
+}
+
+static inline bool
+is_synchronised(const struct tcp_conn *c)
+{
+	return c->state >= TCP_ESTABLISHED;
+}
+
+/* Number behind the last queued byte; the FIN's own. Only once our SYN is acknowledged. */
+static inline uint32_t
+snd_data_end(const struct tcp_conn *c)
+{
+	return c->snd_una + c->snd_bytes;
+}
+
+/* Has our FIN been sent, and everything up to and including it been acknowledged? */
+static inline bool
+is_fin_acked(const struct tcp_conn *c)
+{
+	return c->state == TCP_FIN_WAIT_2 || c->state == TCP_CLOSED;
+}
+
+static inline uint32_t
+header_bytes(bool v6)
+{
+	return v6 ? 60 : 40;
+}
+
+static inline bool
+conn_is_v6(const struct tcp_conn *c)
+{
+	return !addr_is_v4(&c->remote);
+}
+
+/* Payload of a full segment. */
+static inline uint32_t
+eff_mss(const struct tcp_conn *c)
+{
+	return c->snd_mss - (c->flags & F_TS ? 12u : 0u);
+}
+
+static inline uint32_t
+ts_now(const struct tcp_conn *c)
+{
+	return c->stack->now_ms + c->ts_offset;
+}
+
+/* --- tcp_stack.c: life of a connection --- */
+static inline void
+tcp_conn_hold(struct tcp_conn *c)
+{
+	c->flags |= F_BUSY;
+}
+
+void tcp_conn_let_go(struct tcp_conn *c);
+void tcp_set_now(struct tcp_stack *s, uint64_t now_us);
+struct tcp_conn *tcp_conn_new(struct tcp_stack *s, const struct addr *local, uint16_t lport,
+                              const struct addr *remote, uint16_t rport);
+/* The protocol is over: out of the table, timers and queues off; on_close(err) follows if there is a user. */
+void tcp_conn_end(struct tcp_conn *c, int err);
+/* RST to the peer, then tcp_conn_end(). */
+void tcp_conn_kill(struct tcp_conn *c, int err);
+/* Both FINs are done and ours was the first: to the TIME-WAIT table. */
+void tcp_conn_time_wait(struct tcp_conn *c);
+void tcp_mark_ready(struct tcp_conn *c, uint32_t events);
+void tcp_mark_dirty(struct tcp_conn *c);
+const struct tcp_listener *tcp_listener_find(const struct tcp_stack *s, const struct addr *local,
+                                             uint16_t port);
+bool tcp_limit_take(struct tcp_stack *s, struct tcp_limit *l, uint32_t cnt);
+
+/* --- tcp_table.c --- */
+uint32_t tcp_hash(const struct tcp_stack *s, const struct addr *remote, uint16_t rport,
+                  const struct addr *local, uint16_t lport);
+struct tcp_conn *tcp_table_find(const struct tcp_stack *s, uint32_t hash, const struct addr *remote,
+                                uint16_t rport, const struct addr *local, uint16_t lport);
+void tcp_table_add(struct tcp_conn *c);
+void tcp_table_remove(struct tcp_conn *c);
+uint32_t tcp_isn(const struct tcp_stack *s, const struct addr *local, uint16_t lport,
+                 const struct addr *remote, uint16_t rport);
+uint32_t tcp_ts_offset(const struct tcp_stack *s, const struct addr *local,
+                       const struct addr *remote);
+
+/* --- tcp_in.c, tcp_in_syn.c --- */
+void tcp_in(struct tcp_conn *c, struct tcp_seg *g);
+void tcp_in_after_syn(struct tcp_conn *c, struct tcp_seg *g);
+void tcp_in_syn_sent(struct tcp_conn *c, struct tcp_seg *g);
+/* What both sides agreed on in the SYNs. */
+void tcp_conn_negotiate(struct tcp_conn *c, const struct tcp_options *o);
+uint16_t tcp_peer_mss(const struct tcp_options *o, bool v6);
+/* An answer to a segment that no connection takes: RST, within the limit. */
+void tcp_reset_stray(struct tcp_stack *s, const struct tcp_seg *g);
+void tcp_conn_established(struct tcp_conn *c, const struct tcp_seg *g);
+
+/* --- tcp_recv.c: receive queue, reassembly --- */
+/* Take g's payload, which lies within the window: in order, or kept aside. Sets the ACK that is due. */
+void tcp_recv_text(struct tcp_conn *c, struct tcp_seg *g);
+void tcp_recv_purge(struct tcp_stack *s, struct tcp_conn *c);
+/* The right edge that may be announced now. */
+uint32_t tcp_recv_edge(const struct tcp_conn *c);
+void tcp_seg_free(struct tcp_seg *g);
+/* Cut n bytes off the front, or all behind the first n. */
+void tcp_seg_trim_front(struct tcp_seg *g, uint32_t n);
+void tcp_seg_trim_back(struct tcp_seg *g, uint32_t n);
+
+/* Runs that are held out of order, as SACK blocks; at most `max`. */
+unsigned tcp_recv_sack(const struct tcp_conn *c, uint32_t (*out)[2], unsigned max);
+uint32_t tcp_recv_ooo_bytes(const struct tcp_conn *c);
+
+/* --- tcp_send.c: send queue --- */
+/* len bytes from sequence number seq on, which are queued. */
+void tcp_sendq_copy(struct tcp_conn *c, uint32_t seq, uint8_t *out, uint32_t len);
+void tcp_sendq_ack(struct tcp_conn *c, uint32_t n);
+void tcp_sendq_purge(struct tcp_conn *c);
+
+/* --- tcp_out.c --- */
+void tcp_out(struct tcp_conn *c);
+/* A pure ACK at once; what is owed is settled. */
+void tcp_out_ack(struct tcp_conn *c);
+void tcp_out_challenge(struct tcp_conn *c);
+void tcp_out_rst(struct tcp_conn *c);
+void tcp_out_probe(struct tcp_conn *c);
+/* A segment of no connection: header fields as given, options in `opts`. */
+void tcp_out_bare(struct tcp_stack *s, const struct addr *src, uint16_t sport,
+                  const struct addr *dst, uint16_t dport, uint32_t seq, uint32_t ack, uint8_t flags,
+                  uint16_t wnd, const uint8_t *opts, size_t opts_len);
+/* MSS that we announce to dst. */
+uint16_t tcp_out_mss(const struct tcp_stack *s, const struct addr *dst);
+
+/* --- tcp_timer.c --- */
+void tcp_timer_set_rexmit(struct tcp_conn *c);
+void tcp_timer_set(struct tcp_conn *c, uint32_t *due, uint32_t in_ms);
+void tcp_timer_fire(void *stack, struct wheel_timer *t, uint64_t now_us);
+uint32_t tcp_rto_ms(const struct tcp_conn *c);
+void tcp_rtt_sample(struct tcp_conn *c, uint32_t us);
+
+/* --- tcp_cc.c --- */
+void tcp_cc_init(struct tcp_conn *c);
+void tcp_cc_acked(struct tcp_conn *c, uint32_t acked, uint32_t flight_before);
+void tcp_cc_dupack(struct tcp_conn *c);
+void tcp_cc_timeout(struct tcp_conn *c);
+void tcp_cc_idle(struct tcp_conn *c);
+
+/* --- tcp_syn.c: the SYN queue --- */
+struct tcp_syn_queue *tcp_syn_new(struct tcp_stack *s, uint32_t cnt);
+void tcp_syn_free(struct tcp_syn_queue *q);
+size_t tcp_syn_bytes(uint32_t cnt);
+uint32_t tcp_syn_used(const struct tcp_syn_queue *q);
+/* A segment of a half-open connection; false: there is none. */
+bool tcp_syn_in(struct tcp_stack *s, struct tcp_seg *g);
+/* LISTEN (RFC 9293 3.10.7.2). old_snd_nxt: of a TIME-WAIT entry that this SYN replaces, or NULL. */
+void tcp_listen_in(struct tcp_stack *s, const struct tcp_seg *g, const uint32_t *old_snd_nxt);
+void tcp_syn_sweep(struct tcp_stack *s);
+
+/* --- tcp_timewait.c --- */
+struct tcp_timewait *tcp_timewait_new(uint32_t cnt);
+void tcp_timewait_free(struct tcp_timewait *w);
+size_t tcp_timewait_bytes(uint32_t cnt);
+uint32_t tcp_timewait_used(const struct tcp_timewait *w);
+void tcp_timewait_add(struct tcp_conn *c);
+bool tcp_timewait_in(struct tcp_stack *s, const struct tcp_seg *g);
+bool tcp_timewait_has(const struct tcp_stack *s, const struct addr *remote, uint16_t rport,
+                      const struct addr *local, uint16_t lport);
+void tcp_timewait_sweep(struct tcp_stack *s);
+
+/* Arms the housekeeping timer for SYN queue and TIME-WAIT if it is not. */
+void tcp_housekeeping(struct tcp_stack *s);

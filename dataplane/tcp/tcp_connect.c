@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * tcp_connect.c - active opens, and what a user may ask about a connection
+ *
+ * RFC     6056 3.3.1 (random source ports), 6528; a port is only taken if the answers reach this worker.
+ */
+#include "dataplane/tcp/tcp_conn.h"
+
+static bool
+is_port_free(const struct tcp_stack *s, const struct addr *src, uint16_t sport,
+             const struct addr *dst, uint16_t dport)
+{
+	uint32_t hash = tcp_hash(s, dst, dport, src, sport);
+
+	return s->link.is_mine(s->link.ctx, src, sport, dst, dport) &&
+	       !tcp_table_find(s, hash, dst, dport, src, sport) &&
+	       !tcp_timewait_has(s, dst, dport, src, sport) && !tcp_listener_find(s, src, sport);
+}
+
+/* 0: none found. */
+static uint16_t
+choose_port(struct tcp_stack *s, const struct addr *src, const struct addr *dst, uint16_t dport)
+{
+	uint64_t cnt = (uint64_t)s->cfg.port_last - s->cfg.port_first + 1;
+
+	for (unsigned i = 0; i < TCP_PORT_TRIES; i++) {
+		uint16_t p = (uint16_t)(s->cfg.port_first + rng_below(s->rng, cnt));
+
+		if (is_port_free(s, src, p, dst, dport))
+			return p;
+	}
+	counter_inc(&s->cnt->full_port);
+	return 0;
+}
+
+struct tcp_conn *
+tcp_connect(struct tcp_stack *s, const struct addr *src, const struct addr *dst, uint16_t dport,
+            const struct tcp_ops *ops, void *user, uint64_t now_us)
+{
+	uint16_t sport;
+	struct tcp_conn *c;
+
+	BUG_ON(!ops->on_close);
+	tcp_set_now(s, now_us);
+	sport = choose_port(s, src, dst, dport);
+	c = sport ? tcp_conn_new(s, src, sport, dst, dport) : NULL;
+	if (!c)
+		return NULL;
+	c->ops = ops;
+	c->user = user;
+	c->state = TCP_SYN_SENT;
+	c->snd_una = c->snd_nxt = c->snd_max = tcp_isn(s, src, sport, dst, dport);
+	c->snd_mss = tcp_out_mss(s, dst);
+	if (s->cfg.timestamps)
+		c->ts_offset = tcp_ts_offset(s, src, dst);
+	counter_inc(&s->cnt->open_active);
+	tcp_mark_dirty(c);
+	return c;
+}
+
+void
+tcp_set_user(struct tcp_conn *c, void *user)
+{
+	c->user = user;
+}
+
+void
+tcp_set_ops(struct tcp_conn *c, const struct tcp_ops *ops)
+{
+	c->ops = ops;
+}
+
+void *
+tcp_user(const struct tcp_conn *c)
+{
+	return c->user;
+}
+
+const struct addr *
+tcp_local_addr(const struct tcp_conn *c)
+{
+	return &c->local;
+}
+
+const struct addr *
+tcp_remote_addr(const struct tcp_conn *c)
+{
+	return &c->remote;
+}
+
+uint16_t
+tcp_local_port(const struct tcp_conn *c)
+{
+	return c->lport;
+}
+
+uint16_t
+tcp_remote_port(const struct tcp_conn *c)
+{
+	return c->rport;
+}
+
+const char *
+tcp_state_name(enum tcp_state st)
+{
+	static const char *const names[TCP_STATES] = {
+		[TCP_CLOSED] = "CLOSED",
+		[TCP_SYN_SENT] = "SYN-SENT",
+		[TCP_SYN_RECEIVED] = "SYN-RECEIVED",
+		[TCP_ESTABLISHED] = "ESTABLISHED",
+		[TCP_FIN_WAIT_1] = "FIN-WAIT-1",
+		[TCP_FIN_WAIT_2] = "FIN-WAIT-2",
+		[TCP_CLOSE_WAIT] = "CLOSE-WAIT",
+		[TCP_CLOSING] = "CLOSING",
+		[TCP_LAST_ACK] = "LAST-ACK",
+	};
+
+	return (unsigned)st < TCP_STATES ? names[st] : "?";
+}
+
+void
+tcp_get_info(const struct tcp_conn *c, struct tcp_info *out)
+{
+	*out = (struct tcp_info){
+		.state = c->state,
+		.srtt_us = c->srtt_us,
+		.rttvar_us = c->rttvar_us,
+		.rto_ms = tcp_rto_ms(c),
+		.cwnd_bytes = c->cwnd,
+		.ssthresh_bytes = c->ssthresh,
+		.snd_wnd_bytes = c->snd_wnd,
+		.rcv_wnd_bytes = rcv_wnd(c),
+		.snd_mss = eff_mss(c),
+		.rcv_buf_bytes = c->rcv_buf,
+		.unacked_bytes = c->snd_bytes,
+		.unread_bytes = c->rcv_unread,
+		.ooo_bytes = tcp_recv_ooo_bytes(c),
+		.retransmits = c->retries,
+		.timestamps = c->flags & F_TS,
+		.sack = c->flags & F_SACK,
+		.in_recovery = c->flags & F_RECOVERY,
+		.snd_wscale = c->snd_wscale,
+		.rcv_wscale = c->rcv_wscale,
+	};
+}
+
+void
+tcp_get_usage(const struct tcp_stack *s, struct tcp_usage *out)
+{
+	*out = (struct tcp_usage){
+		.conns = s->conns.used_cnt,
+		.orphans = s->orphan_cnt,
+		.syns = tcp_syn_used(s->syns),
+		.timewaits = tcp_timewait_used(s->timewaits),
+		.slices = s->slices.used_cnt,
+		.small_chunks = s->smalls.used_cnt,
+		.ooos = s->sides.used_cnt,
+		.mbufs_held = s->mbufs_held,
+	};
+}

@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * tcp_in.c - SEGMENT ARRIVES: the eight steps of RFC 9293 3.10.7.4, one function each, and header prediction before them
+ *
+ * Why     Steps 1 to 6 return false when the segment goes no further; each has then given its answer.
+ * RFC     9293 3.10.7.4, 5961 3-5 (RST, SYN, ACK out of place), 7323 5 (PAWS), 5681 2 (what a duplicate ACK is).
+ */
+#include "dataplane/tcp/tcp_conn.h"
+
+/* --- first: sequence number --- */
+
+/* RFC 7323 5.3 R1-R3. True: too old. */
+static bool
+is_paws_old(struct tcp_conn *c, const struct tcp_seg *g)
+{
+	if (!seq_lt(g->opt.tsval, c->ts_recent))
+		return false;
+	return (uint16_t)((uint16_t)(c->stack->now_ms >> 16) - c->ts_age_65s) < TCP_PAWS_IDLE_65S;
+}
+
+static void
+note_timestamp(struct tcp_conn *c, const struct tcp_seg *g)
+{
+	if (seq_leq(g->seq, c->last_ack_sent) &&
+	    (seq_geq(g->opt.tsval, c->ts_recent) || !is_paws_old(c, g))) {
+		c->ts_recent = g->opt.tsval;
+		c->ts_age_65s = (uint16_t)(c->stack->now_ms >> 16);
+	}
+}
+
+/* The four cases of the RFC's table, with SYN and FIN counted. */
+static bool
+is_acceptable(const struct tcp_conn *c, const struct tcp_seg *g)
+{
+	uint32_t len = g->len + !!(g->flags & TCP_SYN) + !!(g->flags & TCP_FIN);
+	uint32_t wnd = rcv_wnd(c), first = g->seq - c->rcv_nxt,
+	         last = g->seq + len - 1 - c->rcv_nxt;
+
+	if (len == 0)
+		return wnd == 0 ? first == 0 : first < wnd;
+	return wnd != 0 && (first < wnd || last < wnd);
+}
+
+/* With a window of zero: valid ACKs are taken all the same (RFC 9293 3.10.7.4 first). */
+static bool
+is_shut_out(const struct tcp_conn *c, const struct tcp_seg *g)
+{
+	return rcv_wnd(c) == 0 && g->seq == c->rcv_nxt && !(g->flags & (TCP_SYN | TCP_RST));
+}
+
+static void
+trim_to_window(struct tcp_conn *c, struct tcp_seg *g)
+{
+	uint32_t room;
+
+	if (seq_lt(g->seq, c->rcv_nxt)) {
+		tcp_seg_trim_front(g, c->rcv_nxt - g->seq);
+		g->seq = c->rcv_nxt;
+	}
+	room = c->rcv_adv - g->seq;
+	if (g->len + !!(g->flags & TCP_FIN) > room) {
+		counter_inc(&c->stack->cnt->drop_past_window);
+		if (g->len >= room || g->flags & TCP_FIN)
+			g->flags &= (uint8_t)~TCP_FIN;
+		tcp_seg_trim_back(g, room);
+		c->flags |= F_ACK_NOW;
+		tcp_mark_dirty(c);
+	}
+}
+
+/*
+ * An ACK for what lies outside of the window; without data or SYN at most two a second, since two peers that are out of
+ * step would answer each other for ever (Linux does the same).
+ */
+static void
+answer_stray(struct tcp_conn *c, const struct tcp_seg *g)
+{
+	uint16_t now = (uint16_t)(c->stack->now_ms >> 4);
+
+	if (g->len == 0 && !(g->flags & (TCP_SYN | TCP_FIN))) {
+		if ((uint16_t)(now - c->challenge_16ms) < TCP_CHALLENGE_16MS)
+			return;
+		c->challenge_16ms = now;
+	}
+	tcp_out_ack(c);
+}
+
+static bool
+step1_sequence(struct tcp_conn *c, struct tcp_seg *g)
+{
+	struct tcp_counters *n = c->stack->cnt;
+
+	if (c->flags & F_TS && !(g->flags & TCP_RST)) {
+		if (!g->opt.has_ts) { /* RFC 7323 3.2: dropped in silence */
+			counter_inc(&n->drop_paws);
+			return false;
+		}
+		if (is_paws_old(c, g)) {
+			counter_inc(&n->drop_paws);
+			tcp_out_ack(c);
+			return false;
+		}
+	}
+	if (!is_acceptable(c, g) && !is_shut_out(c, g)) {
+		counter_inc(&n->drop_out_of_window);
+		if (!(g->flags & TCP_RST))
+			answer_stray(c, g);
+		return false;
+	}
+	if (c->flags & F_TS && g->opt.has_ts)
+		note_timestamp(c, g);
+	if (!(g->flags & TCP_RST))
+		trim_to_window(c, g);
+	return true;
+}
+
+/* --- second: RST (RFC 5961 3.2: only the exact number ends a connection) --- */
+
+static bool
+step2_reset(struct tcp_conn *c, const struct tcp_seg *g)
+{
+	if (!(g->flags & TCP_RST))
+		return true;
+	if (g->seq != c->rcv_nxt) {
+		tcp_out_challenge(c);
+		return false;
+	}
+	counter_inc(&c->stack->cnt->rst_in);
+	tcp_conn_end(c, c->state == TCP_SYN_RECEIVED ? ECONNREFUSED : ECONNRESET);
+	return false;
+}
+
+/* --- third: security compartment. IP security options are not used on the Internet; nothing to compare. --- */
+
+static bool
+step3_security(struct tcp_conn *c, const struct tcp_seg *g)
+{
+	(void)c;
+	(void)g;
+	return true;
+}
+
+/* --- fourth: SYN (RFC 5961 4.2) --- */
+
+static bool
+step4_syn(struct tcp_conn *c, const struct tcp_seg *g)
+{
+	if (!(g->flags & TCP_SYN))
+		return true;
+	tcp_out_challenge(c);
+	return false;
+}
+
+/* --- fifth: ACK --- */
+
+static void
+update_window(struct tcp_conn *c, const struct tcp_seg *g)
+{
+	uint32_t wnd = g->wnd << c->snd_wscale;
+
+	if (!seq_lt(c->snd_wl1, g->seq) && (c->snd_wl1 != g->seq || !seq_leq(c->snd_wl2, g->ack)))
+		return;
+	if (wnd > c->snd_wnd)
+		tcp_mark_dirty(c);
+	c->snd_wnd = wnd;
+	c->snd_wl1 = g->seq;
+	c->snd_wl2 = g->ack;
+	c->max_snd_wnd = MAX(c->max_snd_wnd, wnd);
+}
+
+/* The peer answers while its window is shut: it lives; and when it opens, sending goes on. */
+static void
+persist_answered(struct tcp_conn *c)
+{
+	c->progress_ms = c->stack->now_ms;
+	if (c->snd_wnd == 0)
+		return;
+	c->flags &= ~(uint32_t)F_PERSIST;
+	c->rexmit_due = 0;
+	c->retries = 0;
+	tcp_mark_dirty(c);
+}
+
+static void
+measure(struct tcp_conn *c, const struct tcp_seg *g)
+{
+	uint32_t now = (uint32_t)c->stack->now_us;
+
+	if (c->flags & F_TS) {
+		uint32_t ms = ts_now(c) - g->opt.tsecr;
+
+		if (g->opt.tsecr && ms < c->stack->cfg.rto_max_ms * 2)
+			tcp_rtt_sample(c, ms * 1000);
+		c->retries = 0;
+	} else if (c->flags & F_RTT && seq_gt(g->ack, c->rtt_seq)) {
+		c->flags &= ~(uint32_t)F_RTT;
+		tcp_rtt_sample(c, now - c->rtt_us);
+		c->retries = 0; /* Karn: not before a segment that was sent once is acknowledged */
+	}
+}
+
+/* snd_una < ack <= snd_max */
+static void
+take_ack(struct tcp_conn *c, const struct tcp_seg *g)
+{
+	uint32_t acked = g->ack - c->snd_una, flight = c->snd_max - c->snd_una;
+	uint32_t bytes = MIN(acked, c->snd_bytes); /* the rest is our FIN */
+
+	measure(c, g);
+	tcp_sendq_ack(c, bytes);
+	c->snd_una = g->ack;
+	if (seq_lt(c->snd_nxt, c->snd_una))
+		c->snd_nxt = c->snd_una;
+	tcp_cc_acked(c, acked, flight);
+	c->progress_ms = c->stack->now_ms;
+	if (c->snd_una == c->snd_max) {
+		c->rexmit_due = 0;
+		c->retries = 0;
+		c->flags &= ~(uint32_t)F_PERSIST; /* output looks again whether it is needed */
+	} else if (!(c->flags & F_RECOVERY) ||
+	           c->dupacks) { /* impatient: the first partial ACK alone sets the timer again */
+		tcp_timer_set_rexmit(c);
+		if (c->flags & F_RECOVERY)
+			c->dupacks = 0;
+	}
+	if (c->snd_bytes || c->snd_una != c->snd_max || c->flags & F_FIN_QUEUED)
+		tcp_mark_dirty(c);
+}
+
+static bool
+is_fin_covered(const struct tcp_conn *c)
+{
+	return c->snd_bytes == 0 && c->snd_una == c->snd_max;
+}
+
+/* Our FIN is acknowledged, if one was sent. False: c is over. */
+static bool
+after_ack(struct tcp_conn *c)
+{
+	if (!is_fin_covered(c))
+		return true;
+	switch (c->state) {
+	case TCP_FIN_WAIT_1:
+		c->state = TCP_FIN_WAIT_2;
+		tcp_timer_set(c, &c->rexmit_due, c->stack->cfg.fin_wait_2_ms);
+		return true;
+	case TCP_CLOSING:
+		tcp_conn_time_wait(c);
+		return false;
+	case TCP_LAST_ACK:
+		tcp_conn_end(c, 0);
+		return false;
+	default:
+		return true;
+	}
+}
+
+static bool
+is_duplicate_ack(const struct tcp_conn *c, const struct tcp_seg *g)
+{
+	return g->ack == c->snd_una && c->snd_max != c->snd_una && g->len == 0 &&
+	       !(g->flags & (TCP_SYN | TCP_FIN)) && g->wnd << c->snd_wscale == c->snd_wnd;
+}
+
+static bool
+step5_syn_received(struct tcp_conn *c, const struct tcp_seg *g)
+{
+	if (seq_gt(g->ack, c->snd_una) && seq_leq(g->ack, c->snd_max)) {
+		tcp_conn_established(c, g);
+		return true;
+	}
+	tcp_out_bare(c->stack, &c->local, c->lport, &c->remote, c->rport, g->ack, 0, TCP_RST, 0,
+	             NULL, 0);
+	return false;
+}
+
+static bool
+step5_ack(struct tcp_conn *c, const struct tcp_seg *g)
+{
+	struct tcp_counters *n = c->stack->cnt;
+
+	if (!(g->flags & TCP_ACK)) {
+		counter_inc(&n->drop_no_ack);
+		return false;
+	}
+	if (c->state == TCP_SYN_RECEIVED)
+		return step5_syn_received(c, g);
+	if (seq_gt(g->ack, c->snd_max)) { /* of something not yet sent */
+		counter_inc(&n->drop_bad_ack);
+		tcp_out_challenge(c);
+		return false;
+	}
+	if (seq_lt(g->ack, c->snd_una - c->max_snd_wnd)) { /* RFC 5961 5.2 */
+		counter_inc(&n->drop_bad_ack);
+		tcp_out_challenge(c);
+		return false;
+	}
+	if (is_duplicate_ack(c, g) && !(c->flags & F_PERSIST))
+		tcp_cc_dupack(c);
+	if (seq_geq(g->ack, c->snd_una))
+		update_window(c, g);
+	if (seq_gt(g->ack, c->snd_una))
+		take_ack(c, g);
+	if (c->flags & F_PERSIST)
+		persist_answered(c);
+	return after_ack(c);
+}
+
+/* --- sixth: URG. Urgent data is parsed and ignored: it is read in line (RFC 6093). --- */
+
+static bool
+step6_urgent(struct tcp_conn *c, const struct tcp_seg *g)
+{
+	(void)c;
+	(void)g;
+	return true;
+}
+
+/* --- seventh: segment text --- */
+
+static bool
+is_receiving(const struct tcp_conn *c)
+{
+	return c->state == TCP_ESTABLISHED || c->state == TCP_FIN_WAIT_1 ||
+	       c->state == TCP_FIN_WAIT_2;
+}
+
+static void
+step7_text(struct tcp_conn *c, struct tcp_seg *g)
+{
+	if (!is_receiving(c))
+		return;
+	/* It still talks: the wait for its FIN begins again, unless nobody listens. */
+	if (g->len > 0 && c->state == TCP_FIN_WAIT_2 && !(c->flags & F_ORPHAN))
+		tcp_timer_set(c, &c->rexmit_due, c->stack->cfg.fin_wait_2_ms);
+	if (g->len > 0 || g->flags & TCP_FIN)
+		tcp_recv_text(c, g);
+}
+
+/* --- eighth: FIN --- */
+
+static void
+take_fin(struct tcp_conn *c)
+{
+	c->rcv_nxt++;
+	c->flags |= F_FIN_RCVD | F_ACK_NOW;
+	tcp_mark_ready(c, EV_BYTES);
+	tcp_mark_dirty(c);
+	switch (c->state) {
+	case TCP_ESTABLISHED:
+		c->state = TCP_CLOSE_WAIT;
+		break;
+	case TCP_FIN_WAIT_1: /* our FIN's ACK would have made it FIN-WAIT-2 in step five */
+		c->state = TCP_CLOSING;
+		break;
+	case TCP_FIN_WAIT_2:
+		tcp_conn_time_wait(c);
+		break;
+	default:
+		BUG_ON(true);
+	}
+}
+
+/* `end`: number behind g's text, where its FIN stands. */
+static void
+step8_fin(struct tcp_conn *c, const struct tcp_seg *g, uint32_t end)
+{
+	bool here = g->flags & TCP_FIN && end == c->rcv_nxt;
+
+	if (!is_receiving(c))
+		return;
+	if (c->side && c->side->has_fin && c->side->cnt == 0 && c->side->fin_seq == c->rcv_nxt)
+		here = true; /* one that came early */
+	if (!here)
+		return;
+	take_fin(c);
+}
+
+static void
+last_steps(struct tcp_conn *c, struct tcp_seg *g)
+{
+	uint32_t end = g->seq + g->len;
+
+	if (!step6_urgent(c, g))
+		return;
+	step7_text(c, g);
+	step8_fin(c, g, end);
+}
+
+static void
+eight_steps(struct tcp_conn *c, struct tcp_seg *g)
+{
+	if (step1_sequence(c, g) && step2_reset(c, g) && step3_security(c, g) && step4_syn(c, g) &&
+	    step5_ack(c, g))
+		last_steps(c, g);
+}
+
+/* Text and FIN of a SYN-ACK (RFC 9293 3.10.7.3, end of the fourth). */
+void
+tcp_in_after_syn(struct tcp_conn *c, struct tcp_seg *g)
+{
+	g->flags &= (uint8_t)~TCP_SYN;
+	g->seq++;
+	trim_to_window(c, g);
+	last_steps(c, g);
+}
+
+/*
+ * Header prediction: what nearly every segment is. An in-order segment of an established connection without flags, holes,
+ * recovery or a new window either acknowledges something or carries something; what is left of the steps is done here.
+ */
+static bool
+try_fast(struct tcp_conn *c, struct tcp_seg *g)
+{
+	if (c->state != TCP_ESTABLISHED || (g->flags & ~TCP_PSH) != TCP_ACK ||
+	    g->seq != c->rcv_nxt || c->side || c->flags & (F_RECOVERY | F_PERSIST | F_ORPHAN) ||
+	    g->len > rcv_wnd(c) || g->wnd << c->snd_wscale != c->snd_wnd ||
+	    seq_gt(g->ack, c->snd_max) || seq_lt(g->ack, c->snd_una))
+		return false;
+	if (c->flags & F_TS) {
+		if (!g->opt.has_ts || seq_lt(g->opt.tsval, c->ts_recent))
+			return false;
+		note_timestamp(c, g);
+	}
+	if (g->ack == c->snd_una) {
+		if (g->len == 0)
+			return false; /* may be a duplicate */
+	} else {
+		take_ack(c, g);
+	}
+	c->snd_wl1 = g->seq;
+	c->snd_wl2 = g->ack;
+	counter_inc(&c->stack->cnt->fast_path);
+	if (g->len > 0)
+		tcp_recv_text(c, g);
+	return true;
+}
+
+void
+tcp_in(struct tcp_conn *c, struct tcp_seg *g)
+{
+	tcp_conn_hold(c);
+	if (c->state == TCP_SYN_SENT)
+		tcp_in_syn_sent(c, g);
+	else if (!try_fast(c, g))
+		eight_steps(c, g);
+	tcp_seg_free(g);
+	tcp_conn_let_go(c);
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * tcp_in_syn.c - SYN-SENT and CLOSED, and what two SYNs agree on
+ *
+ * RFC     9293 3.10.7.1 (CLOSED), 3.10.7.3 (SYN-SENT), 3.7.1 (MSS), 7323 2 (window scale), 3 (timestamps).
+ */
+#include "dataplane/tcp/tcp_conn.h"
+
+uint16_t
+tcp_peer_mss(const struct tcp_options *o, bool v6)
+{
+	if (!o->has_mss)
+		return v6 ? TCP_MSS_DEFAULT6 : TCP_MSS_DEFAULT4;
+	return MAX(o->mss, TCP_MSS_FLOOR);
+}
+
+void
+tcp_conn_negotiate(struct tcp_conn *c, const struct tcp_options *o)
+{
+	const struct tcp_config *cfg = &c->stack->cfg;
+	uint16_t mine = tcp_out_mss(c->stack, &c->remote);
+
+	c->snd_mss = MIN(tcp_peer_mss(o, conn_is_v6(c)), mine);
+	if (o->has_wscale) {
+		c->snd_wscale = o->wscale;
+		c->rcv_wscale = cfg->rcv_wscale;
+	}
+	c->rcv_buf = MIN(c->rcv_buf, 65535u << c->rcv_wscale);
+	if (cfg->timestamps && o->has_ts) {
+		c->flags |= F_TS;
+		c->ts_recent = o->tsval;
+		c->ts_age_65s = (uint16_t)(c->stack->now_ms >> 16);
+	}
+	if (cfg->sack && o->has_sack_ok)
+		c->flags |= F_SACK;
+}
+
+/* Our SYN is acknowledged by g. The SYN's own window is never scaled. */
+void
+tcp_conn_established(struct tcp_conn *c, const struct tcp_seg *g)
+{
+	struct tcp_stack *s = c->stack;
+
+	c->state = TCP_ESTABLISHED;
+	c->snd_una = g->ack;
+	c->snd_nxt = seq_max(c->snd_nxt, g->ack);
+	c->snd_wnd = g->wnd << (g->flags & TCP_SYN ? 0 : c->snd_wscale);
+	c->max_snd_wnd = c->snd_wnd;
+	c->snd_wl1 = g->seq;
+	c->snd_wl2 = g->ack;
+	c->quick_acks = TCP_QUICK_ACKS;
+	c->rexmit_due = 0;
+	c->retries = 0;
+	if (!(c->flags & F_SYN_AGAIN))
+		tcp_rtt_sample(c, (s->now_ms - c->progress_ms) * 1000);
+	c->progress_ms = s->now_ms;
+	c->drs_ms = (uint16_t)s->now_ms;
+	c->drs_seq = c->rcv_nxt;
+	tcp_cc_init(c);
+	tcp_mark_ready(c, EV_OPEN);
+	tcp_mark_dirty(c);
+}
+
+/* The peer's SYN came without an ACK: both opened at once. */
+static void
+both_opened(struct tcp_conn *c)
+{
+	c->state = TCP_SYN_RECEIVED;
+	c->snd_nxt = c->snd_una; /* the SYN goes again, with an ACK this time */
+	c->flags |= F_SYN_AGAIN;
+	tcp_mark_dirty(c);
+}
+
+void
+tcp_in_syn_sent(struct tcp_conn *c, struct tcp_seg *g)
+{
+	struct tcp_stack *s = c->stack;
+	bool has_ack = g->flags & TCP_ACK;
+
+	if (has_ack && (g->ack != c->snd_una + 1 || c->snd_max == c->snd_una)) {
+		counter_inc(&s->cnt->drop_bad_syn_ack);
+		tcp_reset_stray(s, g);
+		return;
+	}
+	if (g->flags & TCP_RST) {
+		if (has_ack) {
+			counter_inc(&s->cnt->rst_in);
+			tcp_conn_end(c, ECONNREFUSED);
+		}
+		return;
+	}
+	if (!(g->flags & TCP_SYN)) {
+		counter_inc(&s->cnt->drop_bad_syn_ack);
+		return;
+	}
+	c->rcv_nxt = c->last_ack_sent = g->seq + 1;
+	tcp_conn_negotiate(c, &g->opt);
+	c->rcv_adv = c->rcv_nxt + MIN(c->rcv_buf, 65535u); /* as our SYN promised */
+	if (!has_ack) {
+		both_opened(c);
+		return;
+	}
+	tcp_conn_established(c, g);
+	c->flags |= F_ACK_NOW;
+	tcp_in_after_syn(c, g);
+}
+
+void
+tcp_reset_stray(struct tcp_stack *s, const struct tcp_seg *g)
+{
+	uint32_t len = g->len + !!(g->flags & TCP_SYN) + !!(g->flags & TCP_FIN);
+
+	if (g->flags & TCP_RST)
+		return;
+	if (!tcp_limit_take(s, &s->resets, s->cfg.rst_per_s)) {
+		counter_inc(&s->cnt->rst_limited);
+		return;
+	}
+	if (g->flags & TCP_ACK)
+		tcp_out_bare(s, g->dst, g->dport, g->src, g->sport, g->ack, 0, TCP_RST, 0, NULL, 0);
+	else
+		tcp_out_bare(s, g->dst, g->dport, g->src, g->sport, 0, g->seq + len,
+		             TCP_RST | TCP_ACK, 0, NULL, 0);
+}

@@ -1,0 +1,536 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * tcp_stack.c - all memory at start, listeners, the lists of a turn, birth and end of a connection
+ */
+#include "dataplane/tcp/tcp_conn.h"
+#include <sys/mman.h>
+
+const struct counter_desc tcp_counter_desc[TCP_COUNTERS] = {
+#define COUNTER COUNTER_DESC
+#include "dataplane/tcp/tcp_counters.def"
+#undef COUNTER
+};
+
+void
+tcp_config_defaults(struct tcp_config *cfg)
+{
+	*cfg = (struct tcp_config){
+		.conn_cnt = 65536,
+		.syn_cnt = 16384,
+		.timewait_cnt = 262144,
+		.orphan_cnt = 16384,
+		.slice_cnt = 131072,
+		.small_chunk_cnt = 32768,
+		.ooo_cnt = 4096,
+		.mbuf_budget = 65536,
+		.rcv_buf_bytes = 256 * 1024,
+		.rcv_buf_max_bytes = 4 * 1024 * 1024,
+		.snd_buf_bytes = 256 * 1024,
+		.mss_max = 1460,
+		.rcv_wscale = 8,
+		.timestamps = true,
+		.sack = true,
+		.port_first = 32768,
+		.port_last = 60999,
+		.rto_min_ms = 200,
+		.rto_max_ms = 60000,
+		.delack_ms = 40,
+		.connect_timeout_ms = 30000,
+		.user_timeout_ms = 300000,
+		.persist_max_ms = 600000,
+		.fin_wait_2_ms = 60000,
+		.time_wait_ms = 60000,
+		.challenge_per_s = 1000,
+		.rst_per_s = 10000,
+	};
+}
+
+static bool
+is_config_valid(const struct tcp_config *c)
+{
+	return c->conn_cnt > 0 && c->conn_cnt < 1u << 26 && c->syn_cnt > 0 && c->syn_cnt <= 65535 &&
+	       c->timewait_cnt > 0 && c->timewait_cnt < 1u << 26 && c->slice_cnt > 0 &&
+	       c->small_chunk_cnt > 0 && c->ooo_cnt > 0 && c->mbuf_budget > 0 &&
+	       c->rcv_buf_bytes >= 2048 && c->rcv_buf_bytes <= c->rcv_buf_max_bytes &&
+	       c->rcv_buf_max_bytes <= 1u << 30 && c->snd_buf_bytes > 0 &&
+	       c->snd_buf_bytes <= TCP_UNACKED_MAX && c->rcv_wscale <= TCP_WSCALE_MAX &&
+	       c->mss_max >= TCP_MSS_DEFAULT4 && c->port_first > 0 &&
+	       c->port_first <= c->port_last && c->rto_min_ms > 0 &&
+	       c->rto_min_ms <= c->rto_max_ms && c->delack_ms > 0 &&
+	       c->wheel_kind + TCP_WHEEL_KINDS <= WHEEL_KINDS_MAX;
+}
+
+static uint32_t
+head_cnt(const struct tcp_config *c)
+{
+	uint32_t n = 64;
+
+	while (n < c->conn_cnt)
+		n *= 2;
+	return n;
+}
+
+size_t
+tcp_stack_bytes(const struct tcp_config *c)
+{
+	return sizeof(struct tcp_stack) + sizeof(uint32_t) * head_cnt(c) +
+	       pool_bytes(sizeof(struct tcp_conn), c->conn_cnt) +
+	       pool_bytes(sizeof(struct tcp_slice), c->slice_cnt) +
+	       pool_bytes(TCP_SMALL_CHUNK, c->small_chunk_cnt) +
+	       pool_bytes(sizeof(struct tcp_side), c->ooo_cnt) + tcp_syn_bytes(c->syn_cnt) +
+	       tcp_timewait_bytes(c->timewait_cnt);
+}
+
+static int
+make_pools(struct tcp_stack *s)
+{
+	const struct tcp_config *c = &s->cfg;
+
+	if (pool_init_mapped(&s->conns, "tcp connections", sizeof(struct tcp_conn), c->conn_cnt) ||
+	    pool_init_mapped(&s->slices, "tcp slices", sizeof(struct tcp_slice), c->slice_cnt) ||
+	    pool_init_mapped(&s->smalls, "tcp chunks", TCP_SMALL_CHUNK, c->small_chunk_cnt) ||
+	    pool_init_mapped(&s->sides, "tcp out of order", sizeof(struct tcp_side), c->ooo_cnt))
+		return -ENOMEM;
+	return 0;
+}
+
+static void
+fini_pools(struct tcp_stack *s)
+{
+	struct pool *all[] = { &s->conns, &s->slices, &s->smalls, &s->sides };
+
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		if (all[i]->memory)
+			pool_fini_mapped(all[i]);
+}
+
+static void
+housekeep(void *ctx, struct wheel_timer *t, uint64_t now_us)
+{
+	struct tcp_stack *s = ctx;
+
+	(void)t;
+	tcp_set_now(s, now_us);
+	tcp_syn_sweep(s);
+	tcp_timewait_sweep(s);
+	tcp_housekeeping(s);
+}
+
+void
+tcp_housekeeping(struct tcp_stack *s)
+{
+	if (wheel_is_armed(&s->housekeeping))
+		return;
+	if (tcp_syn_used(s->syns) || tcp_timewait_used(s->timewaits))
+		wheel_arm(s->wheel, &s->housekeeping, s->now_us + 50000);
+}
+
+struct tcp_stack *
+tcp_stack_new(const struct tcp_config *cfg, const struct tcp_link *link, struct wheel *wheel,
+              struct rng *rng, struct tcp_counters *counters)
+{
+	struct tcp_stack *s;
+
+	if (!is_config_valid(cfg)) {
+		errno = EINVAL;
+		return NULL;
+	}
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return NULL;
+	s->cfg = *cfg;
+	s->link = *link;
+	s->wheel = wheel;
+	s->rng = rng;
+	s->cnt = counters;
+	s->mask = head_cnt(cfg) - 1;
+	s->ready_head = s->ready_tail = s->dirty_head = s->dirty_tail = TCP_NONE;
+	wheel_timer_init(&s->housekeeping, cfg->wheel_kind + 1);
+	s->heads = malloc(sizeof(uint32_t) * head_cnt(cfg));
+	s->syns = tcp_syn_new(s, cfg->syn_cnt);
+	s->timewaits = tcp_timewait_new(cfg->timewait_cnt);
+	if (!s->heads || !s->syns || !s->timewaits || make_pools(s) < 0) {
+		tcp_stack_free(s);
+		errno = ENOMEM;
+		return NULL;
+	}
+	memset(s->heads, 0xff, sizeof(uint32_t) * head_cnt(cfg));
+	wheel_set_kind(wheel, cfg->wheel_kind, tcp_timer_fire, s);
+	wheel_set_kind(wheel, cfg->wheel_kind + 1, housekeep, s);
+	tcp_set_now(s, (uint64_t)wheel->now_ms * 1000);
+	return s;
+}
+
+static void release(struct tcp_conn *c);
+
+static void
+drop_all(struct tcp_stack *s)
+{
+	for (uint32_t i = 0; i <= s->mask; i++)
+		for (uint32_t at = s->heads[i]; at != TCP_NONE;) {
+			struct tcp_conn *c = conn_at(s, at);
+
+			at = c->next;
+			c->flags &= ~(uint32_t)F_ON_LIST;
+			if (!(c->flags & F_ORPHAN))
+				s->orphan_cnt++;
+			c->flags |= F_ORPHAN;
+			if (c->state == TCP_CLOSED)
+				release(c);
+			else
+				tcp_conn_end(c, 0);
+		}
+}
+
+void
+tcp_stack_free(struct tcp_stack *s)
+{
+	if (!s)
+		return;
+	if (s->heads && s->conns.memory)
+		drop_all(s);
+	wheel_cancel(s->wheel, &s->housekeeping);
+	tcp_syn_free(s->syns);
+	tcp_timewait_free(s->timewaits);
+	fini_pools(s);
+	free(s->heads);
+	free(s);
+}
+
+void
+tcp_set_now(struct tcp_stack *s, uint64_t now_us)
+{
+	s->now_us = now_us;
+	s->now_ms = (uint32_t)(now_us / 1000);
+}
+
+/* Counted by whole seconds; half of the limit again is added or not at random, so that nobody can count on it. */
+bool
+tcp_limit_take(struct tcp_stack *s, struct tcp_limit *l, uint32_t cnt)
+{
+	uint32_t second = (uint32_t)(s->now_us / 1000000) + 1;
+
+	if (l->second != second) {
+		l->second = second;
+		l->left = cnt / 2 + (uint32_t)rng_below(s->rng, (uint64_t)cnt + 1);
+	}
+	if (l->left == 0)
+		return false;
+	l->left--;
+	return true;
+}
+
+/* --- listeners --- */
+
+static bool
+is_any(const struct addr *a)
+{
+	static const struct addr zero;
+
+	return addr_eq(a, &zero);
+}
+
+const struct tcp_listener *
+tcp_listener_find(const struct tcp_stack *s, const struct addr *local, uint16_t port)
+{
+	const struct tcp_listener *any = NULL;
+
+	for (size_t i = 0; i < TCP_LISTENERS_MAX; i++) {
+		const struct tcp_listener *l = &s->listeners[i];
+
+		if (l->port != port || port == 0)
+			continue;
+		if (addr_eq(&l->local, local))
+			return l;
+		if (is_any(&l->local))
+			any = l;
+	}
+	return any;
+}
+
+static struct tcp_listener *
+listener_exact(struct tcp_stack *s, const struct addr *local, uint16_t port)
+{
+	for (size_t i = 0; i < TCP_LISTENERS_MAX; i++)
+		if (s->listeners[i].port == port && addr_eq(&s->listeners[i].local, local))
+			return &s->listeners[i];
+	return NULL;
+}
+
+int
+tcp_listen(struct tcp_stack *s, const struct addr *local, uint16_t port, const struct tcp_ops *ops,
+           void *ctx)
+{
+	BUG_ON(port == 0 || !ops->on_close);
+	if (listener_exact(s, local, port))
+		return -EADDRINUSE;
+	for (size_t i = 0; i < TCP_LISTENERS_MAX; i++)
+		if (s->listeners[i].port == 0) {
+			s->listeners[i] = (struct tcp_listener){ *local, port, ops, ctx };
+			return 0;
+		}
+	return -ENOSPC;
+}
+
+int
+tcp_unlisten(struct tcp_stack *s, const struct addr *local, uint16_t port)
+{
+	struct tcp_listener *l = port ? listener_exact(s, local, port) : NULL;
+
+	if (!l)
+		return -ENOENT;
+	memset(l, 0, sizeof(*l));
+	return 0;
+}
+
+/* --- birth and end --- */
+
+struct tcp_conn *
+tcp_conn_new(struct tcp_stack *s, const struct addr *local, uint16_t lport,
+             const struct addr *remote, uint16_t rport)
+{
+	struct tcp_conn *c = pool_get(&s->conns);
+
+	if (!c) {
+		counter_inc(&s->cnt->full_conn);
+		return NULL;
+	}
+	memset(c, 0, sizeof(*c));
+	c->stack = s;
+	c->local = *local;
+	c->lport = lport;
+	c->remote = *remote;
+	c->rport = rport;
+	c->next = c->ready_next = c->dirty_next = TCP_NONE;
+	c->sl_head = c->sl_tail = c->sl_cur = TCP_NONE;
+	c->rcv_buf = s->cfg.rcv_buf_bytes;
+	c->progress_ms = s->now_ms;
+	c->challenge_16ms = (uint16_t)((s->now_ms >> 4) - TCP_CHALLENGE_16MS);
+	wheel_timer_init(&c->timer, s->cfg.wheel_kind);
+	tcp_table_add(c);
+	counter_inc(&s->cnt->established);
+	return c;
+}
+
+/* To the pool, unless a list or a caller further up still holds it: then whoever lets go of it last does it. */
+static void
+release(struct tcp_conn *c)
+{
+	struct tcp_stack *s = c->stack;
+
+	c->flags |= F_DEAD;
+	if (c->flags & F_ON_LIST)
+		return;
+	tcp_recv_purge(s, c);
+	tcp_table_remove(c);
+	counter_sub(&s->cnt->established, 1);
+	if (c->flags & F_ORPHAN) {
+		s->orphan_cnt--;
+		counter_sub(&s->cnt->orphans, 1);
+	}
+	pool_put(&s->conns, c);
+}
+
+void
+tcp_conn_let_go(struct tcp_conn *c)
+{
+	c->flags &= ~(uint32_t)F_BUSY;
+	if (c->flags & F_DEAD)
+		release(c);
+}
+
+void
+tcp_conn_end(struct tcp_conn *c, int err)
+{
+	struct tcp_stack *s = c->stack;
+
+	if (c->state == TCP_CLOSED)
+		return;
+	c->state = TCP_CLOSED;
+	c->err = (uint8_t)err;
+	wheel_cancel(s->wheel, &c->timer);
+	tcp_sendq_purge(c);
+	c->flags &= ~(uint32_t)(F_WANT_ROOM | F_STARVED | F_ACK_NOW | F_DELACK | EV_ROOM | EV_OPEN);
+	if (c->flags & F_ORPHAN)
+		release(c);
+	else if (err || c->rcv_unread == 0) /* else tcp_consume() does it */
+		tcp_mark_ready(c, EV_CLOSE);
+}
+
+void
+tcp_conn_kill(struct tcp_conn *c, int err)
+{
+	if (c->state != TCP_CLOSED && c->state != TCP_SYN_SENT)
+		tcp_out_rst(c);
+	tcp_conn_end(c, err);
+}
+
+void
+tcp_conn_time_wait(struct tcp_conn *c)
+{
+	tcp_out_ack(c);
+	tcp_timewait_add(c);
+	tcp_conn_end(c, 0);
+}
+
+void
+tcp_abort(struct tcp_conn *c)
+{
+	BUG_ON(c->flags & (F_ORPHAN | F_DEAD));
+	c->flags |= F_ORPHAN;
+	c->stack->orphan_cnt++;
+	counter_inc(&c->stack->cnt->orphans);
+	if (c->state == TCP_CLOSED)
+		release(c);
+	else
+		tcp_conn_kill(c, 0);
+}
+
+void
+tcp_detach(struct tcp_conn *c)
+{
+	struct tcp_stack *s = c->stack;
+
+	BUG_ON(c->flags & (F_ORPHAN | F_DEAD));
+	if (c->state == TCP_CLOSED || c->state == TCP_SYN_SENT ||
+	    s->orphan_cnt >= s->cfg.orphan_cnt) {
+		if (c->state != TCP_CLOSED && c->state != TCP_SYN_SENT)
+			counter_inc(&s->cnt->full_orphan);
+		tcp_abort(c);
+		return;
+	}
+	tcp_close(c);
+	c->flags |= F_ORPHAN;
+	c->flags &= ~(uint32_t)(EV_ANY | F_WANT_ROOM | F_STARVED);
+	s->orphan_cnt++;
+	counter_inc(&s->cnt->orphans);
+	tcp_recv_purge(s, c);
+}
+
+/* --- the lists of a turn --- */
+
+void
+tcp_mark_ready(struct tcp_conn *c, uint32_t events)
+{
+	struct tcp_stack *s = c->stack;
+
+	if (c->flags & F_ORPHAN)
+		return;
+	c->flags |= events;
+	if (c->flags & F_ON_READY)
+		return;
+	c->flags |= F_ON_READY;
+	c->ready_next = TCP_NONE;
+	if (s->ready_tail == TCP_NONE)
+		s->ready_head = conn_index(c);
+	else
+		conn_at(s, s->ready_tail)->ready_next = conn_index(c);
+	s->ready_tail = conn_index(c);
+}
+
+void
+tcp_mark_dirty(struct tcp_conn *c)
+{
+	struct tcp_stack *s = c->stack;
+
+	if (c->flags & F_ON_DIRTY || c->state == TCP_CLOSED)
+		return;
+	c->flags |= F_ON_DIRTY;
+	c->dirty_next = TCP_NONE;
+	if (s->dirty_tail == TCP_NONE)
+		s->dirty_head = conn_index(c);
+	else
+		conn_at(s, s->dirty_tail)->dirty_next = conn_index(c);
+	s->dirty_tail = conn_index(c);
+}
+
+/* Hand one event at a time to the user, who may abort or detach c in any of them. */
+static void
+dispatch(struct tcp_conn *c)
+{
+	static const uint32_t order[] = { EV_OPEN, EV_BYTES, EV_ROOM };
+	const struct tcp_ops *ops;
+
+	for (size_t i = 0; i < ARRAY_LEN(order); i++) {
+		void (*fn)(struct tcp_conn *, void *);
+
+		if (c->flags & F_ORPHAN || !(c->flags & order[i]))
+			continue;
+		c->flags &= ~order[i];
+		ops = c->ops;
+		fn = order[i] == EV_OPEN    ? ops->on_open
+		     : order[i] == EV_BYTES ? ops->on_bytes
+		                            : ops->on_room;
+		if (fn)
+			fn(c, c->user);
+	}
+	if (c->flags & F_ORPHAN || !(c->flags & EV_CLOSE))
+		return;
+	c->flags &= ~(uint32_t)EV_CLOSE;
+	c->ops->on_close(c, c->user, c->err);
+	c->flags |= F_DEAD;
+}
+
+static void
+serve_ready(struct tcp_stack *s, struct tcp_conn *c)
+{
+	bool has_objects = s->slices.used_cnt < s->slices.cnt && s->smalls.used_cnt < s->smalls.cnt;
+
+	if (c->flags & F_STARVED && !(c->flags & F_DEAD)) {
+		if (has_objects) {
+			c->flags &= ~(uint32_t)F_STARVED;
+			c->flags |= EV_ROOM;
+		} else {
+			tcp_mark_ready(c, 0);
+		}
+	}
+	tcp_conn_hold(c);
+	if (!(c->flags & F_DEAD))
+		dispatch(c);
+	tcp_conn_let_go(c);
+}
+
+unsigned
+tcp_ready(struct tcp_stack *s, uint64_t now_us)
+{
+	uint32_t last = s->ready_tail;
+	unsigned served = 0;
+
+	tcp_set_now(s, now_us);
+	while (s->ready_head != TCP_NONE) {
+		uint32_t i = s->ready_head;
+		struct tcp_conn *c = conn_at(s, i);
+
+		s->ready_head = c->ready_next;
+		if (s->ready_head == TCP_NONE)
+			s->ready_tail = TCP_NONE;
+		c->flags &= ~(uint32_t)F_ON_READY;
+		serve_ready(s, c);
+		served++;
+		if (i == last) /* what became ready meanwhile waits for the next turn */
+			break;
+	}
+	return served;
+}
+
+void
+tcp_flush(struct tcp_stack *s, uint64_t now_us)
+{
+	uint32_t last = s->dirty_tail;
+
+	tcp_set_now(s, now_us);
+	while (s->dirty_head != TCP_NONE) {
+		uint32_t i = s->dirty_head;
+		struct tcp_conn *c = conn_at(s, i);
+
+		s->dirty_head = c->dirty_next;
+		if (s->dirty_head == TCP_NONE)
+			s->dirty_tail = TCP_NONE;
+		c->flags &= ~(uint32_t)F_ON_DIRTY;
+		if (c->flags & F_DEAD)
+			release(c);
+		else
+			tcp_out(c);
+		if (i == last)
+			break;
+	}
+}

@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * tcp_syn.c - LISTEN, and SYN-RECEIVED of passive opens: a queue of 64-byte entries
+ *
+ * Why     A SYN costs an entry, never a connection. Full: the oldest entry goes, so a flood pushes out itself first once
+ *         honest peers answer within the time that a full queue lasts.
+ * Limit   syn_cnt entries. An entry lives 7 s: its SYN-ACK is sent at 0, 1 and 3 s.
+ * RFC     9293 3.10.7.2 (LISTEN) and 3.10.7.4 for SYN-RECEIVED; 4987.
+ */
+#include "dataplane/tcp/tcp_conn.h"
+
+#define NONE16 UINT16_MAX
+
+/* Three lists, by how often the SYN-ACK was sent; each is in order of time, so a sweep looks at the heads alone. */
+#define STAGES 3
+static const uint32_t stage_ms[STAGES] = { 1000, 3000, 7000 }; /* since the SYN */
+
+enum entry_flag {
+	E_TS = 1,
+	E_SACK = 2,
+	E_WSCALE = 4,
+};
+
+struct entry {
+	struct addr remote, local;
+	uint16_t lport, rport;
+	uint32_t iss, irs;
+	uint32_t ts_recent;
+	uint32_t born_ms;
+	uint16_t mss;
+	uint8_t flags;
+	uint8_t wscale : 4, stage : 4;
+	uint16_t hash_next, next, prev;
+	uint16_t spare;
+};
+static_assert(sizeof(struct entry) <= 64, "tcp.md: SYN cache, 64 B an entry");
+
+struct tcp_syn_queue {
+	struct entry *e;
+	uint16_t *heads;
+	uint32_t cnt, mask, used;
+	uint16_t free_head;
+	struct {
+		uint16_t head, tail;
+	} stages[STAGES];
+};
+
+static uint32_t
+heads_for(uint32_t cnt)
+{
+	uint32_t n = 16;
+
+	while (n < cnt)
+		n *= 2;
+	return n;
+}
+
+size_t
+tcp_syn_bytes(uint32_t cnt)
+{
+	return sizeof(struct tcp_syn_queue) + cnt * sizeof(struct entry) +
+	       heads_for(cnt) * sizeof(uint16_t);
+}
+
+struct tcp_syn_queue *
+tcp_syn_new(struct tcp_stack *s, uint32_t cnt)
+{
+	struct tcp_syn_queue *q = calloc(1, sizeof(*q));
+
+	(void)s;
+	if (!q)
+		return NULL;
+	q->cnt = cnt;
+	q->mask = heads_for(cnt) - 1;
+	q->e = calloc(cnt, sizeof(*q->e));
+	q->heads = malloc((q->mask + 1) * sizeof(*q->heads));
+	if (!q->e || !q->heads) {
+		tcp_syn_free(q);
+		return NULL;
+	}
+	memset(q->heads, 0xff, (q->mask + 1) * sizeof(*q->heads));
+	for (uint32_t i = 0; i < cnt; i++)
+		q->e[i].next = (uint16_t)(i + 1 < cnt ? i + 1 : NONE16);
+	for (size_t k = 0; k < STAGES; k++)
+		q->stages[k].head = q->stages[k].tail = NONE16;
+	return q;
+}
+
+void
+tcp_syn_free(struct tcp_syn_queue *q)
+{
+	if (!q)
+		return;
+	free(q->e);
+	free(q->heads);
+	free(q);
+}
+
+uint32_t
+tcp_syn_used(const struct tcp_syn_queue *q)
+{
+	return q->used;
+}
+
+static void
+stage_unlink(struct tcp_syn_queue *q, uint16_t i)
+{
+	struct entry *e = &q->e[i];
+
+	if (e->prev == NONE16)
+		q->stages[e->stage].head = e->next;
+	else
+		q->e[e->prev].next = e->next;
+	if (e->next == NONE16)
+		q->stages[e->stage].tail = e->prev;
+	else
+		q->e[e->next].prev = e->prev;
+}
+
+static void
+stage_append(struct tcp_syn_queue *q, uint16_t i, unsigned stage)
+{
+	struct entry *e = &q->e[i];
+
+	e->stage = stage & 0xf;
+	e->next = NONE16;
+	e->prev = q->stages[stage].tail;
+	if (e->prev == NONE16)
+		q->stages[stage].head = i;
+	else
+		q->e[e->prev].next = i;
+	q->stages[stage].tail = i;
+}
+
+static uint16_t *
+head_for(struct tcp_stack *s, const struct entry *e)
+{
+	uint32_t h = tcp_hash(s, &e->remote, e->rport, &e->local, e->lport);
+
+	return &s->syns->heads[h & s->syns->mask];
+}
+
+static void
+entry_drop(struct tcp_stack *s, uint16_t i)
+{
+	struct tcp_syn_queue *q = s->syns;
+	uint16_t *at = head_for(s, &q->e[i]);
+
+	while (*at != i)
+		at = &q->e[*at].hash_next;
+	*at = q->e[i].hash_next;
+	stage_unlink(q, i);
+	q->e[i].next = q->free_head;
+	q->free_head = i;
+	q->used--;
+	counter_set_value(&s->cnt->syn_queue, q->used);
+}
+
+static struct entry *
+entry_new(struct tcp_stack *s, const struct tcp_seg *g)
+{
+	struct tcp_syn_queue *q = s->syns;
+	struct entry *e;
+	uint16_t i, *head;
+
+	if (q->free_head == NONE16) {
+		unsigned k = STAGES;
+
+		while (q->stages[--k].head == NONE16)
+			;
+		counter_inc(&s->cnt->full_syn);
+		entry_drop(s, q->stages[k].head);
+	}
+	i = q->free_head;
+	e = &q->e[i];
+	q->free_head = e->next;
+	memset(e, 0, sizeof(*e));
+	e->remote = *g->src;
+	e->local = *g->dst;
+	e->rport = g->sport;
+	e->lport = g->dport;
+	head = head_for(s, e);
+	e->hash_next = *head;
+	*head = i;
+	stage_append(q, i, 0);
+	q->used++;
+	counter_set_value(&s->cnt->syn_queue, q->used);
+	tcp_housekeeping(s);
+	return e;
+}
+
+static uint16_t
+find(struct tcp_stack *s, const struct tcp_seg *g)
+{
+	const struct tcp_syn_queue *q = s->syns;
+	uint16_t i = q->heads[g->hash & q->mask];
+
+	while (i != NONE16) {
+		const struct entry *e = &q->e[i];
+
+		if (e->rport == g->sport && e->lport == g->dport && addr_eq(&e->remote, g->src) &&
+		    addr_eq(&e->local, g->dst))
+			break;
+		i = e->hash_next;
+	}
+	return i;
+}
+
+static uint16_t
+syn_window(const struct tcp_stack *s)
+{
+	return (uint16_t)MIN(s->cfg.rcv_buf_bytes, 65535u);
+}
+
+static void
+send_syn_ack(struct tcp_stack *s, const struct entry *e)
+{
+	uint8_t opts[TCP_OPTIONS_MAX];
+	bool ts = e->flags & E_TS;
+	uint32_t tsval = ts ? s->now_ms + tcp_ts_offset(s, &e->local, &e->remote) : 0;
+	size_t n = tcp_opt_build_syn(opts, tcp_out_mss(s, &e->remote),
+	                             e->flags & E_WSCALE ? &s->cfg.rcv_wscale : NULL,
+	                             e->flags & E_SACK, ts, tsval, e->ts_recent);
+
+	tcp_out_bare(s, &e->local, e->lport, &e->remote, e->rport, e->iss, e->irs + 1,
+	             TCP_SYN | TCP_ACK, syn_window(s), opts, n);
+}
+
+static void
+send_ack(struct tcp_stack *s, const struct entry *e)
+{
+	uint8_t opts[TCP_OPTIONS_MAX];
+	size_t n = 0;
+
+	if (e->flags & E_TS)
+		n = tcp_opt_build_ts(opts, s->now_ms + tcp_ts_offset(s, &e->local, &e->remote),
+		                     e->ts_recent);
+	tcp_out_bare(s, &e->local, e->lport, &e->remote, e->rport, e->iss + 1, e->irs + 1, TCP_ACK,
+	             (uint16_t)(syn_window(s) >> (e->flags & E_WSCALE ? s->cfg.rcv_wscale : 0)),
+	             opts, n);
+}
+
+static void
+challenge(struct tcp_stack *s, const struct entry *e)
+{
+	if (!tcp_limit_take(s, &s->challenges, s->cfg.challenge_per_s)) {
+		counter_inc(&s->cnt->challenge_limited);
+		return;
+	}
+	counter_inc(&s->cnt->challenge_acks);
+	send_ack(s, e);
+}
+
+/* A listener exists for g. */
+void
+tcp_listen_in(struct tcp_stack *s, const struct tcp_seg *g, const uint32_t *old_snd_nxt)
+{
+	struct entry *e;
+
+	if (g->flags & TCP_RST) /* first */
+		return;
+	if (g->flags & TCP_ACK) { /* second */
+		counter_inc(&s->cnt->drop_no_conn);
+		tcp_reset_stray(s, g);
+		return;
+	}
+	if (!(g->flags & TCP_SYN)) /* fourth: cannot happen in a sane peer */
+		return;
+	if (s->link.is_banned && s->link.is_banned(s->link.ctx, g->src)) {
+		counter_inc(&s->cnt->drop_banned);
+		return;
+	}
+	e = entry_new(s, g);
+	e->irs = g->seq;
+	e->iss = tcp_isn(s, g->dst, g->dport, g->src, g->sport);
+	if (old_snd_nxt && seq_leq(e->iss, *old_snd_nxt))
+		e->iss = *old_snd_nxt + 65536; /* beyond the old connection's (RFC 6191 2) */
+	e->born_ms = s->now_ms;
+	e->mss = tcp_peer_mss(&g->opt, g->v6);
+	if (g->opt.has_ts && s->cfg.timestamps) {
+		e->flags |= E_TS;
+		e->ts_recent = g->opt.tsval;
+	}
+	e->flags |= g->opt.has_sack_ok && s->cfg.sack ? E_SACK : 0;
+	if (g->opt.has_wscale) {
+		e->flags |= E_WSCALE;
+		e->wscale = g->opt.wscale & 0xf;
+	}
+	send_syn_ack(s, e);
+}
+
+static struct tcp_conn *
+promote(struct tcp_stack *s, const struct entry *e, const struct tcp_listener *l)
+{
+	struct tcp_options o = { .has_mss = true,
+		                 .mss = e->mss,
+		                 .has_ts = e->flags & E_TS,
+		                 .tsval = e->ts_recent,
+		                 .has_wscale = e->flags & E_WSCALE,
+		                 .wscale = e->wscale,
+		                 .has_sack_ok = e->flags & E_SACK };
+	struct tcp_conn *c = tcp_conn_new(s, &e->local, e->lport, &e->remote, e->rport);
+
+	if (!c)
+		return NULL;
+	c->state = TCP_SYN_RECEIVED;
+	c->flags |= F_PASSIVE | (e->stage > 0 ? F_SYN_AGAIN : 0);
+	c->ops = l->ops;
+	c->user = l->ctx;
+	c->snd_una = e->iss;
+	c->snd_nxt = c->snd_max = e->iss + 1;
+	c->rcv_nxt = c->last_ack_sent = e->irs + 1;
+	c->progress_ms = e->born_ms;
+	tcp_conn_negotiate(c, &o);
+	if (c->flags & F_TS)
+		c->ts_offset = tcp_ts_offset(s, &e->local, &e->remote);
+	c->rcv_adv = c->rcv_nxt + syn_window(s);
+	counter_inc(&s->cnt->open_passive);
+	return c;
+}
+
+/* The third segment of the handshake. */
+static void
+complete(struct tcp_stack *s, uint16_t i, struct tcp_seg *g)
+{
+	struct entry e = s->syns->e[i];
+	const struct tcp_listener *l = tcp_listener_find(s, &e.local, e.lport);
+	struct tcp_conn *c = l ? promote(s, &e, l) : NULL;
+
+	entry_drop(s, i);
+	if (c)
+		tcp_in(c, g);
+	else
+		tcp_reset_stray(s, g); /* full, or nobody listens any more */
+}
+
+static bool
+is_acceptable(const struct tcp_stack *s, const struct entry *e, const struct tcp_seg *g)
+{
+	uint32_t len = g->len + !!(g->flags & TCP_SYN) + !!(g->flags & TCP_FIN);
+	uint32_t first = g->seq - (e->irs + 1), wnd = syn_window(s);
+
+	return first < wnd || (len > 0 && first + len - 1 < wnd);
+}
+
+static bool
+is_paws_fault(const struct entry *e, const struct tcp_seg *g)
+{
+	return e->flags & E_TS && !(g->flags & TCP_RST) &&
+	       (!g->opt.has_ts || seq_lt(g->opt.tsval, e->ts_recent));
+}
+
+bool
+tcp_syn_in(struct tcp_stack *s, struct tcp_seg *g)
+{
+	uint16_t i = find(s, g);
+	struct entry *e;
+
+	if (i == NONE16)
+		return false;
+	e = &s->syns->e[i];
+	if ((g->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN && g->seq == e->irs) {
+		send_syn_ack(s, e); /* our answer was lost */
+	} else if (is_paws_fault(e, g)) {
+		counter_inc(&s->cnt->drop_paws);
+		if (g->opt.has_ts)
+			challenge(s, e);
+	} else if (!is_acceptable(s, e, g)) {
+		counter_inc(&s->cnt->drop_out_of_window);
+		if (!(g->flags & TCP_RST))
+			challenge(s, e);
+	} else if (g->flags & TCP_RST) {
+		if (g->seq == e->irs + 1)
+			entry_drop(s, i);
+		else
+			challenge(s, e);
+	} else if (g->flags & TCP_SYN) {
+		challenge(s, e);
+	} else if (!(g->flags & TCP_ACK)) {
+		counter_inc(&s->cnt->drop_no_ack);
+	} else if (g->ack != e->iss + 1) {
+		counter_inc(&s->cnt->drop_bad_ack);
+		tcp_reset_stray(s, g);
+	} else {
+		complete(s, i, g);
+	}
+	return true;
+}
+
+void
+tcp_syn_sweep(struct tcp_stack *s)
+{
+	struct tcp_syn_queue *q = s->syns;
+
+	for (unsigned k = 0; k < STAGES; k++)
+		for (;;) {
+			uint16_t i = q->stages[k].head;
+
+			if (i == NONE16 || s->now_ms - q->e[i].born_ms < stage_ms[k])
+				break;
+			if (k == STAGES - 1) {
+				counter_inc(&s->cnt->timeout_syn_queue);
+				entry_drop(s, i);
+				continue;
+			}
+			stage_unlink(q, i);
+			stage_append(q, i, k + 1);
+			counter_inc(&s->cnt->retransmit_syn);
+			send_syn_ack(s, &q->e[i]);
+		}
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * tcp_timer.c - one wheel timer a connection, two due times: retransmission (or persist, or FIN-WAIT-2) and delayed ACK
+ *
+ * Why     Due times move with nearly every segment; the wheel's timer is only armed when it must fire earlier, and when it
+ *         fires early it is armed for the rest.
+ * RFC     6298 (RTO = SRTT + max(200 ms, 4 RTTVAR), as Linux), 9293 3.8.3 (user timeout), 3.8.6.1 (probes).
+ */
+#include "dataplane/tcp/tcp_conn.h"
+
+#define RETRIES_MAX 20 /* back-off is at its ceiling long before */
+
+uint32_t
+tcp_rto_ms(const struct tcp_conn *c)
+{
+	const struct tcp_config *cfg = &c->stack->cfg;
+	uint64_t rto = TCP_RTO_FIRST_MS;
+
+	if (c->srtt_us)
+		rto = c->srtt_us / 1000 + MAX(cfg->rto_min_ms, c->rttvar_us / 250);
+	else if (c->flags & F_SYN_AGAIN && is_synchronised(c))
+		rto = 3 * TCP_RTO_FIRST_MS; /* RFC 6298 5.7 */
+	return (uint32_t)MIN(rto << MIN(c->retries, RETRIES_MAX), (uint64_t)cfg->rto_max_ms);
+}
+
+void
+tcp_rtt_sample(struct tcp_conn *c, uint32_t us)
+{
+	us = MAX(us, 1u);
+	if (!c->srtt_us) {
+		c->srtt_us = us;
+		c->rttvar_us = us / 2;
+	} else {
+		uint32_t diff = us > c->srtt_us ? us - c->srtt_us : c->srtt_us - us;
+
+		c->rttvar_us += diff / 4 - c->rttvar_us / 4;
+		c->srtt_us = MAX(c->srtt_us - c->srtt_us / 8 + us / 8, 1u);
+	}
+}
+
+static bool
+is_due(const struct tcp_conn *c, uint32_t due)
+{
+	return due != 0 && (int32_t)(c->stack->now_ms - due) >= 0;
+}
+
+/* Milliseconds from now to `due`. */
+static uint64_t
+ahead(const struct tcp_conn *c, uint32_t due)
+{
+	int32_t d = (int32_t)(due - c->stack->now_ms);
+
+	return d > 0 ? (uint64_t)d : 0;
+}
+
+static void
+arm(struct tcp_conn *c)
+{
+	uint64_t in_ms = UINT64_MAX;
+	struct tcp_stack *s = c->stack;
+
+	if (c->state == TCP_CLOSED)
+		return;
+	if (c->rexmit_due)
+		in_ms = ahead(c, c->rexmit_due);
+	if (c->delack_due)
+		in_ms = MIN(in_ms, ahead(c, c->delack_due));
+	if (in_ms == UINT64_MAX)
+		return;
+	if (wheel_is_armed(&c->timer) &&
+	    (int32_t)(c->timer.due_ms - (uint32_t)(s->now_ms + in_ms)) <= 0)
+		return; /* fires early enough */
+	wheel_arm(s->wheel, &c->timer, s->now_us + in_ms * 1000);
+}
+
+void
+tcp_timer_set(struct tcp_conn *c, uint32_t *due, uint32_t in_ms)
+{
+	uint32_t at = c->stack->now_ms + in_ms;
+
+	*due = at ? at : 1;
+	arm(c);
+}
+
+/* For whatever is outstanding; never later than the user timeout. */
+void
+tcp_timer_set_rexmit(struct tcp_conn *c)
+{
+	const struct tcp_config *cfg = &c->stack->cfg;
+	uint32_t limit = is_synchronised(c) ? cfg->user_timeout_ms : cfg->connect_timeout_ms;
+	uint32_t passed = c->stack->now_ms - c->progress_ms;
+
+	tcp_timer_set(c, &c->rexmit_due, MIN(tcp_rto_ms(c), limit > passed ? limit - passed : 1));
+}
+
+static void
+back_off(struct tcp_conn *c)
+{
+	if (c->retries < RETRIES_MAX)
+		c->retries++;
+}
+
+static void
+give_up(struct tcp_conn *c, uint64_t *counter, int err)
+{
+	counter_inc(counter);
+	tcp_conn_kill(c, err);
+}
+
+static void
+syn_again(struct tcp_conn *c)
+{
+	struct tcp_stack *s = c->stack;
+
+	if (s->now_ms - c->progress_ms >= s->cfg.connect_timeout_ms) {
+		give_up(c, &s->cnt->timeout_connect,
+		        c->flags & F_SOFT_ERR ? EHOSTUNREACH : ETIMEDOUT);
+		return;
+	}
+	counter_inc(&s->cnt->retransmit_syn);
+	back_off(c);
+	c->flags |= F_SYN_AGAIN;
+	c->snd_nxt = c->snd_una;
+	tcp_timer_set_rexmit(c);
+	tcp_out(c);
+}
+
+static void
+probe(struct tcp_conn *c)
+{
+	struct tcp_stack *s = c->stack;
+
+	if (s->now_ms - c->progress_ms >= s->cfg.user_timeout_ms) {
+		give_up(c, &s->cnt->timeout_user, ETIMEDOUT);
+		return;
+	}
+	if (s->now_ms - c->persist_ms >= s->cfg.persist_max_ms) {
+		give_up(c, &s->cnt->timeout_persist, ETIMEDOUT);
+		return;
+	}
+	back_off(c);
+	tcp_timer_set_rexmit(c);
+	if (c->snd_wnd == 0) {
+		tcp_out_probe(c);
+		return;
+	}
+	c->flags |=
+	        F_FORCE; /* a window too small for our taste: use it (RFC 9293 3.8.6.2.1, the override) */
+	tcp_out(c);
+}
+
+static void
+again(struct tcp_conn *c)
+{
+	struct tcp_stack *s = c->stack;
+
+	if (s->now_ms - c->progress_ms >= s->cfg.user_timeout_ms) {
+		give_up(c, &s->cnt->timeout_user, ETIMEDOUT);
+		return;
+	}
+	tcp_cc_timeout(c);
+	back_off(c);
+	c->snd_nxt = c->snd_una;
+	c->flags &= ~(uint32_t)F_RTT;
+	tcp_timer_set_rexmit(c);
+	if (c->snd_wnd == 0) { /* the peer took its window back */
+		c->flags |= F_PERSIST;
+		c->persist_ms = s->now_ms;
+		tcp_out_probe(c);
+		return;
+	}
+	counter_inc(&s->cnt->retransmit_rto);
+	c->flags |= F_FORCE;
+	tcp_out(c);
+}
+
+static void
+on_rexmit(struct tcp_conn *c)
+{
+	c->rexmit_due = 0;
+	if (!is_synchronised(c))
+		syn_again(c);
+	else if (c->state == TCP_FIN_WAIT_2)
+		give_up(c, &c->stack->cnt->timeout_fin_wait_2, ETIMEDOUT);
+	else if (c->flags & F_PERSIST)
+		probe(c);
+	else if (c->snd_max != c->snd_una)
+		again(c);
+}
+
+static void
+on_delack(struct tcp_conn *c)
+{
+	c->delack_due = 0;
+	if (!(c->flags & F_DELACK))
+		return;
+	counter_inc(&c->stack->cnt->acks_delayed);
+	tcp_out_ack(c);
+}
+
+void
+tcp_timer_fire(void *stack, struct wheel_timer *t, uint64_t now_us)
+{
+	struct tcp_conn *c = container_of(t, struct tcp_conn, timer);
+
+	tcp_set_now(stack, now_us);
+	tcp_conn_hold(c);
+	if (is_due(c, c->delack_due))
+		on_delack(c);
+	if (is_due(c, c->rexmit_due))
+		on_rexmit(c);
+	arm(c);
+	tcp_conn_let_go(c);
+}

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * tcp_timewait.c - TIME-WAIT: a ring of 48-byte entries in order of expiry, found by hash
+ *
+ * Why     250,000 closes a second for 60 s are 15 million entries: no timer and no list node each.
+ * Limit   timewait_cnt entries. Full: the oldest goes (counted); what still arrives for it is answered as CLOSED does.
+ * RFC     9293 3.10.7.4 for TIME-WAIT, 6191 (reuse by a newer timestamp or number), 1337 (a RST does not end it).
+ * Note    The local address is not stored: the 32 bits of the keyed hash over all four stand for it, beside the remote
+ *         address and both ports.
+ */
+#include "dataplane/tcp/tcp_conn.h"
+
+struct entry {
+	struct addr remote;
+	uint16_t lport, rport;
+	uint32_t hash;
+	uint32_t rcv_nxt, snd_nxt;
+	uint32_t ts_recent;
+	uint32_t due_ms;
+	uint32_t next; /* chain */
+	bool has_ts, is_dead;
+};
+static_assert(sizeof(struct entry) <= 48, "tcp.md: TIME-WAIT, 48 B an entry");
+
+struct tcp_timewait {
+	struct entry *e;
+	uint32_t *heads;
+	uint32_t cnt, mask;
+	uint32_t oldest, held; /* ring places in use, dead ones included */
+	uint32_t live;
+};
+
+static uint32_t
+heads_for(uint32_t cnt)
+{
+	uint32_t n = 16;
+
+	while (n < cnt)
+		n *= 2;
+	return n;
+}
+
+size_t
+tcp_timewait_bytes(uint32_t cnt)
+{
+	return sizeof(struct tcp_timewait) + cnt * sizeof(struct entry) +
+	       heads_for(cnt) * sizeof(uint32_t);
+}
+
+struct tcp_timewait *
+tcp_timewait_new(uint32_t cnt)
+{
+	struct tcp_timewait *w = calloc(1, sizeof(*w));
+
+	if (!w)
+		return NULL;
+	w->cnt = cnt;
+	w->mask = heads_for(cnt) - 1;
+	w->e = malloc(cnt * sizeof(*w->e));
+	w->heads = malloc((w->mask + 1) * sizeof(*w->heads));
+	if (!w->e || !w->heads) {
+		tcp_timewait_free(w);
+		return NULL;
+	}
+	memset(w->heads, 0xff, (w->mask + 1) * sizeof(*w->heads));
+	return w;
+}
+
+void
+tcp_timewait_free(struct tcp_timewait *w)
+{
+	if (!w)
+		return;
+	free(w->e);
+	free(w->heads);
+	free(w);
+}
+
+uint32_t
+tcp_timewait_used(const struct tcp_timewait *w)
+{
+	return w->held;
+}
+
+static void
+kill(struct tcp_stack *s, struct entry *e)
+{
+	struct tcp_timewait *w = s->timewaits;
+	uint32_t *at = &w->heads[e->hash & w->mask];
+
+	if (e->is_dead)
+		return;
+	while (&w->e[*at] != e)
+		at = &w->e[*at].next;
+	*at = e->next;
+	e->is_dead = true;
+	w->live--;
+	counter_set_value(&s->cnt->timewait, w->live);
+}
+
+static void
+drop_oldest(struct tcp_stack *s)
+{
+	struct tcp_timewait *w = s->timewaits;
+
+	kill(s, &w->e[w->oldest]);
+	w->oldest = w->oldest + 1 == w->cnt ? 0 : w->oldest + 1;
+	w->held--;
+}
+
+static void
+push(struct tcp_stack *s, const struct entry *what)
+{
+	struct tcp_timewait *w = s->timewaits;
+	uint32_t i, *head = &w->heads[what->hash & w->mask];
+
+	if (w->held == w->cnt) {
+		if (!w->e[w->oldest].is_dead)
+			counter_inc(&s->cnt->full_timewait);
+		drop_oldest(s);
+	}
+	i = (uint32_t)(((uint64_t)w->oldest + w->held) % w->cnt);
+	w->held++;
+	w->e[i] = *what;
+	w->e[i].is_dead = false;
+	w->e[i].due_ms = s->now_ms + s->cfg.time_wait_ms;
+	w->e[i].next = *head;
+	*head = i;
+	w->live++;
+	counter_set_value(&s->cnt->timewait, w->live);
+	tcp_housekeeping(s);
+}
+
+void
+tcp_timewait_add(struct tcp_conn *c)
+{
+	struct entry e = { .remote = c->remote,
+		           .lport = c->lport,
+		           .rport = c->rport,
+		           .hash = tcp_hash(c->stack, &c->remote, c->rport, &c->local, c->lport),
+		           .rcv_nxt = c->rcv_nxt,
+		           .snd_nxt = c->snd_max,
+		           .has_ts = c->flags & F_TS };
+
+	if (e.has_ts)
+		e.ts_recent = c->ts_recent;
+	push(c->stack, &e);
+}
+
+static struct entry *
+find(const struct tcp_stack *s, uint32_t hash, const struct addr *remote, uint16_t rport,
+     uint16_t lport)
+{
+	const struct tcp_timewait *w = s->timewaits;
+
+	for (uint32_t i = w->heads[hash & w->mask]; i != TCP_NONE; i = w->e[i].next) {
+		struct entry *e = &w->e[i];
+
+		if (e->hash == hash && e->rport == rport && e->lport == lport &&
+		    addr_eq(&e->remote, remote))
+			return e;
+	}
+	return NULL;
+}
+
+bool
+tcp_timewait_has(const struct tcp_stack *s, const struct addr *remote, uint16_t rport,
+                 const struct addr *local, uint16_t lport)
+{
+	return find(s, tcp_hash(s, remote, rport, local, lport), remote, rport, lport) != NULL;
+}
+
+static void
+send_ack(struct tcp_stack *s, const struct tcp_seg *g, const struct entry *e)
+{
+	uint8_t opts[TCP_OPTIONS_MAX];
+	size_t n = 0;
+
+	if (e->has_ts)
+		n = tcp_opt_build_ts(opts, s->now_ms + tcp_ts_offset(s, g->dst, g->src),
+		                     e->ts_recent);
+	tcp_out_bare(s, g->dst, g->dport, g->src, g->sport, e->snd_nxt, e->rcv_nxt, TCP_ACK, 1024,
+	             opts, n);
+}
+
+/* RFC 6191 2: a newer timestamp, or without one on either side a number behind the old connection's. */
+static bool
+is_newer_syn(const struct entry *e, const struct tcp_seg *g)
+{
+	if ((g->flags & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_SYN)
+		return false;
+	if (e->has_ts && g->opt.has_ts)
+		return seq_gt(g->opt.tsval, e->ts_recent) ||
+		       (g->opt.tsval == e->ts_recent && seq_gt(g->seq, e->rcv_nxt));
+	return seq_gt(g->seq, e->rcv_nxt);
+}
+
+/* The peer's FIN again: our ACK was lost; the time begins anew, at most once a second. */
+static void
+again(struct tcp_stack *s, struct entry *e)
+{
+	struct entry copy = *e;
+
+	if (e->due_ms - s->now_ms > s->cfg.time_wait_ms - MIN(s->cfg.time_wait_ms, 1000u))
+		return;
+	kill(s, e);
+	push(s, &copy);
+}
+
+/* A segment of a connection in TIME-WAIT; false: there is none, or a new SYN just ended it and may be a listener's. */
+bool
+tcp_timewait_in(struct tcp_stack *s, const struct tcp_seg *g)
+{
+	struct entry *e = find(s, g->hash, g->src, g->sport, g->dport);
+
+	if (!e)
+		return false;
+	if (g->flags & TCP_RST)
+		return true;
+	if (is_newer_syn(e, g) && tcp_listener_find(s, g->dst, g->dport)) {
+		uint32_t old = e->snd_nxt;
+
+		counter_inc(&s->cnt->timewait_reused);
+		kill(s, e);
+		tcp_listen_in(s, g, &old);
+		return true;
+	}
+	if (g->len == 0 && !(g->flags & (TCP_SYN | TCP_FIN)) && g->seq == e->rcv_nxt)
+		return true; /* an ACK in place says nothing new */
+	send_ack(s, g, e);
+	if (g->flags & TCP_FIN)
+		again(s, e);
+	return true;
+}
+
+void
+tcp_timewait_sweep(struct tcp_stack *s)
+{
+	struct tcp_timewait *w = s->timewaits;
+
+	while (w->held > 0 &&
+	       (w->e[w->oldest].is_dead || (int32_t)(s->now_ms - w->e[w->oldest].due_ms) >= 0))
+		drop_oldest(s);
+}
