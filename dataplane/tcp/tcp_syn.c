@@ -28,9 +28,8 @@ struct entry {
 	uint32_t born_ms;
 	uint16_t mss;
 	uint8_t flags;
-	uint8_t wscale : 4, stage : 4;
+	uint8_t wscale, stage;
 	uint16_t hash_next, next, prev;
-	uint16_t spare;
 };
 static_assert(sizeof(struct entry) <= 64, "tcp.md: SYN cache, 64 B an entry");
 
@@ -121,7 +120,7 @@ stage_append(struct tcp_syn_queue *q, uint16_t i, unsigned stage)
 {
 	struct entry *e = &q->e[i];
 
-	e->stage = stage & 0xf;
+	e->stage = (uint8_t)stage;
 	e->next = NONE16;
 	e->prev = q->stages[stage].tail;
 	if (e->prev == NONE16)
@@ -283,7 +282,7 @@ tcp_listen_in(struct tcp_stack *s, const struct tcp_seg *g, const uint32_t *old_
 	e->flags |= g->opt.has_sack_ok && s->cfg.sack ? E_SACK : 0;
 	if (g->opt.has_wscale) {
 		e->flags |= E_WSCALE;
-		e->wscale = g->opt.wscale & 0xf;
+		e->wscale = g->opt.wscale;
 	}
 	send_syn_ack(s, e);
 }

@@ -173,6 +173,16 @@ again(struct tcp_conn *c)
 	tcp_out(c);
 }
 
+/* Nothing came for so long. A reader of ours that keeps the window shut is no reason to give the peer up. */
+static void
+fin_wait_over(struct tcp_conn *c)
+{
+	if (c->rcv_unread > 0)
+		tcp_timer_set(c, &c->rexmit_due, c->stack->cfg.fin_wait_2_ms);
+	else
+		give_up(c, &c->stack->cnt->timeout_fin_wait_2, ETIMEDOUT);
+}
+
 static void
 on_rexmit(struct tcp_conn *c)
 {
@@ -180,7 +190,7 @@ on_rexmit(struct tcp_conn *c)
 	if (!is_synchronised(c))
 		syn_again(c);
 	else if (c->state == TCP_FIN_WAIT_2)
-		give_up(c, &c->stack->cnt->timeout_fin_wait_2, ETIMEDOUT);
+		fin_wait_over(c);
 	else if (c->flags & F_PERSIST)
 		probe(c);
 	else if (c->snd_max != c->snd_una)
