@@ -422,6 +422,8 @@ node_init(struct sim *s, unsigned i)
 	tcp_config_defaults(&cfg);
 	cfg.conn_cnt = 64;
 	cfg.syn_cnt = rng_odds(r, 1, 5) ? 1 : 16;
+	if (cfg.syn_cnt == 1) /* several SYNs at once push one another out */
+		s->no_trouble_expected = false;
 	cfg.timewait_cnt = 64;
 	cfg.orphan_cnt = rng_odds(r, 1, 5) ? 1 : 64;
 	cfg.slice_cnt = rng_odds(r, 1, 5) ? 16 : 512;
