@@ -187,8 +187,8 @@ connect_sender(struct load_sender *s)
 	smtp_client_init(&s->client, &l->client_cfg);
 	s->mails_left = l->cfg.reuse;
 	s->seq = 0;
-	s->tcp = tcp_connect(l->host.tcp, &l->cfg.source, &l->cfg.relay, l->cfg.relay_port,
-	                     &sender_ops, s, l->now_us);
+	s->tcp = tcp_connect(l->host.tcp, &l->cfg.sources[l->next_source++ % l->cfg.source_cnt],
+	                     &l->cfg.relay, l->cfg.relay_port, &sender_ops, s, l->now_us);
 	if (s->tcp)
 		l->res.connects++;
 }

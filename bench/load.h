@@ -14,7 +14,9 @@
 
 struct load_config {
 	struct host_config host;
-	struct addr source, relay; /* the generator's address, the relay's */
+	struct addr sources[16]; /* the generator's addresses, used in turn */
+	unsigned source_cnt;
+	struct addr relay;
 	uint16_t relay_port, sink_port;
 	unsigned sessions;
 	unsigned reuse;        /* mails a connection */

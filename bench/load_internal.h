@@ -35,7 +35,7 @@ struct load {
 	uint64_t altered, at_sink;
 	struct span rcpt;
 	struct load_sender *senders;
-	unsigned next_sender;
+	unsigned next_sender, next_source;
 	struct smtp_client_config client_cfg;
 	struct smtp_server_config server_cfg;
 	struct pool bodies, lines, sinks;
