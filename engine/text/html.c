@@ -446,8 +446,10 @@ tell_url(struct html *h, const char *attr, struct span v)
 
 	if (a.value.len > 5 && span_ieq(span(a.value.p, 5), span("data:", 5)))
 		h->stats.flags |= HTML_F_DATA_URI;
-	if (a.value.len > 0 && h->ops->on_attr)
-		h->ops->on_attr(h->ctx, &a);
+	if (a.value.len == 0 || !h->ops->on_attr)
+		return;
+	flush(h); /* text and links in the order of the page, however it was cut */
+	h->ops->on_attr(h->ctx, &a);
 }
 
 /* Position after z in s, case ignored; s.len + 1 when it is not there. */

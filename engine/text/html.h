@@ -8,7 +8,8 @@
  * Thread  One per scan slot.
  * Limit   HTML_DEPTH_MAX open elements are tracked for hiding (deeper ones inherit), HTML_VALUE_MAX bytes of an
  *         attribute value (the rest is skipped). Linear in the input, whatever it is.
- * Input   UTF-8 (charset.h). Cuts do not change the concatenated output of a lane nor the other events.
+ * Input   UTF-8 (charset.h). Cuts do not change the concatenated output of a lane, nor the attributes, nor what text came before
+ *         which attribute.
  * Output  UTF-8. White space of the source is one blank each run; "\n" only from block tags and <br>
  *         ("\n\n" around paragraphs), and as written inside <pre>. Feed the lanes to
  *         render_feed() for SpamAssassin's paragraphs and to fold_feed() for phrases.

@@ -28,11 +28,17 @@ begins(struct span s, const char *z)
 }
 
 static bool
-contains(struct span s, const char *z)
+has_function(struct span s, const char *z)
 {
-	for (; s.len >= strlen(z); s = span_skip(s, 1))
-		if (begins(s, z))
+	const char *at;
+
+	while ((at = memchr(s.p, '(', s.len))) { /* z is a word and its bracket */
+		size_t n = (size_t)(at - s.p) + 1;
+
+		if (n >= strlen(z) && begins(span_skip(s, n - strlen(z)), z))
 			return true;
+		s = span_skip(s, n);
+	}
 	return false;
 }
 
@@ -233,7 +239,7 @@ html_style_parse(struct html_style *s, struct span css)
 			struct span v = trim(span_skip(d, colon + 1));
 
 			declaration(s, &b, trim(span(d.p, colon)), v);
-			if (contains(v, "url("))
+			if (has_function(v, "url("))
 				s->background = COLOR_UNKNOWN;
 		}
 		css = span_skip(css, n < css.len ? n + 1 : n);

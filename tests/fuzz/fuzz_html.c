@@ -50,6 +50,7 @@ on_attr(void *ctx, const struct html_attr *a)
 	mix(&s->h[3], a->name);
 	mix(&s->h[3], a->value);
 	s->h[3] ^= (uint64_t)a->is_hidden << 1 | a->is_cut;
+	s->h[3] = s->h[3] * 31 + s->in; /* text and links come in order */
 }
 
 static const struct html_ops ops = { on_text, on_attr };
