@@ -190,7 +190,7 @@ test_wheel(
 	for (size_t i = 0; i < ARRAY_LEN(timers); i++) {
 		wheel_timer_init(&timers[i].t, 1);
 		timers[i].fired_us = 0;
-		timers[i].due_us = now + 1000 + rng_below(&r, 1ull << (10 + rng_below(&r, 25)));
+		timers[i].due_us = now + 1000 + rng_below(&r, 1ull << (10 + rng_below(&r, 21)));
 		wheel_arm(&w, &timers[i].t, timers[i].due_us);
 		if (rng_odds(&r, 1, 4)) { /* moved */
 			timers[i].due_us = now + 1000 + rng_below(&r, 100000000);
