@@ -243,7 +243,7 @@ smtp_path_parse(struct span *in, struct smtp_path *out)
 		return SMTP_PATH_SYNTAX;
 	if (*s.p == '@') {
 		p.had_route = true;
-		if (!skip_route(&s))
+		if (!skip_route(&s) || !s.len)
 			return SMTP_PATH_SYNTAX;
 	}
 	if (*s.p == '>' && !p.had_route)

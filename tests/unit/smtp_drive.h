@@ -15,7 +15,7 @@ struct drive {
 	char body
 	        [1
 	         << 16]; /* of all mails: bytes, "|" at each END, "!" at each DROP, "~" at each RSET or HELO */
-	size_t body_len;
+	size_t body_len, mail_at; /* mail_at: where the mail under way begins */
 	unsigned ends, mails, rcpts, events;
 	int lent;
 	char lines[2][SMTP_COMMAND_MAX];
@@ -103,10 +103,15 @@ drive_event(struct drive *d, enum smtp_event e, const struct smtp_server_event *
 		drive_note(d, ev->body);
 	if (e == SMTP_EV_END)
 		drive_note(d, span("|", 1));
+	if (e == SMTP_EV_DROP && ev->reply == SMTP_R_TOO_BIG)
+		d->body_len =
+		        MIN(d->mail_at, d->body_len); /* how much came before depends on the cuts */
 	if (e == SMTP_EV_DROP)
 		drive_note(d, span("!", 1));
 	if (e == SMTP_EV_RSET || e == SMTP_EV_HELO)
 		drive_note(d, span("~", 1));
+	if (e == SMTP_EV_MAIL)
+		d->mail_at = d->body_len;
 	d->ends += e == SMTP_EV_END;
 	d->mails += e == SMTP_EV_MAIL;
 	if (e == SMTP_EV_MAIL || e == SMTP_EV_RCPT || e == SMTP_EV_DATA || e == SMTP_EV_END) {

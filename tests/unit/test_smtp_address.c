@@ -91,7 +91,7 @@ static const struct { const char *path; size_t len; enum smtp_path_status st; co
 	BAD("<bob@[2001:db8::1]>", N), BAD("<bob@[IPv6:192.0.2.1]>", N), BAD("<bob@[IPv6:]>", N), BAD("<bob@[tag:a[b]>", N), BAD("<bob@[192.0.2.1].test>", N),
 	BAD("<@evil.test:>", N), BAD("<@evil.test bob@acme.test>", N), BAD("<@evil.test,bob@acme.test>", N), BAD("<@evil.test,:bob@acme.test>", N), BAD("<@:bob@acme.test>", N), BAD("<evil.test:bob@acme.test>", N), BAD("<@evil.test:@x.test:bob@acme.test>", N), BAD("<@evil.test:postmaster>", N),
 	BAD("<\xc3@acme.test>", N), BAD("<\xed\xa0\x80@acme.test>", N), BAD("<\xc0\x80@acme.test>", N), BAD("<\"\\\xc3\xa9\"@acme.test>", N), BAD("<bob@\xff.test>", N),
-	BAD("", N), BAD("<", N), BAD("<\"", N), BAD("<\"\\", N), BAD("<bob@[", N), BAD("<@", N),
+	BAD("", N), BAD("<", N), BAD("<\"", N), BAD("<\"\\", N), BAD("<bob@[", N), BAD("<@", N), BAD("<@x:", N), BAD("<@x", N), BAD("<@x,", N), BAD("<bob", N), BAD("<bob@", N),
 };
 /* clang-format on */
 
@@ -124,9 +124,15 @@ static void
 test_forms(void)
 {
 	for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
-		struct span in = span(forms[i].path, forms[i].len);
+		char *exact = malloc(forms[i].len +
+		                     !forms[i].len); /* a sanitizer sees a read past the end */
+		struct span in = span(exact, forms[i].len);
 		struct smtp_path p;
-		enum smtp_path_status st = smtp_path_parse(&in, &p);
+		enum smtp_path_status st;
+
+		memcpy(exact, forms[i].path, forms[i].len);
+		st = smtp_path_parse(&in, &p);
+		free(exact);
 
 		CHECK(st == forms[i].st, "%s: %d", forms[i].path, (int)st);
 		if (st == SMTP_PATH_OK && forms[i].st == SMTP_PATH_OK)
