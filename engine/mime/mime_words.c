@@ -153,6 +153,20 @@ word_at(struct span s, struct word *w, const char **no_end_from)
 	return true;
 }
 
+/* The next "=?" in s: '?' is rarer than '='. NULL without. */
+static const char *
+find_mark(struct span s)
+{
+	const char *q = s.p, *end = s.p + s.len;
+
+	while ((q = memchr(q, '?', (size_t)(end - q)))) {
+		if (q > s.p && q[-1] == '=')
+			return q - 1;
+		q++;
+	}
+	return NULL;
+}
+
 static void
 pend(struct words *w, char c)
 {
@@ -266,12 +280,12 @@ mime_decode_words(struct span raw, char *out, size_t cap, const struct mime_ops 
 	w.len = w.charset_len = w.pending_len = 0;
 	raw = trim(raw);
 	while (raw.len > 0) {
-		const char *mark = memmem(raw.p, raw.len, "=?", 2);
+		const char *mark = find_mark(raw);
 		size_t n = mark ? (size_t)(mark - raw.p) : raw.len;
 		struct span after = span_skip(raw, n);
 
 		while (after.len > 0 && !word_at(after, &word, &no_end_from)) {
-			mark = memmem(after.p + 1, after.len - 1, "=?", 2);
+			mark = find_mark(span_skip(after, 1));
 			n = mark ? (size_t)(mark - raw.p) : raw.len;
 			after = span_skip(raw, n);
 		}

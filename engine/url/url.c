@@ -34,7 +34,7 @@ url_set_reset(struct url_set *s)
 {
 	if (s->cnt > 0)
 		memset(s->slot, 0, sizeof(s->slot));
-	s->cnt = s->overflow_cnt = 0;
+	s->cnt = s->overflow_cnt = s->probe_cnt = 0;
 	s->used = 0;
 }
 
@@ -162,7 +162,8 @@ put_path(struct text *t, struct span path)
 		if (code < 0 && !in_query && (is_slash((char)c) || c == '?')) {
 			end_segment(t, root);
 			in_query = c == '?';
-			if (in_query || t->len == root || t->p[t->len - 1] != '/' || is_slash(path.p[i - 1]))
+			if (in_query || t->len == root || t->p[t->len - 1] != '/' ||
+			    is_slash(path.p[i - 1]))
 				put(t, in_query ? "?" : "/", 1);
 		} else if (code >= 0 ? is_unreserved(c) : c > ' ' && c < 127) {
 			char ch = (char)c;

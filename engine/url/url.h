@@ -18,6 +18,8 @@
 
 #define URL_SET_BYTES     (256 * 1024)
 #define URL_REDIRECTS_MAX 3
+#define URL_PROBES_MAX                                                                             \
+	4096 /* words of one mail looked up in the suffix list for a host without scheme (0.3 us each) */
 
 /* Bits; url_flag_name() gives the lower-case word of the scan JSON. */
 enum url_flag {
@@ -73,6 +75,7 @@ struct url_set {
 	const struct url_env *env;
 	unsigned cnt;
 	unsigned overflow_cnt; /* URLs that found no room */
+	unsigned probe_cnt;    /* see URL_PROBES_MAX */
 	struct url url[URLS_PER_MAIL_MAX];
 	uint16_t slot[URLS_PER_MAIL_MAX * 2]; /* hash of canonical -> index + 1 */
 	size_t used;

@@ -103,6 +103,10 @@ try_schemeless(struct url_finder *f, struct span w)
 		host.len--;
 	if (host.len < 4 || host.len > 255)
 		return;
+	if (++f->set->probe_cnt > URL_PROBES_MAX) {
+		f->set->overflow_cnt++;
+		return;
+	}
 	for (size_t i = 0; i < host.len; i++)
 		buf[2 + i] = ascii_lower(host.p[i]);
 	if (!url_has_known_suffix(f->set->env, span(buf + 2, host.len)) ||

@@ -5,6 +5,7 @@
 #include "engine/text/fold.h"
 #include "engine/text/html.h"
 #include "tests/check.h"
+#include <time.h>
 
 static struct charset_set *charsets;
 
@@ -203,6 +204,62 @@ test_html(void)
 	html_free(h);
 }
 
+static void
+ignore_text(void *ctx, enum html_lane lane, struct span s)
+{
+	(void)lane;
+	*(uint64_t *)ctx += s.len;
+}
+
+static double
+seconds(struct html *h, const char *unit, size_t n)
+{
+	size_t u = strlen(unit);
+	char *p = malloc(n + u);
+	double best = 1e9;
+
+	for (size_t i = 0; i < n; i += u)
+		memcpy(p + i, unit, u);
+	for (int k = 0; k < 3; k++) {
+		struct timespec a, b;
+
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &a);
+		html_reset(h);
+		for (size_t i = 0; i < n; i += 16384)
+			html_feed(h, span(p + i, MIN((size_t)16384, n - i)));
+		html_end(h);
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &b);
+		best = MIN(best,
+		           (double)(b.tv_sec - a.tv_sec) + (double)(b.tv_nsec - a.tv_nsec) * 1e-9);
+	}
+	free(p);
+	return best;
+}
+
+static void
+test_linear(void)
+{
+	static const struct html_ops ops = { ignore_text, NULL };
+	/* clang-format off */
+	static const char *const units[] = {
+		"some words of plain text, as they come in a mail ", "&amp;", "&", "&NotAnEntityButVeryLongIndeedYes;", "&#", "<b>", "<div>",
+		"</p>", "<", "<!--", "<a href=\"", "<script>", "<p style='color:red;background:url(((('>", "<a b='",
+		"<i style=';;;;;;;url(url(url('>", "<br>", "<td>", "\xc3\xa9",
+	};
+	/* clang-format on */
+	uint64_t sum = 0;
+	struct html *h = html_new(&ops, &sum);
+
+	for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+		double small = seconds(h, units[i], 1u << 18),
+		       big = seconds(h, units[i], 10u << 18);
+
+		printf("%-50s %6.0f MB/s\n", units[i], 10 * 0.262144 / big);
+		CHECK(big < small * 20 + 0.002, "%s: %g %g", units[i], small, big);
+	}
+	html_free(h);
+}
+
 int
 main(void)
 {
@@ -210,6 +267,7 @@ main(void)
 	test_charset();
 	test_fold();
 	test_html();
+	test_linear();
 	charset_set_free(charsets);
 	return check_failed;
 }

@@ -4,6 +4,7 @@
 #include "engine/url/phone.h"
 #include "engine/url/url.h"
 #include "tests/check.h"
+#include <time.h>
 
 static struct url_env *env;
 static struct url_set set;
@@ -213,6 +214,71 @@ test_phone(void)
 	      !strcmp(p.phone[1].digits, "18005550101"));
 }
 
+static double
+seconds(const char *unit, size_t n)
+{
+	static struct url_finder f;
+	static struct phone_set p;
+	static struct phone_finder g;
+	size_t u = strlen(unit);
+	char *text = malloc(n + u);
+	double best = 1e9;
+
+	for (size_t i = 0; i < n; i += u)
+		memcpy(text + i, unit, u);
+	for (int k = 0; k < 3; k++) {
+		struct timespec a, b;
+
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &a);
+		url_set_reset(&set);
+		phone_set_reset(&p);
+		url_finder_begin(&f, &set, 0, 0);
+		phone_finder_begin(&g, &p, 0);
+		for (size_t i = 0; i < n; i += 4096) {
+			url_finder_feed(&f, span(text + i, MIN((size_t)4096, n - i)));
+			phone_finder_feed(&g, span(text + i, MIN((size_t)4096, n - i)));
+		}
+		url_finder_end(&f);
+		phone_finder_end(&g);
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &b);
+		best = MIN(best,
+		           (double)(b.tv_sec - a.tv_sec) + (double)(b.tv_nsec - a.tv_nsec) * 1e-9);
+	}
+	free(text);
+	return best;
+}
+
+static void
+test_linear(void)
+{
+	/* clang-format off */
+	static const char *const units[] = {
+		"some words of plain text. As they come in a mail ", "http://", "http://a.com/?u=", "http://a.com/?u=http%3A%2F%2F", "a.com ",
+		"a.b.", "http://x.com/a ", "www.", ":", ".", "%25", "+1 800 555 0100 ", "http://a.com/?x=http://b.com/%20&", "x.com/http://",
+	};
+	/* clang-format on */
+
+	for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+		double small = seconds(units[i], 1u << 17), big = seconds(units[i], 10u << 17);
+
+		printf("%-50s %6.0f MB/s\n", units[i], 10 * 0.131072 / big);
+		CHECK(big < small * 20 + 0.004, "%s: %g %g", units[i], small, big);
+	}
+	url_set_reset(&set);
+	const struct url *u = NULL; /* the most that one URL may cost */
+	char raw[URL_MAX];
+	struct timespec a, b;
+
+	for (size_t i = 0; i < sizeof(raw); i++)
+		raw[i] = "http://a.com/?a=http%3A%2F%2Fa.com%2F%3F&"[i % 41];
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &a);
+	u = url_add(&set, span(raw, sizeof(raw)), 0, 0);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &b);
+	double us = (double)(b.tv_sec - a.tv_sec) * 1e6 + (double)(b.tv_nsec - a.tv_nsec) * 1e-3;
+	printf("one hostile URL %.0f us, %u entries\n", us, set.cnt);
+	CHECK(u && us < 20000);
+}
+
 int
 main(void)
 {
@@ -226,6 +292,7 @@ main(void)
 	test_text();
 	test_bounds();
 	test_phone();
+	test_linear();
 	url_env_free(env);
 	return check_failed;
 }
