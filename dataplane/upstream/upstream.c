@@ -1,0 +1,563 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * upstream.c - routes, and who gets which connection
+ */
+#include "dataplane/upstream/upstream_internal.h"
+
+const struct counter_desc upstream_counter_desc[UPSTREAM_COUNTERS] = {
+#define COUNTER COUNTER_DESC
+#include "dataplane/upstream/upstream_counters.def"
+#undef COUNTER
+};
+
+static void route_on_timer(void *ctx, struct wheel_timer *t, uint64_t now_us);
+
+struct upstream *
+upstream_new(const struct upstream_config *cfg, const struct upstream_env *env)
+{
+	struct upstream *u = calloc(1, sizeof(*u));
+
+	if (!u)
+		return NULL;
+	u->cfg = *cfg;
+	u->env = *env;
+	list_init(&u->all);
+	list_init(&u->unused);
+	for (unsigned i = 0; i < ROUTE_BUCKETS; i++)
+		list_init(&u->buckets[i]);
+	u->out = (struct smtp_out){ u->out_bytes, 0, sizeof(u->out_bytes) };
+	if (pool_init_mapped(&u->conns, "upstream connections", sizeof(struct upstream_conn),
+	                     cfg->conn_cnt) < 0)
+		goto no_conns;
+	if (pool_init_mapped(&u->routes, "upstream routes", sizeof(struct upstream_route),
+	                     cfg->route_cnt) < 0)
+		goto no_routes;
+	wheel_set_kind(env->wheel, cfg->wheel_kind, conn_on_timer, u);
+	wheel_set_kind(env->wheel, cfg->wheel_kind + 1, route_on_timer, u);
+	return u;
+
+no_routes:
+	pool_fini_mapped(&u->conns);
+no_conns:
+	free(u);
+	return NULL;
+}
+
+static void
+route_free(struct upstream *u, struct upstream_route *r)
+{
+	BUG_ON(r->user_cnt || r->conn_cnt || !list_is_empty(&r->waiting));
+	wheel_cancel(u->env.wheel, &r->timer);
+	list_del(&r->hash);
+	list_del(&r->unused);
+	for (unsigned i = 0; i < r->cfg.server_cnt; i++)
+		upstream_health_put(u->env.health, r->health[i]);
+	upstream_health_put(u->env.health, r->own);
+	pool_put(&u->routes, r);
+}
+
+void
+upstream_free(struct upstream *u)
+{
+	if (!u)
+		return;
+	list_for_each_safe(it, tmp, &u->all)
+	{
+		struct upstream_conn *c = list_entry(it, struct upstream_conn, all);
+
+		BUG_ON(c->req);
+		conn_cut(c);
+	}
+	list_for_each_safe(it, tmp, &u->unused)
+	        route_free(u, list_entry(it, struct upstream_route, unused));
+	pool_fini_mapped(&u->routes);
+	pool_fini_mapped(&u->conns);
+	free(u);
+}
+
+void
+upstream_set_time(struct upstream *u, uint64_t now_us, uint64_t wall_us)
+{
+	u->now_us = now_us;
+	u->wall_us = wall_us;
+}
+
+void
+upstream_log(struct upstream *u, const struct upstream_route *r, unsigned server, const char *what,
+             unsigned code, struct span text)
+{
+	char address[ADDR_TEXT_MAX];
+	struct event *e;
+
+	if (!u->env.events)
+		return;
+	e = event_begin(u->env.events, EVENT_UPSTREAM, 0, u->wall_us);
+	if (!e)
+		return;
+	e->worker = u->cfg.worker;
+	e->num[0] = r->cfg.servers[server].port;
+	e->num[1] = code;
+	event_text(e, 0, span_z(what));
+	event_text(e, 1, span(address, addr_format(&r->cfg.servers[server].addr, address)));
+	event_text(e, 2, text);
+	event_commit(u->env.events);
+}
+
+/* ---- routes ---- */
+
+static struct list *
+bucket_of(struct upstream *u, uint64_t id)
+{
+	return &u->buckets[(id ^ id >> 32) % ROUTE_BUCKETS];
+}
+
+static struct upstream_route *
+route_new(struct upstream *u, const struct upstream_route_cfg *cfg)
+{
+	struct upstream_route *r = pool_get(&u->routes);
+	struct addr id = { { 0 } };
+
+	if (!r && !list_is_empty(&u->unused)) {
+		route_free(u, list_entry(u->unused.next, struct upstream_route, unused));
+		r = pool_get(&u->routes);
+	}
+	if (!r)
+		return NULL;
+	memset(r, 0, sizeof(*r));
+	r->cfg = *cfg;
+	r->u = u;
+	list_init(&r->unused);
+	list_init(&r->idle);
+	list_init(&r->waiting);
+	wheel_timer_init(&r->timer, u->cfg.wheel_kind + 1);
+	for (unsigned i = 0; i < cfg->server_cnt; i++)
+		r->health[i] = upstream_health_get(u->env.health, &cfg->servers[i].addr,
+		                                   cfg->servers[i].port);
+	memcpy(id.b, &cfg->id, sizeof(cfg->id));
+	r->own = upstream_health_get(u->env.health, &id, 0); /* no server has port 0 */
+	list_add_tail(bucket_of(u, cfg->id), &r->hash);
+	return r;
+}
+
+struct upstream_route *
+upstream_route_get(struct upstream *u, const struct upstream_route_cfg *cfg)
+{
+	struct upstream_route *r = NULL;
+
+	BUG_ON(cfg->server_cnt > ROUTE_SERVERS_MAX || cfg->egress_cnt > ROUTE_EGRESS_MAX);
+	list_for_each_safe(it, tmp, bucket_of(u, cfg->id))
+	{
+		struct upstream_route *one = list_entry(it, struct upstream_route, hash);
+
+		if (one->cfg.id == cfg->id)
+			r = one;
+	}
+	if (!r)
+		r = route_new(u, cfg);
+	if (!r) {
+		counter_inc(&u->env.counters->route_full);
+		return NULL;
+	}
+	list_del(&r->unused);
+	r->user_cnt++;
+	u->held_cnt++;
+	return r;
+}
+
+static void
+route_maybe_unused(struct upstream *u, struct upstream_route *r)
+{
+	if (r->user_cnt == 0 && r->conn_cnt == 0 && list_is_empty(&r->unused))
+		list_add_tail(&u->unused, &r->unused);
+}
+
+void
+upstream_route_put(struct upstream *u, struct upstream_route *r)
+{
+	BUG_ON(r->user_cnt == 0);
+	r->user_cnt--;
+	u->held_cnt--;
+	route_maybe_unused(u, r);
+}
+
+const struct upstream_route_cfg *
+upstream_route_cfg(const struct upstream_route *r)
+{
+	return &r->cfg;
+}
+
+/* ---- choice of a server ---- */
+
+/* Smooth weighted round robin (as nginx does it) among `mask`. */
+static unsigned
+pick_by_weight(struct upstream_route *r, uint32_t mask)
+{
+	int32_t total = 0;
+	int best = -1;
+
+	for (unsigned i = 0; i < r->cfg.server_cnt; i++) {
+		if (!(mask & 1u << i))
+			continue;
+		r->share[i] += MAX(r->cfg.servers[i].weight, 1);
+		total += MAX(r->cfg.servers[i].weight, 1);
+		if (best < 0 || r->share[i] > r->share[best])
+			best = (int)i;
+	}
+	BUG_ON(best < 0);
+	r->share[best] -= total;
+	return (unsigned)best;
+}
+
+/* Servers of one priority: those that are up in *up; a dead one whose back-off is over and that is ours to probe is returned. */
+static int
+look_at_priority(struct upstream_route *r, unsigned priority, unsigned tried, uint32_t *up,
+                 uint64_t *wait_us, uint64_t now_us)
+{
+	for (unsigned i = 0; i < r->cfg.server_cnt; i++) {
+		uint64_t wait = upstream_health_wait_us(r->health[i], now_us);
+
+		if (r->cfg.servers[i].priority != priority || tried & 1u << i)
+			continue;
+		if (upstream_health_is_up(r->health[i]))
+			*up |= 1u << i;
+		else if (wait == 0 && upstream_health_may_try(r->health[i], now_us))
+			return (int)i;
+		else
+			*wait_us = MIN(*wait_us, MAX(wait, RETRY_US));
+	}
+	return -1;
+}
+
+/* The server to use now, or -1: then *wait_us says when to look again, UINT64_MAX when never. */
+static int
+pick_server(struct upstream_route *r, unsigned tried, uint64_t *wait_us, uint64_t now_us)
+{
+	int priority = -1;
+
+	*wait_us = UINT64_MAX;
+	for (;;) {
+		int next = 256, probe;
+		uint32_t up = 0;
+
+		for (unsigned i = 0; i < r->cfg.server_cnt; i++)
+			if (r->cfg.servers[i].priority > priority &&
+			    r->cfg.servers[i].priority < next)
+				next = r->cfg.servers[i].priority;
+		if (next == 256)
+			return -1;
+		priority = next;
+		probe = look_at_priority(r, (unsigned)priority, tried, &up, wait_us, now_us);
+		if (probe >= 0)
+			return probe;
+		if (up)
+			return (int)pick_by_weight(r, up);
+	}
+}
+
+/* ---- requests ---- */
+
+static void
+route_arm(struct upstream_route *r, uint64_t due_us)
+{
+	struct upstream *u = r->u;
+
+	if (!wheel_is_armed(&r->timer))
+		wheel_arm(u->env.wheel, &r->timer, due_us);
+}
+
+static void
+req_set_waiting(struct upstream *u, struct upstream_req *req, bool at_head)
+{
+	struct upstream_route *r = req->route;
+
+	req->state = REQ_WAITING;
+	if (at_head)
+		list_add_head(&r->waiting, &req->link);
+	else
+		list_add_tail(&r->waiting, &req->link);
+	u->waiting_cnt++;
+	counter_set_value(&u->env.counters->waiting, u->waiting_cnt);
+}
+
+static void
+req_unwait(struct upstream *u, struct upstream_req *req)
+{
+	BUG_ON(req->state != REQ_WAITING);
+	list_del(&req->link);
+	req->state = REQ_NONE;
+	u->waiting_cnt--;
+	counter_set_value(&u->env.counters->waiting, u->waiting_cnt);
+}
+
+static struct upstream_conn *
+idle_of(struct upstream_route *r, unsigned server)
+{
+	list_for_each_safe(it, tmp, &r->idle)
+	{
+		struct upstream_conn *c = list_entry(it, struct upstream_conn, link);
+
+		if (c->server == server)
+			return c;
+	}
+	return NULL;
+}
+
+static bool
+is_at_limit(const struct upstream *u, const struct upstream_route *r)
+{
+	uint32_t max = r->cfg.max_connections ? r->cfg.max_connections : u->cfg.max_connections;
+
+	return MAX(r->conn_cnt, upstream_health_conns(r->own)) >= max;
+}
+
+enum served {
+	SERVED, /* granted, or a connection is being opened for it */
+	WAIT_CONN,
+	WAIT_SERVER, /* in *wait_us */
+	FAILED,
+};
+
+static enum served
+serve(struct upstream *u, struct upstream_req *req, uint64_t *wait_us)
+{
+	struct upstream_route *r = req->route;
+	int server = pick_server(r, req->tried, wait_us, u->now_us);
+	struct upstream_conn *c;
+
+	if (server < 0)
+		return *wait_us <= PROBE_WAIT_US ? WAIT_SERVER : FAILED;
+	c = req->fresh || r->cfg.proxy_v2 ? NULL : idle_of(r, (unsigned)server);
+	if (c) {
+		conn_grant(c, req, true);
+		return SERVED;
+	}
+	if (is_at_limit(u, r)) {
+		/* A warm one of another server of this route gives way: QUIT makes room for the one we want. */
+		if (!list_is_empty(&r->idle))
+			conn_quit(list_entry(r->idle.prev, struct upstream_conn, link));
+		if (is_at_limit(u, r)) {
+			*wait_us = RETRY_US;
+			return WAIT_CONN;
+		}
+	}
+	if (conn_open(u, r, (unsigned)server, req))
+		return SERVED;
+	counter_inc(&u->env.counters->fail_local);
+	*wait_us = RETRY_US;
+	return WAIT_CONN;
+}
+
+static void
+req_fail(struct upstream *u, struct upstream_req *req)
+{
+	counter_inc(&u->env.counters->no_server);
+	req->state = REQ_NONE;
+	req->ops->on_failed(req->user);
+}
+
+/* Serve one that is in no list; what cannot be served now waits. */
+static enum served
+req_serve(struct upstream *u, struct upstream_req *req, bool at_head)
+{
+	uint64_t wait_us;
+	enum served s = serve(u, req, &wait_us);
+
+	if (s == FAILED)
+		req_fail(u, req);
+	if (s == WAIT_CONN || s == WAIT_SERVER) {
+		req_set_waiting(u, req, at_head);
+		route_arm(req->route, u->now_us + wait_us);
+	}
+	return s;
+}
+
+void
+upstream_want(struct upstream *u, struct upstream_req *req, struct upstream_route *r,
+              const struct upstream_user *ops, void *user)
+{
+	BUG_ON(req->state != REQ_NONE);
+	list_init(&req->link);
+	req->route = r;
+	req->ops = ops;
+	req->user = user;
+	req->conn = NULL;
+	req->tried = 0;
+	req->fresh = false;
+	req->server = 0;
+	if (list_is_empty(&r->waiting)) {
+		if (req_serve(u, req, false) == WAIT_CONN)
+			counter_inc(&u->env.counters->waited);
+		return;
+	}
+	counter_inc(&u->env.counters->waited);
+	req_set_waiting(u, req, false); /* behind those who came before */
+	route_arm(r, u->now_us + RETRY_US);
+}
+
+/* Serve the first few that wait. A request that waits for a server does not hold up the others. */
+static void
+route_pump(struct upstream *u, struct upstream_route *r)
+{
+	unsigned looks = 0;
+
+	if (r->pumping)
+		return;
+	r->pumping = true;
+	while (!list_is_empty(&r->waiting) && looks++ < PUMP_LOOK_MAX) {
+		struct upstream_req *req = list_entry(r->waiting.next, struct upstream_req, link);
+		uint64_t wait_us;
+		enum served s;
+
+		req_unwait(u, req);
+		s = serve(u, req, &wait_us);
+		if (s == FAILED)
+			req_fail(u, req);
+		if (s == WAIT_CONN || s == WAIT_SERVER) {
+			req_set_waiting(u, req, s == WAIT_CONN);
+			route_arm(r, u->now_us + wait_us);
+		}
+		if (s == WAIT_CONN)
+			break;
+	}
+	r->pumping = false;
+	if (!list_is_empty(&r->waiting))
+		route_arm(r, u->now_us + RETRY_US);
+}
+
+static void
+route_on_timer(void *ctx, struct wheel_timer *t, uint64_t now_us)
+{
+	(void)now_us;
+	route_pump(ctx, container_of(t, struct upstream_route, timer));
+}
+
+void
+req_failed_try(struct upstream *u, struct upstream_req *req)
+{
+	req->state = REQ_NONE;
+	req->conn = NULL;
+	req->tried = (uint16_t)(req->tried | 1u << req->server);
+	if ((unsigned)__builtin_popcount(req->tried) < req->route->cfg.server_cnt)
+		counter_inc(&u->env.counters->failover);
+	req_serve(u, req, true);
+}
+
+void
+req_serve_again(struct upstream *u, struct upstream_req *req)
+{
+	req->state = REQ_NONE;
+	req->conn = NULL;
+	req_serve(u, req, true);
+}
+
+void
+upstream_retry(struct upstream *u, struct upstream_req *req)
+{
+	BUG_ON(req->state != REQ_NONE);
+	req_failed_try(u, req);
+}
+
+void
+route_conn_is_idle(struct upstream_conn *c)
+{
+	route_pump(c->u, c->route);
+}
+
+void
+route_conn_is_gone(struct upstream *u, struct upstream_route *r)
+{
+	if (!list_is_empty(&r->waiting))
+		route_arm(
+		        r,
+		        u->now_us); /* not from here: the caller may be in the middle of something */
+	route_maybe_unused(u, r);
+}
+
+bool
+upstream_is_granted(const struct upstream_req *req)
+{
+	return req->state == REQ_GRANTED;
+}
+
+bool
+upstream_is_active(const struct upstream_req *req)
+{
+	return req->state != REQ_NONE;
+}
+
+/* Take a request off whatever serves it; returns the connection that it had. */
+static struct upstream_conn *
+req_detach(struct upstream *u, struct upstream_req *req)
+{
+	struct upstream_conn *c = req->conn;
+
+	if (req->state == REQ_WAITING)
+		req_unwait(u, req);
+	req->state = REQ_NONE;
+	req->conn = NULL;
+	if (c)
+		c->req = NULL;
+	return c;
+}
+
+static bool
+is_before_data(const struct upstream_conn *c)
+{
+	switch (smtp_client_stage(&c->client)) {
+	case SMTP_STAGE_DATA:
+	case SMTP_STAGE_BODY:
+	case SMTP_STAGE_CHUNK:
+	case SMTP_STAGE_FINAL:
+		return false;
+	default:
+		return true;
+	}
+}
+
+void
+upstream_release(struct upstream *u, struct upstream_req *req)
+{
+	struct upstream_conn *c = req_detach(u, req);
+
+	if (!c || c->state == CONN_OPENING) /* one that opens goes on and becomes warm */
+		return;
+	conn_release(c, is_before_data(c));
+}
+
+void
+upstream_cut(struct upstream *u, struct upstream_req *req)
+{
+	struct upstream_conn *c = req_detach(u, req);
+
+	if (!c || c->state == CONN_OPENING)
+		return;
+	counter_inc(&u->env.counters->aborted);
+	conn_cut(c);
+}
+
+void
+upstream_drain(struct upstream *u)
+{
+	u->draining = true;
+	list_for_each_safe(it, tmp, &u->all)
+	{
+		struct upstream_conn *c = list_entry(it, struct upstream_conn, all);
+
+		if (c->state == CONN_IDLE)
+			conn_quit(c);
+	}
+}
+
+const struct upstream_server *
+upstream_server(const struct upstream_req *req)
+{
+	return &req->route->cfg.servers[req->server];
+}
+
+void
+upstream_get_usage(const struct upstream *u, struct upstream_usage *out)
+{
+	out->conns = u->conns.used_cnt;
+	out->idle = (uint32_t)counter_read(&u->env.counters->idle);
+	out->waiting = u->waiting_cnt;
+	out->routes_held = u->held_cnt;
+}

@@ -1,0 +1,597 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * upstream_conn.c - one connection to a customer's server: from connect to the server's FIN
+ *
+ * A callback may do anything to the connection it is called for. So what runs a connection holds c->in_loop, and a connection
+ * that dies meanwhile is freed by that loop.
+ */
+#include "dataplane/upstream/upstream_internal.h"
+#include "dataplane/smtp/proxy_v2.h"
+
+static void on_open(struct tcp_conn *t, void *user);
+static void on_bytes(struct tcp_conn *t, void *user);
+static void on_room(struct tcp_conn *t, void *user);
+static void on_close(struct tcp_conn *t, void *user, int err);
+
+static const struct tcp_ops conn_ops = { on_open, on_bytes, on_room, on_close };
+
+static void
+arm(struct upstream_conn *c, uint64_t for_us)
+{
+	c->due_us = c->u->now_us + for_us;
+	if (!wheel_is_armed(&c->timer) ||
+	    c->timer.due_ms > c->u->env.wheel->now_ms + for_us / 1000 + 1)
+		wheel_arm(c->u->env.wheel, &c->timer, c->due_us);
+}
+
+/* ---- life ---- */
+
+static bool
+source_address(struct upstream *u, struct upstream_route *r, const struct addr *dst,
+               struct addr *src)
+{
+	bool v4 = addr_is_v4(dst);
+
+	if (r->cfg.egress_cnt == 0)
+		return u->env.source_for(u->env.ctx, dst, src);
+	for (unsigned i = 0; i < r->cfg.egress_cnt; i++) { /* in turn, of the server's family */
+		const struct addr *a = &r->cfg.egress[r->next_egress++ % r->cfg.egress_cnt];
+
+		if (addr_is_v4(a) == v4) {
+			*src = *a;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void
+count(struct upstream_conn *c, int n)
+{
+	c->counted = n > 0;
+	upstream_health_conn_add(c->route->own, n);
+	upstream_health_conn_add(c->route->health[c->server], n);
+	c->route->conn_cnt += (uint32_t)n;
+}
+
+bool
+conn_open(struct upstream *u, struct upstream_route *r, unsigned server, struct upstream_req *req)
+{
+	const struct upstream_server *s = &r->cfg.servers[server];
+	struct upstream_conn *c;
+	struct addr src;
+
+	if (!source_address(u, r, &s->addr, &src))
+		return false;
+	c = pool_get(&u->conns);
+	if (!c)
+		return false;
+	c->tcp = tcp_connect(u->env.tcp, &src, &s->addr, s->port, &conn_ops, c, u->now_us);
+	if (!c->tcp) {
+		pool_put(&u->conns, c);
+		return false;
+	}
+	list_init(&c->link);
+	list_add_tail(&u->all, &c->all);
+	c->u = u;
+	c->route = r;
+	c->req = req;
+	c->server = (uint8_t)server;
+	c->state = CONN_OPENING;
+	c->in_loop = c->warm = c->replied = c->tcp_gone = c->mute = false;
+	c->ccfg = (struct smtp_client_config){ u->cfg.hostname, false, r->cfg.xclient,
+		                               r->cfg.xforward };
+	smtp_client_init(&c->client, &c->ccfg);
+	wheel_timer_init(&c->timer, u->cfg.wheel_kind);
+	arm(c, u->cfg.greet_us);
+	count(c, 1);
+	counter_inc(&u->env.counters->open);
+	req->server = (uint8_t)server;
+	req->conn = c;
+	req->state = REQ_OPENING;
+	return true;
+}
+
+static void
+conn_free(struct upstream_conn *c)
+{
+	list_del(&c->all);
+	pool_put(&c->u->conns, c);
+}
+
+static void
+leave_idle(struct upstream_conn *c)
+{
+	if (c->state == CONN_IDLE)
+		counter_sub(&c->u->env.counters->idle, 1);
+	list_del(&c->link);
+}
+
+/* The limits of route and server have room again. */
+static void
+uncount(struct upstream_conn *c)
+{
+	if (!c->counted)
+		return;
+	count(c, -1);
+	route_conn_is_gone(c->u, c->route);
+}
+
+/* No TCP under it any more; freed here or by the loop that runs it. */
+static void
+conn_died(struct upstream_conn *c)
+{
+	struct upstream *u = c->u;
+
+	leave_idle(c);
+	wheel_cancel(u->env.wheel, &c->timer);
+	uncount(c);
+	counter_sub(&u->env.counters->open, 1);
+	c->state = CONN_DEAD;
+	if (!c->in_loop)
+		conn_free(c);
+}
+
+void
+conn_cut(struct upstream_conn *c)
+{
+	if (c->state == CONN_DEAD)
+		return;
+	if (!c->tcp_gone)
+		tcp_abort(c->tcp);
+	conn_died(c);
+}
+
+static void
+closing(struct upstream_conn *c)
+{
+	leave_idle(c);
+	uncount(c);
+	c->state = CONN_CLOSING;
+	arm(c, c->u->cfg.reset_us);
+}
+
+void
+conn_quit(struct upstream_conn *c)
+{
+	closing(c);
+	c->u->out.len = 0;
+	smtp_client_quit(&c->client, &c->u->out);
+	conn_flush(c);
+}
+
+static void
+become_idle(struct upstream_conn *c)
+{
+	const struct upstream_config *cfg = &c->u->cfg;
+
+	c->warm = true;
+	if (c->tcp_gone) {
+		closing(c);
+		return;
+	}
+	if (c->route->cfg.proxy_v2 || c->client.reset_cnt >= cfg->max_idle_resets ||
+	    c->client.refusal_cnt >= cfg->max_refusals || c->u->draining) {
+		counter_inc(&c->u->env.counters->quit_limit);
+		conn_quit(c);
+		return;
+	}
+	c->state = CONN_IDLE;
+	list_add_head(&c->route->idle, &c->link);
+	counter_inc(&c->u->env.counters->idle);
+	arm(c, cfg->idle_us);
+	route_conn_is_idle(c);
+}
+
+void
+conn_grant(struct upstream_conn *c, struct upstream_req *req, bool warm)
+{
+	leave_idle(c);
+	c->state = CONN_BUSY;
+	c->req = req;
+	c->warm = warm;
+	c->replied = false;
+	if (warm)
+		counter_inc(&c->u->env.counters->reused);
+	req->conn = c;
+	req->server = c->server;
+	req->state = REQ_GRANTED;
+	req->ops->on_ready(req->user);
+}
+
+void
+conn_release(struct upstream_conn *c, bool before_data)
+{
+	if (c->state != CONN_BUSY)
+		return;
+	if (smtp_client_is_idle(&c->client)) {
+		become_idle(c);
+		return;
+	}
+	if (!before_data) {
+		counter_inc(&c->u->env.counters->aborted);
+		conn_cut(c);
+		return;
+	}
+	c->state = CONN_RESETTING;
+	arm(c, c->u->cfg.reset_us);
+	counter_inc(&c->u->env.counters->resets);
+	c->u->out.len = 0;
+	smtp_client_rset(&c->client, &c->u->out);
+	conn_flush(c);
+}
+
+/* ---- what goes wrong ---- */
+
+/* It broke, and has no TCP any more or is about to lose it. Tells the request. */
+static void
+tell_lost(struct upstream_conn *c, enum conn_state was, bool refused, bool may_retry)
+{
+	struct upstream *u = c->u;
+	struct upstream_req *req = c->req;
+
+	c->req = NULL;
+	if (was == CONN_OPENING)
+		upstream_health_bad(c->route->health[c->server], refused, u->cfg.retry_max_us,
+		                    rng_next(u->env.rng), u->now_us);
+	if (!req)
+		return;
+	req->conn = NULL;
+	req->state = REQ_NONE;
+	if (was == CONN_OPENING) {
+		req_failed_try(u, req);
+	} else if (c->warm && !c->replied && may_retry) {
+		counter_inc(&u->env.counters->warm_lost);
+		req->fresh = true;
+		req_serve_again(u, req);
+	} else {
+		req->ops->on_lost(req->user, may_retry);
+	}
+}
+
+/* The connection is no use any more, for a reason that is counted and logged unless nobody used it. */
+static void
+lost(struct upstream_conn *c, uint64_t *counter, const char *what, bool refused)
+{
+	enum conn_state was = c->state;
+	bool may_retry = smtp_client_may_retry(&c->client), in_loop = c->in_loop;
+
+	if (was == CONN_DEAD)
+		return;
+	if (was == CONN_OPENING || was == CONN_BUSY) {
+		counter_inc(counter);
+		upstream_log(c->u, c->route, c->server, what, c->client.reply.code,
+		             span(c->client.reply.text, c->client.reply.text_len));
+	}
+	c->in_loop = true; /* tell_lost() needs it a little longer */
+	if (!c->tcp_gone)
+		tcp_abort(c->tcp);
+	conn_died(c);
+	tell_lost(c, was, refused, may_retry);
+	if (!in_loop)
+		conn_free(c);
+}
+
+static void
+broken(struct upstream_conn *c, const struct smtp_client_event *ev)
+{
+	struct upstream_counters *n = c->u->env.counters;
+
+	switch (ev->why) {
+	case SMTP_WHY_421:
+		lost(c, &n->fail_421, "421", false);
+		break;
+	case SMTP_WHY_REFUSED:
+		lost(c, &n->fail_greeting, "greeting refused", false);
+		break;
+	default:
+		lost(c, &n->fail_protocol, "protocol", false);
+		break;
+	}
+}
+
+/* ---- bytes ---- */
+
+void
+conn_flush(struct upstream_conn *c)
+{
+	struct upstream *u = c->u;
+
+	if (u->out.len > 0 && c->state != CONN_DEAD && !c->tcp_gone &&
+	    !tcp_send(c->tcp, span(u->out.p, u->out.len))) {
+		c->mute =
+		        true; /* a command is lost: the timer ends it, since a caller may not see it die here */
+		arm(c, 0);
+	}
+	u->out.len = 0;
+}
+
+static void
+greeted(struct upstream_conn *c)
+{
+	struct upstream_req *req = c->req;
+
+	upstream_health_good(c->route->health[c->server]);
+	counter_inc(&c->u->env.counters->opened);
+	if (req)
+		conn_grant(c, req, false);
+	else
+		become_idle(c);
+}
+
+static void
+dispatch(struct upstream_conn *c, enum smtp_client_event_kind kind,
+         const struct smtp_client_event *ev)
+{
+	switch (kind) {
+	case SMTP_CE_GREETED:
+		greeted(c);
+		break;
+	case SMTP_CE_BROKEN:
+		broken(c, ev);
+		break;
+	case SMTP_CE_CLOSED:
+		break; /* its FIN comes */
+	case SMTP_CE_ENDED:
+		if (c->state == CONN_RESETTING) {
+			become_idle(c);
+			break;
+		}
+		/* fall through */
+	default:
+		c->replied = true;
+		if (c->state == CONN_BUSY && c->req)
+			c->req->ops->on_event(c->req->user, kind, ev);
+		break;
+	}
+}
+
+/* One look at the client: false when there is nothing more to do with what is there. */
+static bool
+step(struct upstream_conn *c)
+{
+	struct smtp_client_event ev = { 0 };
+	enum smtp_client_event_kind kind;
+	struct span in = { "", 0 };
+	size_t before;
+
+	if (!tcp_peek(c->tcp, &in))
+		in = span("", 0);
+	before = in.len;
+	c->u->out.len = 0;
+	kind = smtp_client_next(&c->client, &in, &c->u->out, &ev);
+	if (before > in.len)
+		tcp_consume(c->tcp, before - in.len);
+	conn_flush(c);
+	if (kind == SMTP_CE_MORE)
+		return before > in.len && tcp_unread(c->tcp) > 0;
+	if (kind != SMTP_CE_ROOM)
+		dispatch(c, kind, &ev);
+	return c->state != CONN_DEAD && !c->mute && (kind != SMTP_CE_BROKEN);
+}
+
+static void
+server_closed(struct upstream_conn *c)
+{
+	switch ((enum conn_state)c->state) {
+	case CONN_OPENING:
+	case CONN_BUSY:
+		lost(c, &c->u->env.counters->fail_lost, "closed", false);
+		break;
+	case CONN_DEAD:
+		break;
+	default:
+		closing(c);
+		tcp_close(c->tcp);
+		break;
+	}
+}
+
+void
+conn_run(struct upstream_conn *c)
+{
+	if (c->in_loop || c->state == CONN_DEAD)
+		return;
+	c->in_loop = true;
+	while (step(c))
+		;
+	if (c->state != CONN_DEAD && !c->tcp_gone && tcp_at_eof(c->tcp))
+		server_closed(c);
+	c->in_loop = false;
+	if (c->state == CONN_DEAD)
+		conn_free(c);
+}
+
+/* ---- TCP calls ---- */
+
+static void
+on_open(struct tcp_conn *t, void *user)
+{
+	struct upstream_conn *c = user;
+	struct proxy_v2 p = { 0 };
+	char header[PROXY_V2_WRITE_MAX];
+
+	if (!c->route->cfg.proxy_v2)
+		return;
+	p.local = true; /* nobody's: the request went away */
+	if (c->req && c->req->origin) {
+		p.local = false;
+		p.src = c->req->origin->addr;
+		p.src_port = c->req->origin->port;
+		p.dst = c->req->origin->dest;
+		p.dst_port = c->req->origin->dest_port;
+	}
+	if (!tcp_send(t, span(header, proxy_v2_encode(&p, header)))) {
+		c->mute = true;
+		arm(c, 0);
+	}
+}
+
+static void
+on_bytes(struct tcp_conn *t, void *user)
+{
+	(void)t;
+	conn_run(user);
+}
+
+static void
+on_room(struct tcp_conn *t, void *user)
+{
+	struct upstream_conn *c = user;
+
+	(void)t;
+	if (c->state == CONN_BUSY && c->req)
+		c->req->ops->on_room(c->req->user);
+}
+
+static void
+on_close(struct tcp_conn *t, void *user, int err)
+{
+	struct upstream_conn *c = user;
+	struct upstream_counters *n = c->u->env.counters;
+
+	(void)t;
+	c->tcp_gone = true;
+	if (err != 0) { /* a reply may have come before the reset: it counts */
+		c->in_loop = true;
+		while (step(c))
+			;
+		c->in_loop = false;
+	}
+	if (c->state == CONN_DEAD)
+		conn_free(c);
+	else if (c->state == CONN_CLOSING)
+		conn_died(c);
+	else if (err == ECONNREFUSED)
+		lost(c, &n->fail_refused, "refused", true);
+	else if (err == ETIMEDOUT || err == EHOSTUNREACH)
+		lost(c, &n->fail_timeout, err == ETIMEDOUT ? "timeout" : "unreachable", false);
+	else
+		lost(c, &n->fail_lost, "reset", false);
+}
+
+void
+conn_on_timer(void *ctx, struct wheel_timer *t, uint64_t now_us)
+{
+	struct upstream_conn *c = container_of(t, struct upstream_conn, timer);
+	struct upstream *u = ctx;
+
+	if (now_us < c->due_us) {
+		wheel_arm(u->env.wheel, &c->timer, c->due_us);
+		return;
+	}
+	if (c->mute) {
+		lost(c, &u->env.counters->fail_local, "no room", false);
+		return;
+	}
+	switch ((enum conn_state)c->state) {
+	case CONN_OPENING:
+		lost(c, &u->env.counters->fail_timeout, "timeout", false);
+		break;
+	case CONN_IDLE:
+		counter_inc(&u->env.counters->quit_idle);
+		conn_quit(c);
+		break;
+	case CONN_RESETTING:
+	case CONN_CLOSING:
+		conn_cut(c);
+		break;
+	case CONN_BUSY: /* its request has a deadline of its own */
+	case CONN_DEAD:
+		break;
+	}
+}
+
+/* ---- the dialogue, as messages see it ---- */
+
+void
+upstream_begin(struct upstream *u, struct upstream_req *req, const struct smtp_client_mail *m,
+               bool chunking)
+{
+	struct upstream_conn *c = req->conn;
+
+	c->ccfg.chunking = chunking;
+	u->out.len = 0;
+	smtp_client_begin(&c->client, m, &u->out);
+	conn_flush(c);
+	conn_run(c);
+}
+
+void
+upstream_more(struct upstream *u, struct upstream_req *req)
+{
+	struct upstream_conn *c = req->conn;
+
+	u->out.len = 0;
+	smtp_client_more(&c->client, &u->out);
+	conn_flush(c);
+	conn_run(c);
+}
+
+unsigned
+upstream_caps(const struct upstream_req *req)
+{
+	return req->conn->client.caps;
+}
+
+size_t
+upstream_room(const struct upstream_req *req)
+{
+	return req->conn->tcp_gone ? 0 : tcp_room(req->conn->tcp);
+}
+
+bool
+upstream_send(struct upstream_req *req, struct chunk *ch, uint32_t off, uint32_t len)
+{
+	return !req->conn->tcp_gone && tcp_send_chunk(req->conn->tcp, ch, off, len);
+}
+
+bool
+upstream_end(struct upstream *u, struct upstream_req *req, struct span tail)
+{
+	bool ok;
+
+	u->out.len = 0;
+	ok = smtp_client_end(&req->conn->client, tail, &u->out);
+	conn_flush(req->conn);
+	return ok;
+}
+
+bool
+upstream_chunk(struct upstream *u, struct upstream_req *req, uint64_t bytes, bool last)
+{
+	bool ok;
+
+	u->out.len = 0;
+	ok = smtp_client_chunk(&req->conn->client, bytes, last, &u->out);
+	conn_flush(req->conn);
+	return ok;
+}
+
+void
+upstream_sent(struct upstream_req *req, uint64_t bytes)
+{
+	smtp_client_sent(&req->conn->client, bytes);
+}
+
+void
+upstream_take_reply(const struct upstream_req *req, const struct smtp_reply *r,
+                    struct upstream_reply *out)
+{
+	const struct upstream_conn *c = req->conn;
+	struct addr addrs[ROUTE_SERVERS_MAX];
+	struct smtp_private hide = { addrs,
+		                     c->route->cfg.server_cnt,
+		                     { smtp_client_banner_name(&c->client),
+		                       smtp_client_ehlo_name(&c->client) } };
+	char buf[SMTP_REPLY_TEXT_MAX];
+	struct smtp_answer a;
+
+	for (unsigned i = 0; i < c->route->cfg.server_cnt; i++)
+		addrs[i] = c->route->cfg.servers[i].addr;
+	a = smtp_answer_pass(r, &hide, buf, sizeof(buf));
+	out->code = r->code;
+	out->enhanced_len = (uint8_t)MIN(strlen(r->enhanced), sizeof(out->enhanced));
+	memcpy(out->enhanced, r->enhanced, out->enhanced_len);
+	out->text_len = (uint16_t)MIN(a.text.len, sizeof(out->text));
+	memcpy(out->text, a.text.p, out->text_len);
+}
