@@ -57,8 +57,10 @@ log_end(struct message *m, enum mail_result how, unsigned code)
 	event_text(e, 1, m->sender);
 	event_text(e, 2, m->rcpts.cnt ? m->rcpts.item[0] : span("", 0));
 	event_text(e, 3, upstream_reply_text(&m->reply));
-	event_text(e, 4, m->req.route ? span(address, addr_format(&upstream_server(&m->req)->addr, address))
-	                              : span("", 0));
+	event_text(e, 4,
+	           m->req.route
+	                   ? span(address, addr_format(&upstream_server(&m->req)->addr, address))
+	                   : span("", 0));
 	event_text(e, 5, span_z(m->customer));
 	event_commit(w->env.events);
 }
@@ -124,6 +126,13 @@ message_drop(struct message *m)
 	message_free(m);
 }
 
+void
+message_drop_all(struct worker *w)
+{
+	list_for_each_safe(it, tmp, &w->message_list)
+	        message_drop(list_entry(it, struct message, all));
+}
+
 static enum mail_result
 result_of(unsigned code)
 {
@@ -157,9 +166,10 @@ answer_each(struct message *m, const struct smtp_answer *delivered)
 		if (r->group == m->deliver_group)
 			a = *delivered;
 		else if (r->action == ACTION_BLOCK)
-			a = smtp_answer_arg(SMTP_R_BLOCKED,
-			                    span_z(policy_filter_name((enum policy_filter)r->filter)),
-			                    buf, sizeof(buf));
+			a = smtp_answer_arg(
+			        SMTP_R_BLOCKED,
+			        span_z(policy_filter_name((enum policy_filter)r->filter)), buf,
+			        sizeof(buf));
 		any = any || a.code < 300;
 		session_answer_rcpt(m->s, &a);
 	}
@@ -244,9 +254,9 @@ void
 message_answer_blocked(struct message *m, unsigned filter)
 {
 	char buf[SMTP_REPLY_MAX];
-	struct smtp_answer a = smtp_answer_arg(SMTP_R_BLOCKED,
-	                                       span_z(policy_filter_name((enum policy_filter)filter)),
-	                                       buf, sizeof(buf));
+	struct smtp_answer a = smtp_answer_arg(
+	        SMTP_R_BLOCKED, span_z(policy_filter_name((enum policy_filter)filter)), buf,
+	        sizeof(buf));
 
 	end_or_discard(m, &a, filter);
 }
@@ -390,7 +400,8 @@ message_data(struct session *s, struct smtp_server_event *ev)
 	BUG_ON(!m || m->state != MSG_ENVELOPE || m->rcpts.cnt == 0);
 	message_ask_over(m);
 	m->bdat = ev->bdat;
-	if (!message_reserve(m, ev->bdat && ev->size > m->declared_size ? ev->size : m->declared_size)) {
+	if (!message_reserve(m, ev->bdat && ev->size > m->declared_size ? ev->size
+	                                                                : m->declared_size)) {
 		counter_inc(&w->n_message.no_hold);
 		message_answer_own(m, SMTP_R_NO_ROOM, 0);
 		return;

@@ -51,6 +51,7 @@ bool message_scan_is_waiting(const struct worker *w);
 /* Once a second: whose mail has to go when the hold budget is spent (decisions 5). */
 void message_pressure_turn(struct worker *w);
 
-/* Worker's end. */
+/* Worker's end: nobody is told. */
 void message_drop(struct message *m);
+void message_drop_all(struct worker *w);
 size_t message_bytes(void); /* of one object, for the pool */

@@ -162,7 +162,9 @@ message_body(struct session *s, struct span bytes)
 	if (m->streaming)
 		message_deliver_more(m);
 	else if (m->body_bytes >= w->cfg.hold_bytes && m->scan == SCAN_NONE)
-		message_scan_queue(m, false); /* by its window; message_has_room() says no until it is judged */
+		message_scan_queue(
+		        m,
+		        false); /* by its window; message_has_room() says no until it is judged */
 }
 
 /* Somebody gave room back: whose window is shut may go on. */
@@ -204,8 +206,9 @@ message_free_body(struct message *m)
 void
 message_free_sent(struct message *m)
 {
-	while (m->head && m->head != m->send_chunk && m->head->next && m->head->next != m->send_chunk &&
-	       m->head->next->next && m->head->next->next != m->tail) {
+	while (m->head && m->head != m->send_chunk && m->head->next &&
+	       m->head->next != m->send_chunk && m->head->next->next &&
+	       m->head->next->next != m->tail) {
 		struct chunk *c = m->head;
 
 		m->head = c->next;

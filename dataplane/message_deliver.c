@@ -15,8 +15,14 @@ static bool
 make_prefix(struct message *m)
 {
 	struct worker *w = m->w;
-	struct trace_line line = { span(m->helo, m->helo_len), m->client, span_z(w->cfg.hostname),
-		                   m->esmtp, m->smtputf8, m->id, span("", 0), w->wall_us };
+	struct trace_line line = { span(m->helo, m->helo_len),
+		                   m->client,
+		                   span_z(w->cfg.hostname),
+		                   m->esmtp,
+		                   m->smtputf8,
+		                   m->id,
+		                   span("", 0),
+		                   w->wall_us };
 	char text[128];
 	size_t n;
 
@@ -32,7 +38,8 @@ make_prefix(struct message *m)
 	m->prefix->len = (uint32_t)n;
 	if (m->verdict.action != ACTION_TAG)
 		return true;
-	n = trace_tag(span(m->verdict.tag_text, strnlen(m->verdict.tag_text, sizeof(m->verdict.tag_text))),
+	n = trace_tag(span(m->verdict.tag_text,
+	                   strnlen(m->verdict.tag_text, sizeof(m->verdict.tag_text))),
 	              text);
 	if (m->trace.subject_at == 0) {
 		struct chunk *p = m->prefix;
@@ -203,7 +210,8 @@ static void
 ended(struct message *m)
 {
 	m->end_sent = true;
-	message_free_body(m); /* TCP has its own references; after the dot no other server gets it */
+	message_free_body(
+	        m); /* TCP has its own references; after the dot no other server gets it */
 }
 
 /* Announce what is there as the next chunk; a chunk that is not the last waits until it is worth it. False: not now. */

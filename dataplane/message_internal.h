@@ -9,13 +9,14 @@
  */
 #pragma once
 #include "dataplane/message.h"
+#include "dataplane/smtp/smtp_stuff.h"
 #include "dataplane/trace.h"
 #include "dataplane/worker_internal.h"
 
-#define TEXT_SMALL       768
-#define ASKED_MAX        64 /* recipients asked on one connection before it goes back */
-#define ASK_HOLD_US      2000000
-#define SPLIT_US         (4 * 3600ull * 1000000)
+#define TEXT_SMALL         768
+#define ASKED_MAX          64 /* recipients asked on one connection before it goes back */
+#define ASK_HOLD_US        2000000
+#define SPLIT_US           (4 * 3600ull * 1000000)
 #define TARPIT_UNKNOWN_MAX 10 /* the tarpit grows by a step with each unknown mailbox up to this */
 
 enum message_state {
@@ -29,7 +30,7 @@ enum scan_state {
 	SCAN_NONE,
 	SCAN_WAITING, /* in a queue of the worker */
 	SCAN_RUNNING,
-	SCAN_DONE,  /* of what was to be scanned first: a whole mail, or the window of a streamed one */
+	SCAN_DONE, /* of what was to be scanned first: a whole mail, or the window of a streamed one */
 	SCAN_TAIL_WAITING, /* the end of a streamed mail waits, runs, is done */
 	SCAN_TAIL_RUNNING,
 	SCAN_TAIL_DONE,
@@ -63,7 +64,7 @@ struct message {
 	uint64_t due_us;
 	uint64_t id;
 	uint8_t state, scan;
-	bool counted;   /* in sent: a recipient was named */
+	bool counted; /* in sent: a recipient was named */
 	bool esmtp, eightbit, smtputf8, prdr, bdat;
 	bool differ;    /* recipients with different policies */
 	bool mixed;     /* recipients with different ends */
@@ -115,17 +116,18 @@ struct message {
 	uint64_t scan_left;
 	bool scan_ending;
 	uint32_t deliver_group;
-	struct engine_verdict verdict; /* of the first recipient that is delivered to, else of the first */
+	struct engine_verdict
+	        verdict; /* of the first recipient that is delivered to, else of the first */
 
 	/* delivery */
 	struct chunk *prefix, *tag;
-	uint64_t tag_at; /* offset in the body where tag goes; 0: nowhere */
+	uint64_t tag_at;          /* offset in the body where tag goes; 0: nowhere */
 	struct chunk *send_chunk; /* next body chunk to send from; NULL: none was reached yet */
 	uint32_t send_off, prefix_off, tag_off;
 	uint64_t sent_bytes; /* of the body */
 	uint64_t bdat_left;  /* announced and not queued yet */
 	struct smtp_stuff stuff;
-	bool going;    /* the server said go */
+	bool going; /* the server said go */
 	bool by_bdat, last_announced;
 	bool dot_sent; /* the dot in front of the next run is out, the run is not */
 	bool end_sent; /* the dot, or BDAT LAST: from here on the server may have it */
@@ -202,5 +204,6 @@ void message_log_verdict(struct message *m, const struct message_rcpt *r,
 
 /* message_deliver.c */
 void message_deliver(struct message *m);
-void message_deliver_more(struct message *m); /* more of the body came, or its end, or its verdict */
+void
+message_deliver_more(struct message *m); /* more of the body came, or its end, or its verdict */
 void message_deliver_deadline(struct message *m);

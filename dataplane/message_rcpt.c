@@ -75,7 +75,8 @@ refuse(struct message *m, const struct smtp_answer *a, struct span rcpt, unsigne
 	m->pending = NULL;
 	hist_add(&w->hists[HIST_RCPT_US], w->now_us - m->rcpt_began_us);
 	if (m->rcpts.cnt == 0 && m->route && m->rcpt_is_new_route && !upstream_is_active(&m->req)) {
-		upstream_route_put(w->upstream, m->route); /* the next recipient may have another one */
+		upstream_route_put(w->upstream,
+		                   m->route); /* the next recipient may have another one */
 		m->route = NULL;
 	}
 	session_answer(m->s, a);
@@ -156,9 +157,9 @@ route_of(const struct policy_route *p, const struct worker_tunables *t)
 
 	r.reject_eightbit = p->eightbit == EIGHTBIT_REJECT || t->reject_eightbit;
 	for (unsigned i = 0; i < p->server_cnt; i++)
-		r.servers[i] = (struct upstream_server){ p->servers[i].addr, p->servers[i].port,
-			                                 p->servers[i].weight,
-			                                 p->servers[i].priority };
+		r.servers[i] =
+		        (struct upstream_server){ p->servers[i].addr, p->servers[i].port,
+			                          p->servers[i].weight, p->servers[i].priority };
 	memcpy(r.egress, p->egress, sizeof(r.egress));
 	return r;
 }
@@ -412,7 +413,8 @@ ask_answered(struct message *m, const struct smtp_client_event *ev)
 	struct message_rcpt *r = m->pending;
 	struct upstream_reply reply;
 
-	if (!r || ev->rcpt + 1 != m->asked.cnt) /* one that was answered before a connection was lost */
+	if (!r ||
+	    ev->rcpt + 1 != m->asked.cnt) /* one that was answered before a connection was lost */
 		return;
 	upstream_take_reply(&m->req, ev->reply, &reply);
 	message_arm(m, w->now_us + ASK_HOLD_US);

@@ -23,8 +23,8 @@ static void
 enqueue(struct message *m, bool at_head)
 {
 	struct worker *w = m->w;
-	struct list *q = m->body_bytes > ENGINE_SMALL_MAX && !is_tail(m) ? &w->scan_large
-	                                                                  : &w->scan_small;
+	struct list *q =
+	        m->body_bytes > ENGINE_SMALL_MAX && !is_tail(m) ? &w->scan_large : &w->scan_small;
 
 	if (at_head)
 		list_add_head(q, &m->link);
@@ -201,7 +201,8 @@ group_of(const struct engine_verdict *v)
 		return GROUP_DEFER;
 	for (size_t i = 0; i < v->headers_len; i++)
 		h = (h ^ (uint8_t)v->headers[i]) * 16777619u;
-	for (size_t i = 0; v->action == ACTION_TAG && i < sizeof(v->tag_text) && v->tag_text[i]; i++)
+	for (size_t i = 0; v->action == ACTION_TAG && i < sizeof(v->tag_text) && v->tag_text[i];
+	     i++)
 		h = (h ^ (uint8_t)v->tag_text[i]) * 16777619u;
 	return MAX(h, (uint32_t)GROUP_DELIVER);
 }

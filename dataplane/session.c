@@ -11,8 +11,9 @@
 #include "dataplane/worker_internal.h"
 
 #define STALL_STREAM_US 60000000u /* a streamed mail whose sender says nothing (decisions 11) */
-#define BODY_SPAN_MAX   4096u     /* input taken at once in a body; twice that is room for its canonical form */
-#define UNREAD_OUT_MAX  65536u    /* replies that a sender does not read */
+#define BODY_SPAN_MAX                                                                              \
+	4096u /* input taken at once in a body; twice that is room for its canonical form */
+#define UNREAD_OUT_MAX 65536u /* replies that a sender does not read */
 
 enum session_state {
 	SESSION_PROXY,  /* waits for a PROXY v2 header */
@@ -32,7 +33,8 @@ arm_at(struct session *s, uint64_t due_us)
 	uint32_t armed_ms = s->timer.due_ms;
 
 	s->due_us = due_us;
-	if (!wheel_is_armed(&s->timer) || armed_ms > w->wheel.now_ms + (due_us - w->now_us) / 1000 + 1)
+	if (!wheel_is_armed(&s->timer) ||
+	    armed_ms > w->wheel.now_ms + (due_us - w->now_us) / 1000 + 1)
 		wheel_arm(&w->wheel, &s->timer, due_us);
 }
 
@@ -41,7 +43,8 @@ command_us(const struct worker *w)
 {
 	const struct worker_tunables *t = &w->cfg.tunables;
 
-	return worker_has_pressure(w) ? MIN(t->command_us, t->pressure_us) : t->command_us;
+	return worker_has_pressure(w) || w->draining ? MIN(t->command_us, t->pressure_us)
+	                                             : t->command_us;
 }
 
 /* When the state the session is in has lasted too long; it is looked at when the timer fires, not at every byte. */
@@ -209,8 +212,10 @@ session_drop(struct session *s)
 void
 session_drain(struct session *s)
 {
-	if (!s->msg && !s->over)
+	if (!s->msg)
 		session_end(s, SMTP_R_SHUTDOWN, &s->w->n_session.end_drain);
+	else
+		arm_at(s, next_due(s)); /* its sender has less time now */
 }
 
 /* ---- answers ---- */
@@ -234,7 +239,8 @@ check_421(struct session *s, unsigned code)
 void
 session_answer(struct session *s, const struct smtp_answer *a)
 {
-	BUG_ON(!smtp_server_answer(&s->smtp, a, &s->w->out)); /* SMTP_OUT_ROOM is free between calls */
+	BUG_ON(!smtp_server_answer(&s->smtp, a,
+	                           &s->w->out)); /* SMTP_OUT_ROOM is free between calls */
 	check_421(s, a->code);
 	flush(s);
 	run_again(s);
@@ -398,6 +404,8 @@ session_run(struct session *s)
 	s->in_loop = false;
 	if (s->over)
 		over(s);
+	else if (s->w->draining && !s->msg && !smtp_server_is_pending(&s->smtp))
+		session_end(s, SMTP_R_SHUTDOWN, &s->w->n_session.end_drain);
 	else
 		arm_at(s, next_due(s));
 }
@@ -676,8 +684,9 @@ session_on_timer(void *ctx, struct wheel_timer *timer, uint64_t now_us)
 struct engine_client
 session_engine_client(const struct session *s)
 {
-	struct engine_client c = { s->client, { s->country[0], s->country[1] },
-		                   span(s->helo, s->helo_len), false };
+	struct engine_client c = {
+		s->client, { s->country[0], s->country[1] }, span(s->helo, s->helo_len), false
+	};
 
 	return c;
 }

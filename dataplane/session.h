@@ -9,6 +9,7 @@
 #pragma once
 #include "base/addr.h"
 #include "base/wheel.h"
+#include "dataplane/smtp/smtp_client.h"
 #include "dataplane/smtp/smtp_server.h"
 #include "dataplane/tcp/tcp.h"
 #include "engine/engine.h"
@@ -24,7 +25,7 @@ struct session {
 	struct chunk *unsent; /* replies for which TCP had no room */
 	struct wheel_timer timer;
 	uint64_t due_us;
-	uint64_t opened_us, last_us; /* last_us: the last byte that came */
+	uint64_t opened_us, last_us;      /* last_us: the last byte that came */
 	uint64_t window_us, window_bytes; /* rate window of the body under way */
 	uint64_t bytes_in;
 	struct addr client, local;

@@ -46,7 +46,8 @@ struct worker_tunables {
 	uint64_t retry_max_us, upstream_idle_us, connect_us;
 	uint32_t max_connections, max_refusals, max_idle_resets;
 	struct limits_config limits;
-	char postmaster_local[SMTP_LOCAL_MAX + 1], postmaster_domain[SMTP_DOMAIN_MAX + 1]; /* "": none */
+	char postmaster_local[SMTP_LOCAL_MAX + 1],
+	        postmaster_domain[SMTP_DOMAIN_MAX + 1]; /* "": none */
 	struct addr_prefix proxies[64];
 	uint32_t proxy_cnt;
 };
@@ -56,8 +57,8 @@ void worker_tunables_default(struct worker_tunables *t);
 
 struct worker_config {
 	unsigned worker, worker_cnt, node_number;
-	const char *hostname; /* at most SMTP_DOMAIN_MAX; outlives the worker */
-	uint64_t hold_bytes;  /* a mail up to this size is held whole */
+	const char *hostname;        /* at most SMTP_DOMAIN_MAX; outlives the worker */
+	uint64_t hold_bytes;         /* a mail up to this size is held whole */
 	uint64_t scan_budget_cycles; /* of scan slices a turn; 0: no bound (simulator) */
 	uint64_t seed;               /* of all randomness and keys; 0: from the kernel */
 	uint64_t now_us;             /* of the clock that worker_turn() will be given */
@@ -156,7 +157,8 @@ size_t worker_memory(const struct worker *w, struct worker_memory_row *out, size
 
 /* What must be zero once every sender went and every server answered; warm connections are not counted. For tests. */
 struct worker_leaks {
-	uint32_t sessions, messages, chunks, small_chunks, lines, jobs, timers, routes_held, upstream_waiting;
+	uint32_t sessions, messages, chunks, small_chunks, lines, jobs, timers, routes_held,
+	        upstream_waiting;
 	uint64_t hold_bytes;
 };
 void worker_get_leaks(const struct worker *w, struct worker_leaks *out);

@@ -53,7 +53,8 @@ struct worker {
 	struct tcp_stack *tcp;
 	struct upstream *upstream;
 	struct rcpt_cache rcpts;
-	struct memo splits; /* (client /24, sender, recipient) -> group of its last verdict (decisions 6) */
+	struct memo
+	        splits; /* (client /24, sender, recipient) -> group of its last verdict (decisions 6) */
 	struct siphash_key split_key;
 	struct limits limits;
 	struct smtp_server_config smtp;
@@ -72,7 +73,7 @@ struct worker {
 
 	/* hold budget (message_body.c) */
 	uint64_t hold_used, hold_budget;
-	struct list in_body; /* mails whose body comes in */
+	struct list in_body;  /* mails whose body comes in */
 	uint32_t starved_cnt; /* of them, those whose sender's window is shut for lack of room */
 	uint64_t pressure_due_us;
 

@@ -129,10 +129,17 @@ memo_drop(struct memo *m, uint64_t key)
 	return e != NULL;
 }
 
-void
+size_t
 memo_clear(struct memo *m)
 {
-	memset(m->memory, 0, memory_bytes(m));
+	size_t n = 0;
+
+	for (uint32_t set = 0; set < m->set_cnt; set++)
+		for (unsigned w = 0; w < MEMO_WAYS; w++) {
+			n += entry_at(m, set, w)->expires_us != 0;
+			entry_at(m, set, w)->expires_us = 0;
+		}
+	return n;
 }
 
 uint64_t

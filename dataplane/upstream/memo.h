@@ -38,7 +38,8 @@ void memo_expire(struct memo *m, void *value, uint64_t expires_us);
 
 /* False when it was not there. */
 bool memo_drop(struct memo *m, uint64_t key);
-void memo_clear(struct memo *m);
+/* Returns how many entries there were, expired ones included. */
+size_t memo_clear(struct memo *m);
 
 /* Hash of spans in order, each with its length, so that ("ab", "c") is not ("a", "bc"). At most 1,024 bytes in all count. */
 uint64_t memo_key(const struct siphash_key *k, uint64_t salt, const struct span *parts,

@@ -114,6 +114,12 @@ rcpt_cache_forget(struct rcpt_cache *c, uint64_t route, struct span rcpt)
 	return good || bad;
 }
 
+size_t
+rcpt_cache_clear(struct rcpt_cache *c)
+{
+	return memo_clear(&c->good) + memo_clear(&c->bad);
+}
+
 static uint64_t
 live_key(const struct rcpt_cache *c, uint64_t route, struct span sender, struct span rcpt)
 {

@@ -45,6 +45,9 @@ void rcpt_cache_put(struct rcpt_cache *c, uint64_t route, struct span rcpt,
 /* False when nothing was there. */
 bool rcpt_cache_forget(struct rcpt_cache *c, uint64_t route, struct span rcpt);
 
+/* Forget all answers (not the live asks); how many. Takes a millisecond for a large table: a command of the operator. */
+size_t rcpt_cache_clear(struct rcpt_cache *c);
+
 /* Refused at replay though answered 250: ask live for an hour, list or no list. */
 void rcpt_cache_ask_live(struct rcpt_cache *c, uint64_t route, struct span sender, struct span rcpt,
                          uint64_t now_us);

@@ -535,9 +535,11 @@ upstream_cut(struct upstream *u, struct upstream_req *req)
 }
 
 void
-upstream_drain(struct upstream *u)
+upstream_drain(struct upstream *u, bool on)
 {
-	u->draining = true;
+	u->draining = on;
+	if (!on)
+		return;
 	list_for_each_safe(it, tmp, &u->all)
 	{
 		struct upstream_conn *c = list_entry(it, struct upstream_conn, all);
@@ -545,6 +547,17 @@ upstream_drain(struct upstream *u)
 		if (c->state == CONN_IDLE)
 			conn_quit(c);
 	}
+}
+
+void
+upstream_tune(struct upstream *u, uint32_t max_connections, uint32_t max_refusals,
+              uint32_t max_idle_resets, uint64_t retry_max_us, uint64_t idle_us)
+{
+	u->cfg.max_connections = max_connections;
+	u->cfg.max_refusals = max_refusals;
+	u->cfg.max_idle_resets = max_idle_resets;
+	u->cfg.retry_max_us = retry_max_us;
+	u->cfg.idle_us = idle_us;
 }
 
 const struct upstream_server *

@@ -122,8 +122,12 @@ void upstream_free(struct upstream *u);
 /* Once a turn, before anything else: the time. */
 void upstream_set_time(struct upstream *u, uint64_t now_us, uint64_t wall_us);
 
-/* Warm connections get QUIT, new ones none are kept. */
-void upstream_drain(struct upstream *u);
+/* Warm connections get QUIT, and none are kept. false: undo. */
+void upstream_drain(struct upstream *u, bool on);
+
+/* Figures that an operator may change while it runs. */
+void upstream_tune(struct upstream *u, uint32_t max_connections, uint32_t max_refusals,
+                   uint32_t max_idle_resets, uint64_t retry_max_us, uint64_t idle_us);
 
 /* The route of this id, made from cfg if it is not there; a reference. NULL: table full (counted). */
 struct upstream_route *upstream_route_get(struct upstream *u, const struct upstream_route_cfg *cfg);
