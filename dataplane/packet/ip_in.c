@@ -66,8 +66,6 @@ tcp_segment(struct packet *p, struct frame *f)
 	}
 }
 
-static void upper_layer(struct packet *p, struct frame *f);
-
 /* All fragments of a datagram meet on the worker that owns the pair of addresses; then the flow's owner gets it. */
 static void
 fragment(struct packet *p, struct frame *f)
@@ -102,6 +100,17 @@ is_nd_group(const struct ip_view *ip)
 	       ip->proto == PROTO_ICMP6 && !ip->is_fragment;
 }
 
+/* Nobody else may speak as us, but for an advertisement that takes our address: ND wants to see that. */
+static bool
+is_our_source(struct packet *p, const struct frame *f)
+{
+	const struct ip_view *ip = &f->ip;
+	bool is_nd = ip->v6 && ip->proto == PROTO_ICMP6 && !ip->is_fragment && ip->l4_len > 0 &&
+	             f->d[ip->l4_off] >= 135 && f->d[ip->l4_off] <= 136;
+
+	return !is_nd && local_find(p, &ip->src);
+}
+
 void
 ip_input(struct packet *p, struct frame *f)
 {
@@ -109,9 +118,8 @@ ip_input(struct packet *p, struct frame *f)
 
 	if (why == PASS && !is_nd_group(&f->ip) && !local_find(p, &f->ip.dst))
 		why = C_drop_ip_not_ours;
-	if (why == PASS && local_find(p, &f->ip.src)) {
-		why = C_drop_ip_source; /* nobody else may speak as us; ND sees conflicts by its target */
-	}
+	if (why == PASS && is_our_source(p, f))
+		why = C_drop_ip_source;
 	if (why != PASS)
 		frame_drop(p, f, why);
 	else

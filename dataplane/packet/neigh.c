@@ -161,7 +161,7 @@ neigh_pin(struct packet *p, const struct addr *a)
 		return;
 	take_over(p, n, a);
 	n->state = NEIGH_FAILED; /* asked when first used */
-	n->since_us = 0;
+	n->since_us = p->now_us - NEIGH_FAILED_US;
 	n->is_pinned = true;
 }
 

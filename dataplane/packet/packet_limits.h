@@ -12,7 +12,7 @@
 #define NEIGH_RETRANS_US    1000000
 #define NEIGH_REACHABLE_US  30000000
 #define NEIGH_LOCK_US       1000000 /* a confirmed address keeps its MAC that long, as Linux's locktime */
-#define NEIGH_FAILED_US     3000000 /* one that did not answer is not asked again before that */
+#define NEIGH_FAILED_US     1000000 /* one that did not answer is not asked again before that */
 #define NEIGH_SOLICIT_PER_S 1000    /* solicitations a second of one worker */
 #define NEIGH_COPY_PER_S    2000    /* ARP and ND answers copied to the other workers */
 #define NEIGH_REPLY_PER_S   5000    /* ARP replies and NAs that we send a second */
