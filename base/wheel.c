@@ -118,8 +118,9 @@ wheel_next_us(const struct wheel *w, uint64_t now_us, uint64_t max_us)
 	for (uint32_t i = 0; i <= ahead; i++) {
 		uint32_t at = w->now_ms + i;
 
-		/* A roll-over may cascade timers down: it counts as work. */
-		if (!list_is_empty(&w->slots[0][at % WHEEL_SLOTS]) || at % WHEEL_SLOTS == 0) {
+		/* A roll-over to come may cascade timers down: it counts as work. */
+		if (!list_is_empty(&w->slots[0][at % WHEEL_SLOTS]) ||
+		    (i > 0 && at % WHEEL_SLOTS == 0)) {
 			uint64_t due = now_us / 1000 * 1000 +
 			               (uint64_t)(uint32_t)(at - (uint32_t)(now_us / 1000)) * 1000;
 

@@ -71,7 +71,7 @@ struct tcp_ops {
 	/*
 	 * Last call; c is gone when it returns. err 0: both FINs are done and every received byte was consumed (the call waits
 	 * for that). ECONNRESET, ECONNREFUSED (a RST to our SYN), ETIMEDOUT (SYN, data, FIN or window probe not answered in
-	 * time, or 60 s of silence after our FIN), EHOSTUNREACH (a SYN never answered, ICMP said why). After an error what was
+	 * time, or silence after our FIN), EHOSTUNREACH (a SYN never answered, ICMP said why). After an error what was
 	 * received but not consumed can still be read inside this call.
 	 */
 	void (*on_close)(struct tcp_conn *c, void *user, int err);
@@ -104,7 +104,7 @@ struct tcp_config {
 	        user_timeout_ms; /* something sent and not acknowledged for so long (RFC 9293 3.8.3) */
 	uint32_t
 	        persist_max_ms; /* window of the peer shut for so long, even when it answers probes */
-	uint32_t fin_wait_2_ms;
+	uint32_t fin_wait_2_ms; /* of an orphan; with a user it is user_timeout_ms */
 	uint32_t time_wait_ms;
 	uint32_t
 	        challenge_per_s; /* challenge ACKs a second, all connections (RFC 5961 7), with jitter */
@@ -210,7 +210,7 @@ size_t tcp_unacked(const struct tcp_conn *c);
 
 /*
  * FIN after everything queued. Receiving goes on until the peer's FIN; on_close() comes when both are done. Twice is
- * harmless. A peer that says nothing for fin_wait_2_ms after acknowledging our FIN is given up with ETIMEDOUT.
+ * harmless. A peer that says nothing for user_timeout_ms after acknowledging our FIN is given up with ETIMEDOUT.
  */
 void tcp_close(struct tcp_conn *c);
 
@@ -219,7 +219,7 @@ void tcp_abort(struct tcp_conn *c);
 
 /*
  * tcp_close() without further callbacks, c is gone for the caller: queued bytes are still delivered, what arrives is
- * acknowledged and thrown away, and the window is not opened again.
+ * acknowledged and thrown away, and the window is not opened again. The peer's FIN is waited for fin_wait_2_ms.
  */
 void tcp_detach(struct tcp_conn *c);
 

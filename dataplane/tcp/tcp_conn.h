@@ -352,6 +352,7 @@ uint16_t tcp_out_mss(const struct tcp_stack *s, const struct addr *dst);
 
 /* --- tcp_timer.c --- */
 void tcp_timer_set_rexmit(struct tcp_conn *c);
+void tcp_timer_set_fin_wait(struct tcp_conn *c);
 void tcp_timer_set(struct tcp_conn *c, uint32_t *due, uint32_t in_ms);
 void tcp_timer_fire(void *stack, struct wheel_timer *t, uint64_t now_us);
 uint32_t tcp_rto_ms(const struct tcp_conn *c);

@@ -241,7 +241,7 @@ after_ack(struct tcp_conn *c)
 	switch (c->state) {
 	case TCP_FIN_WAIT_1:
 		c->state = TCP_FIN_WAIT_2;
-		tcp_timer_set(c, &c->rexmit_due, c->stack->cfg.fin_wait_2_ms);
+		tcp_timer_set_fin_wait(c);
 		return true;
 	case TCP_CLOSING:
 		tcp_conn_time_wait(c);
@@ -331,7 +331,7 @@ step7_text(struct tcp_conn *c, struct tcp_seg *g)
 		return;
 	/* It still talks: the wait for its FIN begins again, unless nobody listens. */
 	if (g->len > 0 && c->state == TCP_FIN_WAIT_2 && !(c->flags & F_ORPHAN))
-		tcp_timer_set(c, &c->rexmit_due, c->stack->cfg.fin_wait_2_ms);
+		tcp_timer_set_fin_wait(c);
 	if (g->len > 0 || g->flags & TCP_FIN)
 		tcp_recv_text(c, g);
 }

@@ -404,6 +404,8 @@ tcp_detach(struct tcp_conn *c)
 	s->orphan_cnt++;
 	counter_inc(&s->cnt->orphans);
 	tcp_recv_purge(s, c);
+	if (c->state == TCP_FIN_WAIT_2)
+		tcp_timer_set_fin_wait(c);
 }
 
 /* --- the lists of a turn --- */

@@ -92,6 +92,17 @@ tcp_timer_set_rexmit(struct tcp_conn *c)
 	tcp_timer_set(c, &c->rexmit_due, MIN(tcp_rto_ms(c), limit > passed ? limit - passed : 1));
 }
 
+/* With a user the peer may still be sending, and backing off: it gets as long as for anything else. */
+void
+tcp_timer_set_fin_wait(struct tcp_conn *c)
+{
+	const struct tcp_config *cfg = &c->stack->cfg;
+	bool orphan = c->flags & F_ORPHAN;
+
+	tcp_timer_set(c, &c->rexmit_due,
+	              orphan ? cfg->fin_wait_2_ms : MAX(cfg->fin_wait_2_ms, cfg->user_timeout_ms));
+}
+
 static void
 back_off(struct tcp_conn *c)
 {
@@ -178,7 +189,7 @@ static void
 fin_wait_over(struct tcp_conn *c)
 {
 	if (c->rcv_unread > 0)
-		tcp_timer_set(c, &c->rexmit_due, c->stack->cfg.fin_wait_2_ms);
+		tcp_timer_set_fin_wait(c);
 	else
 		give_up(c, &c->stack->cnt->timeout_fin_wait_2, ETIMEDOUT);
 }

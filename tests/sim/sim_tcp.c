@@ -19,7 +19,7 @@
 enum habit {
 	EAGER,    /* reads all at once */
 	SIPPING,  /* some bytes at a time */
-	STALLING, /* nothing for up to 50 s (FIN-WAIT-2 lasts 60), then all */
+	STALLING, /* nothing for up to two minutes, then all */
 	HABITS
 };
 
@@ -41,6 +41,7 @@ struct side {
 	uint64_t total, queued, read; /* bytes to send, given to TCP, received */
 	uint64_t wake_us;             /* next time it does something by itself */
 	uint64_t moved_us;            /* when something last happened */
+	size_t unacked;               /* when last looked */
 	uint64_t abort_at;            /* bytes read or queued after which it aborts */
 	bool opened, closed, saw_eof, is_out, gave_up;
 	bool is_over; /* on_close() came, or it aborted or detached */
@@ -231,7 +232,7 @@ on_bytes(struct tcp_conn *c, void *user)
 		read_some(d, SIZE_MAX);
 	} else if (d->wake_us == UINT64_MAX) {
 		uint64_t most = d->habit == SIPPING       ? 30000
-		                : rng_odds(&s->rng, 1, 4) ? 50000000
+		                : rng_odds(&s->rng, 1, 4) ? 120000000
 		                                          : 100000;
 
 		d->wake_us = s->now_us + 1 + rng_below(&s->rng, most);
@@ -318,6 +319,10 @@ wake(struct side *d)
 	d->wake_us = UINT64_MAX;
 	if (!d->c)
 		return;
+	if (s->now_us - d->moved_us > PATIENCE_US && tcp_unacked(d->c) != d->unacked) {
+		d->unacked = tcp_unacked(d->c); /* slow, but it goes on */
+		d->moved_us = s->now_us;
+	}
 	if (s->now_us - d->moved_us > PATIENCE_US) {
 		d->gave_up = true;
 		tcp_abort(d->c);
