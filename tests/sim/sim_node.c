@@ -438,8 +438,8 @@ set_up(const char *rules)
 	struct engine_config ec = { .scan_bytes = HOLD_BYTES };
 
 	sim_eal_init();
-	node_pool = packet_pool_new("node", 8191, 1500);
-	far_pool = packet_pool_new("far", 8191, 1500);
+	node_pool = sim_eal_pool("node", 8191);
+	far_pool = sim_eal_pool("far", 8191);
 	engine = engine_worker_new(&ec);
 	if (!node_pool || !far_pool || !engine)
 		return false;
