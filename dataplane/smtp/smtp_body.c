@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * smtp_body.c - the end-of-data automaton: blocks of 64 bytes where nothing happens, one byte where something does
+ * smtp_body.c - the end-of-data automaton: blocks where nothing happens, one byte where something does
  */
 #include "dataplane/smtp/smtp_body.h"
 #include "dataplane/smtp/smtp_scan.h"
@@ -24,49 +24,45 @@ smtp_body_begin(struct smtp_body *b, bool dots, enum smtp_bare mode)
 	*b = (struct smtp_body){ .at = AT_LINE, .dots = dots, .crlf = mode == SMTP_BARE_CRLF };
 }
 
-/*
- * Bytes from `s` on that can be handed out as they are, the last bytes being AT_TEXT, AT_LINE or AT_CR: up to the first bare
- * CR or LF or the first dot behind CR LF, or all whole blocks. *at is what the last of them leaves.
- */
-static size_t
-clean_blocks(struct span s, bool dots, uint8_t *at)
+/* Can `c` be handed out as it is behind what *at says? *at is moved on if so. */
+static bool
+is_clean(char c, bool dots, uint8_t *at)
 {
-	uint64_t cr = *at == AT_CR, line = *at == AT_LINE; /* of the byte before, as bit 0 */
-	size_t n = 0;
+	if ((*at == AT_CR) != (c == '\n') || (c == '.' && *at == AT_LINE && dots))
+		return false;
+	*at = c == '\r' ? AT_CR : c == '\n' ? AT_LINE : AT_TEXT;
+	return true;
+}
 
-	for (; s.len - n >= 64; n += 64) {
-		struct smtp_masks m = smtp_masks64(s.p + n);
-		uint64_t after_cr = m.cr << 1 | cr;
-		uint64_t after_lf = m.lf << 1 | line;
-		uint64_t stop = (after_cr ^ m.lf) | (dots ? after_lf & m.dot : 0);
+/* How far blocks are clean, from `n` >= 1 on: up to a byte that is not, or to less than a block before the end. */
+static size_t
+clean_blocks(struct span s, size_t n, bool dots)
+{
+	for (; s.len - n >= SMTP_SCAN_BYTES; n += SMTP_SCAN_BYTES) {
+		uint32_t stops = smtp_scan_stops(s.p + n, dots);
 
-		if (stop) {
-			unsigned k = (unsigned)__builtin_ctzll(stop);
-
-			n += k;
-			cr = after_cr >> k & 1;
-			line = after_lf >> k & 1;
-			break;
-		}
-		cr = m.cr >> 63;
-		line = m.lf >> 63;
+		if (stops)
+			return n + (unsigned)__builtin_ctz(stops);
 	}
-	if (n)
-		*at = cr ? AT_CR : line ? AT_LINE : AT_TEXT;
 	return n;
 }
 
-/* One byte at a time: the same, for what is left of a block. Stops before the byte it cannot hand out. */
+/* Bytes from the begin of `s` that can be handed out as they are; *at is what the last of them leaves. */
 static size_t
-clean_bytes(struct span s, size_t n, bool dots, uint8_t *at)
+clean(struct span s, bool dots, uint8_t *at)
 {
-	for (; n < s.len; n++) {
-		char c = s.p[n];
+	size_t n;
 
-		if ((*at == AT_CR) != (c == '\n') || (c == '.' && *at == AT_LINE && dots))
-			break;
-		*at = c == '\r' ? AT_CR : c == '\n' ? AT_LINE : AT_TEXT;
+	if (!is_clean(s.p[0], dots, at))
+		return 0;
+	n = clean_blocks(s, 1, dots);
+	if (n > 1) {
+		char last = s.p[n - 1];
+
+		*at = last == '\r' ? AT_CR : last == '\n' ? AT_LINE : AT_TEXT;
 	}
+	while (n < s.len && is_clean(s.p[n], dots, at))
+		n++;
 	return n;
 }
 
@@ -144,11 +140,8 @@ smtp_body_next(struct smtp_body *b, struct span *in, struct span *run)
 		enum smtp_body_status st;
 		size_t n = 0;
 
-		if (b->at != AT_DOT && b->at != AT_DOT_CR) {
-			n = clean_blocks(*in, b->dots, &b->at);
-			if (in->len - n < 64)
-				n = clean_bytes(*in, n, b->dots, &b->at);
-		}
+		if (b->at != AT_DOT && b->at != AT_DOT_CR)
+			n = clean(*in, b->dots, &b->at);
 		if (n) {
 			*run = span(in->p, n);
 			*in = span_skip(*in, n);

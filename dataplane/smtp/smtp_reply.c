@@ -82,12 +82,11 @@ struct line_writer {
 };
 
 static void
-begin_line(struct line_writer *w, const struct smtp_answer *a)
+begin_line(struct line_writer *w)
 {
 	w->start = w->p;
 	memcpy(w->p, w->head, w->head_len);
 	w->p += w->head_len;
-	(void)a;
 }
 
 static void
@@ -126,6 +125,24 @@ put_id(struct line_writer *w, uint64_t id)
 	w->p += 3 + MSGID_CHARS + 1;
 }
 
+/* What nearly every reply is: one line of printable text. */
+static bool
+write_short(struct smtp_out *out, struct line_writer *w, struct span text, uint64_t id)
+{
+	if (smtp_out_room(out) < w->head_len + 4 + MSGID_CHARS + text.len + 2)
+		return false;
+	w->p = out->p + out->len;
+	begin_line(w);
+	if (id)
+		put_id(w, id);
+	if (text.len)
+		memcpy(w->p, text.p, text.len);
+	w->p += text.len;
+	end_line(w, true);
+	out->len = (size_t)(w->p - out->p);
+	return true;
+}
+
 bool
 smtp_reply_write(struct smtp_out *out, const struct smtp_answer *a, uint64_t id)
 {
@@ -137,13 +154,15 @@ smtp_reply_write(struct smtp_out *out, const struct smtp_answer *a, uint64_t id)
 		plain += a->text.p[i] >= 32 && a->text.p[i] < 127;
 	}
 	make_head(&w, a);
+	if (plain == a->text.len && w.head_len + 4 + MSGID_CHARS + plain + 2 <= SMTP_REPLY_MAX)
+		return write_short(out, &w, a->text, id);
 	/* every piece of a cut line holds more than 400 bytes of escaped text */
 	need = plain + (a->text.len - plain) * 4;
 	need += (lines + need / 400) * (w.head_len + 2) + 4 + MSGID_CHARS;
 	if (smtp_out_room(out) < need)
 		return false;
 	w.p = out->p + out->len;
-	begin_line(&w, a);
+	begin_line(&w);
 	if (id)
 		put_id(&w, id);
 	for (size_t i = 0; i < a->text.len; i++) {
@@ -151,7 +170,7 @@ smtp_reply_write(struct smtp_out *out, const struct smtp_answer *a, uint64_t id)
 
 		if (cut || a->text.p[i] == '\n') {
 			end_line(&w, false);
-			begin_line(&w, a);
+			begin_line(&w);
 		}
 		if (a->text.p[i] != '\n')
 			w.p += put_escaped(a->text.p[i], w.p);

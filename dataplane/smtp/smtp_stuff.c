@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * smtp_stuff.c - dots that are first in a line, found 64 bytes at a time
+ * smtp_stuff.c - dots that are first in a line, found a block at a time
  */
 #include "dataplane/smtp/smtp_stuff.h"
 #include "dataplane/smtp/smtp_scan.h"
@@ -8,12 +8,11 @@
 static size_t
 next_dot(struct span s, size_t n)
 {
-	for (; s.len - n >= 64; n += 64) {
-		struct smtp_masks m = smtp_masks64(s.p + n);
-		uint64_t hit = (m.lf << 1 | (s.p[n - 1] == '\n')) & m.dot;
+	for (; s.len - n >= SMTP_SCAN_BYTES; n += SMTP_SCAN_BYTES) {
+		uint32_t dots = smtp_scan_dots(s.p + n);
 
-		if (hit)
-			return n + (unsigned)__builtin_ctzll(hit);
+		if (dots)
+			return n + (unsigned)__builtin_ctz(dots);
 	}
 	while (n < s.len && !(s.p[n] == '.' && s.p[n - 1] == '\n'))
 		n++;
