@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * proxy_v2.h - the header that a proxy puts before the first byte of a connection, version 2
  *
- * Why     A trusted proxy in front of us tells who the sender is; a customer's server may want to hear it from us.
+ * Why     A trusted proxy in front of us tells who the sender is; a customer's server may want to
+ *         hear it from us.
  * Thread  Any; pure functions.
- * Limit   PROXY_V2_MAX bytes; a longer header is PROXY_V2_BAD. TLVs are checked and skipped; a CRC32C among them must fit.
+ * Limit   PROXY_V2_MAX bytes; a longer header is PROXY_V2_BAD. TLVs are checked and skipped; a
+ *         CRC32C among them must fit.
  * RFC     None: "The PROXY protocol", haproxy.org, section 2.2.
  */
 #pragma once
@@ -25,7 +27,10 @@ struct proxy_v2 {
 	uint16_t src_port, dst_port;
 };
 
-/* Reads the first bytes of a connection. On PROXY_V2_OK *out and *len (of the whole header) are set. */
+/*
+ * Reads the first bytes of a connection. On PROXY_V2_OK *out and *len (of the whole header) are
+ * set.
+ */
 enum proxy_v2_status proxy_v2_decode(struct span in, struct proxy_v2 *out, size_t *len);
 
 /* Returns the bytes written. Addresses of different families are written as IPv6 both. */

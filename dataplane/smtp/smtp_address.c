@@ -87,8 +87,10 @@ take_dot_string(struct span *in, struct sink *o)
 	return atom;
 }
 
-/* Quoted-string of 4.1.2: qtextSMTP is printable, a backslash takes one printable. Empty ones are refused: no server has such
- * a mailbox. */
+/*
+ * Quoted-string of 4.1.2: qtextSMTP is printable, a backslash takes one printable. Empty ones are
+ * refused: no server has such a mailbox.
+ */
 static bool
 take_quoted(struct span *in, struct sink *o)
 {
@@ -113,7 +115,10 @@ take_quoted(struct span *in, struct sink *o)
 	return true;
 }
 
-/* sub-domain: letters, digits, hyphens inside; underscores as senders' hosts have them; UTF-8 of RFC 6531. */
+/*
+ * sub-domain: letters, digits, hyphens inside; underscores as senders' hosts have them; UTF-8 of
+ * RFC 6531.
+ */
 static enum smtp_path_status
 take_domain(struct span *in, struct sink *o)
 {
@@ -138,7 +143,9 @@ take_domain(struct span *in, struct sink *o)
 	return too_long || o->len > o->cap ? SMTP_PATH_TOO_LONG : SMTP_PATH_OK;
 }
 
-/* What stands in an address literal (4.1.3): IPv4, "IPv6:" address, or a tag of the general form. */
+/*
+ * What stands in an address literal (4.1.3): IPv4, "IPv6:" address, or a tag of the general form.
+ */
 static bool
 is_literal(struct span s)
 {

@@ -173,7 +173,9 @@ take_params(struct span s, bool mail, struct smtp_server_event *ev)
 	return worst;
 }
 
-/* "FROM:" or "TO:", the path, parameters. Spaces behind the colon are taken: many senders have one. */
+/*
+ * "FROM:" or "TO:", the path, parameters. Spaces behind the colon are taken: many senders have one.
+ */
 static enum smtp_reply_id
 take_path(struct span arg, const char *word, bool mail, struct smtp_server_event *ev)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * smtp_args.h - what stands behind a verb, parsed to a value before anything acts on it
  *
- * Thread  Any; pure functions. Outputs are written in part on an error too: the caller drops them then.
+ * Thread  Any; pure functions. Outputs are written in part on an error too: the caller drops them
+ *         then.
  * RFC     5321 4.1.1, 4.1.2 (esmtp-param), 1870, 6152, 6531, 3030.
  */
 #pragma once

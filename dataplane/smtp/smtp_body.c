@@ -1,14 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * smtp_body.c - the end-of-data automaton: blocks where nothing happens, one byte where something does
+ * smtp_body.c - the end-of-data automaton: blocks where nothing happens, one byte where something
+ * does
  */
 #include "dataplane/smtp/smtp_body.h"
 #include "dataplane/smtp/smtp_scan.h"
 
-/* What the last bytes were. "Line" is a line that began behind a true CR LF: only there a dot is special. */
+/*
+ * What the last bytes were. "Line" is a line that began behind a true CR LF: only there a dot is
+ * special.
+ */
 enum at {
 	AT_LINE, /* CR LF was read, or the message begins */
 	AT_TEXT, /* inside a line */
-	AT_FALSE, /* at the begin of a line that a repaired newline made: as text, but the line before is whole */
+	/*
+	 * at the begin of a line that a repaired newline made: as text, but the line before is
+	 * whole
+	 */
+	AT_FALSE,
 	AT_CR,     /* CR, handed out */
 	AT_DOT,    /* a dot first in a line, not handed out */
 	AT_DOT_CR, /* that dot and CR, neither handed out */
@@ -34,7 +42,10 @@ is_clean(char c, bool dots, uint8_t *at)
 	return true;
 }
 
-/* How far blocks are clean, from `n` >= 1 on: up to a byte that is not, or to less than a block before the end. */
+/*
+ * How far blocks are clean, from `n` >= 1 on: up to a byte that is not, or to less than a block
+ * before the end.
+ */
 static size_t
 clean_blocks(struct span s, size_t n, bool dots)
 {
@@ -47,7 +58,10 @@ clean_blocks(struct span s, size_t n, bool dots)
 	return n;
 }
 
-/* Bytes from the begin of `s` that can be handed out as they are; *at is what the last of them leaves. */
+/*
+ * Bytes from the begin of `s` that can be handed out as they are; *at is what the last of them
+ * leaves.
+ */
 static size_t
 clean(struct span s, bool dots, uint8_t *at)
 {
@@ -80,7 +94,10 @@ give_queued(struct smtp_body *b, struct span *run)
 	return SMTP_BODY_RUN;
 }
 
-/* A bare newline was met and what it is made of is queued. A line that it begins is not one where dots are special. */
+/*
+ * A bare newline was met and what it is made of is queued. A line that it begins is not one where
+ * dots are special.
+ */
 static enum smtp_body_status
 repair(struct smtp_body *b, uint8_t at, enum queued q, struct span *run)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * smtp_clean.c - take private host names and addresses out of a server's reply text
  *
- * The text is read as words of the characters that host names and addresses are made of; each word is looked at once.
+ * The text is read as words of the characters that host names and addresses are made of; each word
+ * is looked at once.
  */
 #include "dataplane/smtp/smtp_reply.h"
 
@@ -44,7 +45,10 @@ is_private_addr(const struct addr *a, const struct smtp_private *p)
 	return false;
 }
 
-/* Top domains that no public name has: RFC 6762, 8375, 6761, ICANN's internal, and what Windows networks use. */
+/*
+ * Top domains that no public name has: RFC 6762, 8375, 6761, ICANN's internal, and what Windows
+ * networks use.
+ */
 static bool
 has_private_top(struct span w)
 {
@@ -89,7 +93,10 @@ put(char *out, size_t n, size_t cap, struct span s)
 	return n + s.len;
 }
 
-/* The core of a word that runs into punctuation: "10.0.0.1:25", "mx.example.net." and "host:" are looked at without it. */
+/*
+ * The core of a word that runs into punctuation: "10.0.0.1:25", "mx.example.net." and "host:" are
+ * looked at without it.
+ */
 static bool
 is_private_core(struct span w, bool after_at, const struct smtp_private *p, size_t *core)
 {

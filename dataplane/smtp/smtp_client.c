@@ -96,8 +96,11 @@ static bool put_data(struct smtp_client *c, struct smtp_out *out);
 static bool put_rset(struct smtp_client *c, struct smtp_out *out);
 static bool put_quit(struct smtp_client *c, struct smtp_out *out);
 
-/* Commands in the order in which they are written. A server with PIPELINING gets the next one before it answered, but for
- * those that must stand alone (RFC 2920 3.1; the state before XCLIENT is thrown away by the server). */
+/*
+ * Commands in the order in which they are written. A server with PIPELINING gets the next one
+ * before it answered, but for those that must stand alone (RFC 2920 3.1; the state before XCLIENT
+ * is thrown away by the server).
+ */
 /* clang-format off */
 static const struct command {
 	bool (*wants)(const struct smtp_client *c);
@@ -321,8 +324,10 @@ static enum smtp_client_event_kind on_final(struct smtp_client *c, struct smtp_c
 static enum smtp_client_event_kind on_rset(struct smtp_client *c, struct smtp_client_event *ev);
 static enum smtp_client_event_kind on_quit(struct smtp_client *c, struct smtp_client_event *ev);
 
-/* Which class of reply means success at a stage, whether a refusal there is the sender's business, and who acts. Stages without
- * a function expect nothing. */
+/*
+ * Which class of reply means success at a stage, whether a refusal there is the sender's business,
+ * and who acts. Stages without a function expect nothing.
+ */
 /* clang-format off */
 static const struct stage {
 	unsigned ok;
@@ -458,7 +463,10 @@ on_data(struct smtp_client *c, struct smtp_client_event *ev)
 	return SMTP_CE_DATA_GO;
 }
 
-/* A refused chunk is the answer to the mail; what else is under way is swallowed (RFC 3030 2: then RSET). */
+/*
+ * A refused chunk is the answer to the mail; what else is under way is swallowed (RFC 3030 2: then
+ * RSET).
+ */
 static enum smtp_client_event_kind
 on_chunk(struct smtp_client *c, struct smtp_client_event *ev)
 {

@@ -1,20 +1,25 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * smtp_client.h - the dialogue with a customer's server: commands out, replies in, events
  *
- * Why     What may be written when, and which replies are right where, is one table (smtp_client.c), for servers that offer
- *         everything and for those that offer nothing. Commands are written from parsed values only.
- * Owner   The caller owns the struct, the mail (until SMTP_CE_ENDED or the connection's end) and the output buffer. The reply of
- *         an event lives in the client until the next call.
+ * Why     What may be written when, and which replies are right where, is one table
+ *         (smtp_client.c), for servers that offer everything and for those that offer nothing.
+ *         Commands are written from parsed values only.
+ * Owner   The caller owns the struct, the mail (until SMTP_CE_ENDED or the connection's end) and
+ *         the output buffer. The reply of an event lives in the client until the next call.
  * Thread  The worker that owns the connection. No lock, no allocation, no log.
- * Limit   SMTP_UPSTREAM_LINE_MAX bytes of a line (the rest is cut), SMTP_UPSTREAM_LINES_MAX lines (then broken). Replies are
- *         read one by one: bytes that were not asked for are SMTP_CE_BROKEN.
- * RFC     5321, 2920, 1870, 6152, 6531, 3030; XCLIENT and XFORWARD: Postfix's XCLIENT_README, XFORWARD_README.
+ * Limit   SMTP_UPSTREAM_LINE_MAX bytes of a line (the rest is cut), SMTP_UPSTREAM_LINES_MAX lines
+ *         (then broken). Replies are read one by one: bytes that were not asked for are
+ *         SMTP_CE_BROKEN.
+ * RFC     5321, 2920, 1870, 6152, 6531, 3030; XCLIENT and XFORWARD: Postfix's XCLIENT_README,
+ *         XFORWARD_README.
  *
  * Use     init; then smtp_client_next() until it says SMTP_CE_MORE or SMTP_CE_ROOM, also with empty
- *         input: the call behind an event writes what may follow it. SMTP_CE_GREETED; then for each mail: smtp_client_begin(), answers come as events;
- *         smtp_client_more() after the mail got more recipients or wants its data; SMTP_CE_DATA_GO: send the body
- *         (smtp_stuff.h, then smtp_client_end(); or smtp_client_chunk() and its bytes); SMTP_CE_FINAL. smtp_client_rset()
- *         gives up a transaction before its data. When smtp_client_is_idle() the connection may go back to its pool.
+ *         input: the call behind an event writes what may follow it. SMTP_CE_GREETED; then for each
+ *         mail: smtp_client_begin(), answers come as events; smtp_client_more() after the mail got
+ *         more recipients or wants its data; SMTP_CE_DATA_GO: send the body (smtp_stuff.h, then
+ *         smtp_client_end(); or smtp_client_chunk() and its bytes); SMTP_CE_FINAL.
+ *         smtp_client_rset() gives up a transaction before its data. When smtp_client_is_idle() the
+ *         connection may go back to its pool.
  */
 #pragma once
 #include "base/addr.h"
@@ -66,7 +71,8 @@ struct smtp_client_mail {
 	struct span sender;       /* smtp_path_format(): without brackets, empty for <> */
 	const struct span *rcpts; /* the same for each recipient; may grow between calls */
 	unsigned rcpt_cnt;        /* may grow: then smtp_client_more() */
-	bool data; /* DATA is wanted after the recipients; may be set later: then smtp_client_more() */
+	/* DATA is wanted after the recipients; may be set later: then smtp_client_more() */
+	bool data;
 	bool eightbit, smtputf8;          /* BODY=8BITMIME and SMTPUTF8, when offered */
 	uint64_t size;                    /* 0: unknown */
 	const struct smtp_origin *origin; /* NULL: neither XCLIENT nor XFORWARD */
@@ -80,23 +86,30 @@ struct smtp_client_config {
 
 enum smtp_client_event_kind {
 	SMTP_CE_MORE, /* nothing to do; call again when more came */
-	SMTP_CE_ROOM, /* something is to be written and `out` has less than SMTP_CLIENT_ROOM: send, then call again */
+	/*
+	 * something is to be written and `out` has less than SMTP_CLIENT_ROOM: send, then call
+	 * again
+	 */
+	SMTP_CE_ROOM,
 	SMTP_CE_GREETED, /* EHLO or HELO was taken: caps are known, the client is idle */
 	SMTP_CE_MAIL,    /* MAIL was answered: ev->ok, reply */
 	SMTP_CE_RCPT,    /* recipient ev->rcpt was answered: ev->ok, reply */
 	SMTP_CE_DATA,    /* DATA was refused: reply */
-	SMTP_CE_DATA_GO, /* every recipient is answered, one at least was taken, send the body: ev->bdat says how */
+	/* every recipient is answered, one at least was taken, send the body: ev->bdat says how */
+	SMTP_CE_DATA_GO,
 	SMTP_CE_CHUNK, /* a BDAT chunk but the last was taken */
 	SMTP_CE_FINAL, /* the mail was answered: ev->ok, reply. A refused chunk is this too */
-	SMTP_CE_ENDED, /* the transaction is over and every reply is in: the client is idle, `mail` is let go */
+	/* the transaction is over and every reply is in: the client is idle, `mail` is let go */
+	SMTP_CE_ENDED,
 	SMTP_CE_CLOSED, /* QUIT was answered: close */
 	SMTP_CE_BROKEN, /* ev->why: abort the connection. Given again on each call */
 };
 
 enum smtp_client_why {
 	SMTP_WHY_NONE,
-	SMTP_WHY_421,     /* reply has it, at any stage */
-	SMTP_WHY_REFUSED, /* banner, EHLO and HELO, XCLIENT: another code than success; reply has it */
+	SMTP_WHY_421, /* reply has it, at any stage */
+	/* banner, EHLO and HELO, XCLIENT: another code than success; reply has it */
+	SMTP_WHY_REFUSED,
 	SMTP_WHY_UNEXPECTED,  /* a code that has no meaning where it came; reply has it */
 	SMTP_WHY_UNSOLICITED, /* a reply that nobody asked for */
 	SMTP_WHY_GARBAGE,     /* no reply at all, or codes of one reply differ */
@@ -148,20 +161,28 @@ void smtp_client_init(struct smtp_client *c, const struct smtp_client_config *cf
 enum smtp_client_event_kind smtp_client_next(struct smtp_client *c, struct span *in,
                                              struct smtp_out *out, struct smtp_client_event *ev);
 
-/* All of these write at once what may be written, as far as `out` has room; the rest is written by the next calls of
- * smtp_client_next() (SMTP_CE_ROOM tells). begin: only when idle. */
+/*
+ * All of these write at once what may be written, as far as `out` has room; the rest is written by
+ * the next calls of smtp_client_next() (SMTP_CE_ROOM tells). begin: only when idle.
+ */
 void smtp_client_begin(struct smtp_client *c, const struct smtp_client_mail *mail,
                        struct smtp_out *out);
 void smtp_client_more(struct smtp_client *c, struct smtp_out *out);
-/* Before the data only (BUG_ON otherwise). Answers still under way are swallowed; SMTP_CE_ENDED follows. */
+/*
+ * Before the data only (BUG_ON otherwise). Answers still under way are swallowed; SMTP_CE_ENDED
+ * follows.
+ */
 void smtp_client_rset(struct smtp_client *c, struct smtp_out *out);
 void smtp_client_quit(struct smtp_client *c, struct smtp_out *out);
 
 /* DATA: the body was queued; smtp_stuff_end() is `tail`. false: no room. */
 bool smtp_client_end(struct smtp_client *c, struct span tail, struct smtp_out *out);
 
-/* BDAT: a chunk of `bytes` follows, which the caller queues next and reports with smtp_client_sent(). false: no room, or the
- * answer of the chunk before must come first (no PIPELINING). */
+/*
+ * BDAT: a chunk of `bytes` follows, which the caller queues next and reports with
+ * smtp_client_sent(). false: no room, or the answer of the chunk before must come first (no
+ * PIPELINING).
+ */
 bool smtp_client_chunk(struct smtp_client *c, uint64_t bytes, bool last, struct smtp_out *out);
 void smtp_client_sent(struct smtp_client *c, uint64_t bytes);
 

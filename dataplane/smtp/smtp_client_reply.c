@@ -40,7 +40,10 @@ add_text(struct smtp_client *c, struct span s)
 	c->line_len = (uint16_t)(c->line_len + n);
 }
 
-/* Length of "5.1.1" and the space behind it, of class `code`; 0: the line has none. RFC 2034 4, 3463 2. */
+/*
+ * Length of "5.1.1" and the space behind it, of class `code`; 0: the line has none. RFC 2034 4,
+ * 3463 2.
+ */
 static size_t
 enhanced_len(struct span l, unsigned code)
 {

@@ -13,7 +13,10 @@ smtp_line_release(struct smtp_line *l, const struct smtp_line_lender *lender)
 	l->len = 0;
 }
 
-/* A CR that no LF follows, in bytes before the LF or the end of what is there. The first byte must be LF if `after_cr`. */
+/*
+ * A CR that no LF follows, in bytes before the LF or the end of what is there. The first byte must
+ * be LF if `after_cr`.
+ */
 static bool
 has_bare_cr(struct span s, bool after_cr)
 {

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * smtp_line.h - cut a byte stream into SMTP command lines
  *
- * Why     Only CR LF ends a line (RFC 5321 2.3.8). A bare CR or LF is refused, never repaired: the next hop may repair it
- *         otherwise (SMTP smuggling). A line that came whole is handed out where it lies; only a line that is cut between
- *         two calls is copied, into a buffer that is lent for that time, so a parked session holds none.
- * Owner   The caller owns the struct; a line handed out lives in the caller's input or in the lent buffer, until the next call.
+ * Why     Only CR LF ends a line (RFC 5321 2.3.8). A bare CR or LF is refused, never repaired: the
+ *         next hop may repair it otherwise (SMTP smuggling). A line that came whole is handed out
+ *         where it lies; only a line that is cut between two calls is copied, into a buffer that is
+ *         lent for that time, so a parked session holds none.
+ * Owner   The caller owns the struct; a line handed out lives in the caller's input or in the lent
+ *         buffer, until the next call.
  * Thread  The worker that owns the connection. No lock, no allocation but lender.get, no log.
- * Limit   SMTP_COMMAND_MAX bytes with CR LF. Linear in the input; a longer line is skipped up to its end.
+ * Limit   SMTP_COMMAND_MAX bytes with CR LF. Linear in the input; a longer line is skipped up to
+ *         its end.
  */
 #pragma once
 #include "base/base.h"

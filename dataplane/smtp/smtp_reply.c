@@ -74,7 +74,10 @@ put_escaped(char c, char *p)
 	return 4;
 }
 
-/* Where the separator of the line under way goes: only after its last byte is known whether another line follows. */
+/*
+ * Where the separator of the line under way goes: only after its last byte is known whether another
+ * line follows.
+ */
 struct line_writer {
 	char *start, *p; /* the line under way */
 	char head[32];   /* "550-5.1.1 " */

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * smtp_reply.h - replies: ours as a list, a customer's server's parsed and cleaned, and how one is written
+ * smtp_reply.h - replies: ours as a list, a customer's server's parsed and cleaned, and how one is
+ * written
  *
- * Why     Every reply has one shape on its way out: code, enhanced code, our id, text; and one place bounds its lines.
- * Owner   struct smtp_out and its bytes are the caller's; spans in an answer live until the call returns.
+ * Why     Every reply has one shape on its way out: code, enhanced code, our id, text; and one
+ *         place bounds its lines.
+ * Owner   struct smtp_out and its bytes are the caller's; spans in an answer live until the call
+ *         returns.
  * Thread  The worker that owns the connection. No lock, no allocation, no log.
- * Limit   SMTP_REPLY_MAX bytes a line with CR LF; SMTP_REPLY_TEXT_MAX bytes of text are kept of a server's reply.
+ * Limit   SMTP_REPLY_MAX bytes a line with CR LF; SMTP_REPLY_TEXT_MAX bytes of text are kept of a
+ *         server's reply.
  * RFC     5321 4.2, 2034, 3463.
  */
 #pragma once
@@ -13,7 +17,10 @@
 #include "base/limits.h"
 
 #define SMTP_REPLY_TEXT_MAX 1024 /* bytes of text kept of a server's reply, all lines */
-/* Bytes that one reply may take at most: 1,024 of text, each as four (\xNN), in lines with their heads. */
+/*
+ * Bytes that one reply may take at most: 1,024 of text, each as four (\xNN), in lines with their
+ * heads.
+ */
 #define SMTP_OUT_ROOM 5120
 
 /* Where replies and commands are written: bytes [len, cap) are free. */
@@ -50,9 +57,10 @@ struct smtp_answer smtp_answer_own(enum smtp_reply_id id);
 struct smtp_answer smtp_answer_arg(enum smtp_reply_id id, struct span arg, char *buf, size_t cap);
 
 /*
- * Append "550-5.1.1 id=XXXXXXXXXXXXX text" lines. id 0: none. Control characters of the text come out as \xNN, lines are cut
- * into pieces so that none is longer than SMTP_REPLY_MAX. false and nothing written when `out` has less room than it takes;
- * SMTP_OUT_ROOM is always enough for a text of up to SMTP_REPLY_TEXT_MAX bytes.
+ * Append "550-5.1.1 id=XXXXXXXXXXXXX text" lines. id 0: none. Control characters of the text come
+ * out as \xNN, lines are cut into pieces so that none is longer than SMTP_REPLY_MAX. false and
+ * nothing written when `out` has less room than it takes; SMTP_OUT_ROOM is always enough for a text
+ * of up to SMTP_REPLY_TEXT_MAX bytes.
  */
 bool smtp_reply_write(struct smtp_out *out, const struct smtp_answer *a, uint64_t id);
 
@@ -74,8 +82,9 @@ struct smtp_private {
 };
 
 /*
- * Replace private addresses (RFC 1918, 6598, loopback, link-local, ULA, and p->addrs), host names of p->names and names below
- * private top domains (local, lan, internal …) by "[hidden]". Writes at most `cap` bytes, linear in text.len; returns the length.
+ * Replace private addresses (RFC 1918, 6598, loopback, link-local, ULA, and p->addrs), host names
+ * of p->names and names below private top domains (local, lan, internal …) by "[hidden]". Writes at
+ * most `cap` bytes, linear in text.len; returns the length.
  */
 size_t smtp_reply_clean(struct span text, const struct smtp_private *p, char *out, size_t cap);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * smtp_scan.h - where something happens among the line ends of a block: as bits, many bytes at a time
+ * smtp_scan.h - where something happens among the line ends of a block: as bits, many bytes at a
+ * time
  *
- * Why     Each byte is judged with the one before it, by two loads that overlap: no carry from block to block, and a clean
- *         mail costs some instructions a block, not some a byte.
+ * Why     Each byte is judged with the one before it, by two loads that overlap: no carry from
+ *         block to block, and a clean mail costs some instructions a block, not some a byte.
  * Thread  Any; pure functions.
  * Limit   Read the SMTP_SCAN_BYTES from p and the byte before p.
  */

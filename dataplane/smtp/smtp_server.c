@@ -52,7 +52,10 @@ static enum smtp_event do_quit(struct turn *t);
 #define NO_ARG  true
 #define MAY_ARG false
 
-/* The order of commands (RFC 5321 4.1.4) is this table and nothing else. Every verb has four letters. */
+/*
+ * The order of commands (RFC 5321 4.1.4) is this table and nothing else. Every verb has four
+ * letters.
+ */
 /* clang-format off */
 static const struct verb {
 	char name[5]; /* lower case */
@@ -286,8 +289,10 @@ do_bdat(struct turn *t)
 		skip_chunk(s, resume);
 		return ev;
 	}
-	if (s->discard)
-		return drop_chunk(t, (enum smtp_reply_id)s->drop);
+	if (s->discard) { /* the caller gave the mail up between two chunks, and knows */
+		drop_chunk(t, (enum smtp_reply_id)s->drop);
+		return SMTP_EV_REPLIED;
+	}
 	if (size > s->cfg->max_message || s->body_bytes > s->cfg->max_message - size)
 		return drop_chunk(t, SMTP_R_TOO_BIG);
 	if (!first) {

@@ -1,20 +1,25 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * smtp_server.h - the dialogue with a sender: bytes in, events and replies out
  *
- * Why     The order of commands is one table (smtp_server.c). Whatever depends on others (MAIL, RCPT, DATA, the end of a mail)
- *         is an event with an answer PENDING: until smtp_server_answer() no further input is consumed, so pipelined
- *         commands queue in the receive window. Everything else is answered here.
- * Owner   The caller owns the struct, its input, its output buffer and the event. Spans of an event live until the next call
- *         for this server, SMTP_EV_BODY's as long as the input they lie in.
- * Thread  The worker that owns the connection. No lock, no log; the only allocation is the lent line buffer.
- * Limit   sizeof(struct smtp_server) <= 96; no line buffer but while a command line is cut. Commands SMTP_COMMAND_MAX,
- *         recipients, errors and bytes of a mail as configured.
+ * Why     The order of commands is one table (smtp_server.c). Whatever depends on others (MAIL,
+ *         RCPT, DATA, the end of a mail) is an event with an answer PENDING: until
+ *         smtp_server_answer() no further input is consumed, so pipelined commands queue in the
+ *         receive window. Everything else is answered here.
+ * Owner   The caller owns the struct, its input, its output buffer and the event. Spans of an event
+ *         live until the next call for this server, SMTP_EV_BODY's as long as the input they lie
+ *         in.
+ * Thread  The worker that owns the connection. No lock, no log; the only allocation is the lent
+ *         line buffer.
+ * Limit   sizeof(struct smtp_server) <= 96; no line buffer but while a command line is cut.
+ *         Commands SMTP_COMMAND_MAX, recipients, errors and bytes of a mail as configured.
  * Errors  Of the peer only: each has its reply in replies.def.
  * RFC     5321, 2920, 1870, 6152, 6531, 2034, 3030; PRDR: draft-hall-prdr-00.
  *
  * Use     smtp_server_init(); smtp_server_banner(); then on input:
- *             do { ev = smtp_server_next(s, &in, out, &e); … } while (ev != SMTP_EV_MORE && ev != SMTP_EV_WAIT && …)
- *         What was taken from `in` is consumed. After SMTP_EV_QUIT and SMTP_EV_CLOSE: send what is in `out` and close.
+ *             do { ev = smtp_server_next(s, &in, out, &e); … } while (ev != SMTP_EV_MORE && ev !=
+ *             SMTP_EV_WAIT && …)
+ *         What was taken from `in` is consumed. After SMTP_EV_QUIT and SMTP_EV_CLOSE: send what is
+ *         in `out` and close.
  */
 #pragma once
 #include "base/base.h"
@@ -24,14 +29,17 @@
 #include "dataplane/smtp/smtp_line.h"
 #include "dataplane/smtp/smtp_reply.h"
 
-/* One a worker and configuration, shared by all its sessions; read only after smtp_server_config_seal(). */
+/*
+ * One a worker and configuration, shared by all its sessions; read only after
+ * smtp_server_config_seal().
+ */
 struct smtp_server_config {
 	struct span hostname;    /* in banner and EHLO; at most SMTP_DOMAIN_MAX */
 	uint64_t max_message;    /* bytes; SIZE in EHLO */
 	unsigned max_recipients; /* accepted ones of one mail; 1 to SMTP_RCPT_HARD_MAX */
 	unsigned max_errors; /* commands refused by smtp_server itself before 421; 0: no limit */
-	unsigned
-	        max_idle; /* NOOP, RSET, VRFY, HELP, EHLO … without a mail between, before 421; 0: no limit */
+	/* NOOP, RSET, VRFY, HELP, EHLO … without a mail between, before 421; 0: no limit */
+	unsigned max_idle;
 	enum smtp_bare bare_newlines;
 	struct smtp_line_lender lender;
 	/* made by smtp_server_config_seal() */
@@ -48,15 +56,23 @@ enum smtp_event {
 	SMTP_EV_ROOM,    /* `out` has less than SMTP_OUT_ROOM free; send it, then call again */
 	SMTP_EV_REPLIED, /* a command was answered here: ev->reply, ev->verb. Nothing else to do */
 	SMTP_EV_HELO,    /* answered. ev->helo, ev->esmtp. A transaction under way is gone */
-	SMTP_EV_MAIL, /* PENDING. ev->path and the parameters; a transaction begins if answered 2xx */
+	/* PENDING. ev->path and the parameters; a transaction begins if answered 2xx */
+	SMTP_EV_MAIL,
 	SMTP_EV_RCPT, /* PENDING. ev->path */
-	SMTP_EV_DATA, /* PENDING. DATA, or the first BDAT (ev->bdat). 354 goes on, anything else ends the transaction */
+	/*
+	 * PENDING. DATA, or the first BDAT (ev->bdat). 354 goes on, anything else ends the
+	 * transaction
+	 */
+	SMTP_EV_DATA,
 	SMTP_EV_BODY, /* ev->body: message bytes, canonical form */
-	SMTP_EV_DROP, /* the mail under way is refused by us whatever comes (ev->reply: its answer at the end): free it. No
-	                    BODY and no END follows; the transaction is over for the caller */
-	SMTP_EV_END,  /* PENDING. The mail is whole. Any answer ends the transaction */
-	SMTP_EV_RSET, /* answered. The transaction under way, if any, is gone */
-	SMTP_EV_QUIT, /* 221 is in `out`: send it and close */
+	/*
+	 * the mail under way is refused by us whatever comes (ev->reply: its answer at the end):
+	 * free it. No BODY and no END follows; the transaction is over for the caller
+	 */
+	SMTP_EV_DROP,
+	SMTP_EV_END,   /* PENDING. The mail is whole. Any answer ends the transaction */
+	SMTP_EV_RSET,  /* answered. The transaction under way, if any, is gone */
+	SMTP_EV_QUIT,  /* 221 is in `out`: send it and close */
 	SMTP_EV_CLOSE, /* the last answer (ev->reply) is in `out`: send it and close */
 };
 
@@ -122,33 +138,43 @@ void smtp_server_banner(struct smtp_server *s, struct smtp_out *out);
 /* Bytes came before the banner went out: 554 5.5.1. The next event is SMTP_EV_CLOSE. */
 void smtp_server_early_talk(struct smtp_server *s, struct smtp_out *out);
 
-/* From now on replies name this mail; called while MAIL is pending. smtp_server goes back to `session` by itself never:
- * the last mail's id stays until the next MAIL. */
+/*
+ * From now on replies name this mail; called while MAIL is pending. smtp_server goes back to
+ * `session` by itself never: the last mail's id stays until the next MAIL.
+ */
 void smtp_server_set_id(struct smtp_server *s, uint64_t id);
 
 enum smtp_event smtp_server_next(struct smtp_server *s, struct span *in, struct smtp_out *out,
                                  struct smtp_server_event *ev);
 
 /*
- * Answer what is pending: 2xx accepts (DATA: 354), 4xx and 5xx refuse, 421 ends the session. Of an accepted first BDAT nothing
- * is written; a refused one is answered at once, its chunk is then read and thrown away. Call smtp_server_next() after it
- * even if no input waits. false and nothing done when `out` lacks room.
+ * Answer what is pending: 2xx accepts (DATA: 354), 4xx and 5xx refuse, 421 ends the session. Of an
+ * accepted first BDAT nothing is written; a refused one is answered at once, its chunk is then read
+ * and thrown away. Call smtp_server_next() after it even if no input waits. false and nothing done
+ * when `out` lacks room.
  */
 bool smtp_server_answer(struct smtp_server *s, const struct smtp_answer *a, struct smtp_out *out);
 bool smtp_server_answer_own(struct smtp_server *s, enum smtp_reply_id id, struct smtp_out *out);
 
 /*
- * PRDR, at SMTP_EV_END of a mail whose MAIL said so: once for each accepted recipient, in order; the first call writes the 353
- * too. Then smtp_server_answer() gives the final one. Without any call, the final answer holds for all.
+ * PRDR, at SMTP_EV_END of a mail whose MAIL said so: once for each accepted recipient, in order;
+ * the first call writes the 353 too. Then smtp_server_answer() gives the final one. Without any
+ * call, the final answer holds for all.
  */
 bool smtp_server_answer_rcpt(struct smtp_server *s, const struct smtp_answer *a,
                              struct smtp_out *out);
 
-/* Throw the rest of the mail under way away and answer `id` at its end; between DATA's 354 and SMTP_EV_END. No SMTP_EV_DROP
- * follows: the caller knows. */
+/*
+ * Throw the rest of the mail under way away and answer `id` at its end; between the answer to
+ * SMTP_EV_DATA and SMTP_EV_END. No SMTP_EV_DROP follows: the caller knows. When the answer is
+ * written SMTP_EV_REPLIED comes, as after SMTP_EV_DROP.
+ */
 void smtp_server_drop(struct smtp_server *s, enum smtp_reply_id id);
 
-/* End the session in any state (timeout, shutdown): the reply is written if there is room; the next event is SMTP_EV_CLOSE. */
+/*
+ * End the session in any state (timeout, shutdown): the reply is written if there is room; the next
+ * event is SMTP_EV_CLOSE.
+ */
 void smtp_server_close(struct smtp_server *s, enum smtp_reply_id id, struct smtp_out *out);
 
 bool smtp_server_is_pending(const struct smtp_server *s);

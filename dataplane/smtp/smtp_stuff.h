@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * smtp_stuff.h - a message's bytes to the bytes of DATA: which runs go as they are, where a dot goes in between
+ * smtp_stuff.h - a message's bytes to the bytes of DATA: which runs go as they are, where a dot
+ * goes in between
  *
  * Why     Bodies are sent from the chunks they lie in, without a copy: this says only where to cut.
  * Owner   The caller; runs point into its input.
@@ -17,8 +18,8 @@ struct smtp_stuff {
 };
 
 /*
- * Take *run, at least one byte, from *in. *dot: a '.' has to be sent before *run. false: *in is empty. A run ends before the
- * next byte that needs a dot or with the input.
+ * Take *run, at least one byte, from *in. *dot: a '.' has to be sent before *run. false: *in is
+ * empty. A run ends before the next byte that needs a dot or with the input.
  */
 bool smtp_stuff_next(struct smtp_stuff *s, struct span *in, struct span *run, bool *dot);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * fuzz_address.c - a path that was read, written and read again is the same; written paths cannot leave their command line
+ * fuzz_address.c - a path that was read, written and read again is the same; written paths cannot
+ * leave their command line
  */
 #include "dataplane/smtp/smtp_address.h"
 #include "tests/check.h"

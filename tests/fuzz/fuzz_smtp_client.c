@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * fuzz_smtp_client.c - whatever a server says: events make sense, cuts of a reply change nothing, nothing written is malformed
+ * fuzz_smtp_client.c - whatever a server says: events make sense, cuts of a reply change nothing,
+ * nothing written is malformed
  *
- * Input: one byte of options, then replies, one to a line of the input or more; each is given when the client asked for
- * something and reads on. The same replies are given whole and byte by byte.
+ * Input: one byte of options, then replies, one to a line of the input or more; each is given when
+ * the client asked for something and reads on. The same replies are given whole and byte by byte.
  */
 #include "base/siphash.h"
 #include "dataplane/smtp/smtp_client.h"

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * fuzz_smtp_server.c - how a sender's bytes were cut must not matter, and no mail holds a bare newline
+ * fuzz_smtp_server.c - how a sender's bytes were cut must not matter, and no mail holds a bare
+ * newline
  *
- * Input: one byte of options, then the bytes of the session. They are fed whole, then in cuts drawn from the bytes themselves.
+ * Input: one byte of options, then the bytes of the session. They are fed whole, then in cuts drawn
+ * from the bytes themselves.
  */
 #include "base/siphash.h"
 #include "tests/unit/smtp_drive.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * smtp_drive.h - drives a smtp_server over text: answers what is pending, writes down what happened
  *
- * Why     Unit tests and fuzz targets compare transcripts: the same bytes, cut anywhere, must give the same one.
+ * Why     Unit tests and fuzz targets compare transcripts: the same bytes, cut anywhere, must give
+ *         the same one.
  */
 #pragma once
 #include "dataplane/smtp/smtp_server.h"

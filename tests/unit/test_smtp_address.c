@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * test_smtp_address.c - forms of an address, as an open relay is looked for: what each is by RFC 5321, and its way back to text
+ * test_smtp_address.c - forms of an address, as an open relay is looked for: what each is by RFC
+ * 5321, and its way back to text
  */
 #include "dataplane/smtp/smtp_address.h"
 #include "dataplane/smtp/smtp_args.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * test_smtp_client.c - dialogues with servers that offer much, little, and that misbehave; replies cut at every size
+ * test_smtp_client.c - dialogues with servers that offer much, little, and that misbehave; replies
+ * cut at every size
  */
 #include "dataplane/smtp/smtp_client.h"
 #include "dataplane/smtp/smtp_stuff.h"
@@ -28,8 +29,8 @@ struct step {
 };
 
 /*
- * Events come out as: G greeted, M+ M-550, 0+ 1-550 for recipients, D-554, go goB, F+ F-552, c chunk, E ended, Q closed,
- * !why/stage.
+ * Events come out as: G greeted, M+ M-550, 0+ 1-550 for recipients, D-554, go goB, F+ F-552, c
+ * chunk, E ended, Q closed, !why/stage.
  */
 /* clang-format off */
 static const struct { const char *name; unsigned how; const char *banner; struct step steps[14]; const char *events; } cases[] = {
@@ -147,7 +148,10 @@ on_event(struct dialogue *d, enum smtp_client_event_kind e, const struct smtp_cl
 	}
 }
 
-/* The server reads one line of what was written and puts its reply into d->in. false: nothing to read. */
+/*
+ * The server reads one line of what was written and puts its reply into d->in. false: nothing to
+ * read.
+ */
 static bool
 serve(struct dialogue *d, const char *name)
 {

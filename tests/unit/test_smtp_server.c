@@ -15,7 +15,10 @@
 #define X2000 X500 X500 X500 X500
 #define Z(s)  s, sizeof(s) - 1
 
-/* Replies are given as "code enhanced" in order, blanks between; body as smtp_drive.h writes it. HELO's 250 has none. */
+/*
+ * Replies are given as "code enhanced" in order, blanks between; body as smtp_drive.h writes it.
+ * HELO's 250 has none.
+ */
 /* clang-format off */
 static const struct { const char *name, *in; size_t len; const char *replies, *body; enum smtp_event last; } cases[] = {
 	{ "one mail", Z(GO "a\r\nb\r\n.\r\nQUIT\r\n"), "250 250/2.1.0 250/2.1.5 354 250/2.0.0 221/2.0.0", "~a\r\nb\r\n|", SMTP_EV_QUIT },
@@ -64,6 +67,12 @@ static const struct { const char *name, *in; size_t len; const char *replies, *b
 	{ "body too big", Z(GO X500 X500 "\r\n.\r\nNOOP\r\n"), "250 250/2.1.0 250/2.1.5 354 552/5.3.4 250/2.0.0", NULL, SMTP_EV_MORE },
 	{ "EHLO ends a mail", Z(START HELO "DATA\r\n"), "250 250/2.1.0 250/2.1.5 250 503/5.5.1", "~~", SMTP_EV_MORE },
 	{ "PRDR", Z(HELO "MAIL FROM:<a@b.test> PRDR\r\n" RCPT RCPT "DATA\r\n.\r\n" MAIL RCPT "DATA\r\n.\r\n"), "250 250/2.1.0 250/2.1.5 250/2.1.5 354 353 250/2.0.0 250/2.0.0 250/2.0.0 250/2.1.0 250/2.1.5 354 250/2.0.0", "~||", SMTP_EV_MORE },
+	{ "PRDR ends with its mail", Z(HELO "MAIL FROM:<a@b.test> PRDR\r\n" RCPT "RSET\r\n" MAIL "RCPT TO:<no@d.test>\r\n" RCPT "DATA\r\n.\r\n" MAIL "DATA\r\n"), "250 250/2.1.0 250/2.1.5 250/2.0.0 250/2.1.0 550/5.1.1 250/2.1.5 354 250/2.0.0 250/2.1.0 503/5.5.1", "~~|", SMTP_EV_MORE },
+	{ "syntax before unknown", Z(HELO "MAIL FROM:<a@b.test> RET=HDRS SIZE=x\r\nMAIL FROM:<a@b.test> RET=HDRS BODY=BINARYMIME\r\n"), "250 501/5.5.4 555/5.5.4", "~", SMTP_EV_MORE },
+	{ "body at the bound", Z(GO X500 X100 X100 X100 X100 X10 X10 X10 X10 X10 X10 X10 X10 X10 "xxxxxxxx\r\n.\r\n" "NOOP\r\n"), "250 250/2.1.0 250/2.1.5 354 250/2.0.0 250/2.0.0", NULL, SMTP_EV_MORE },
+	{ "body one past", Z(GO X500 X100 X100 X100 X100 X10 X10 X10 X10 X10 X10 X10 X10 X10 "xxxxxxxxx\r\n.\r\n" "NOOP\r\n"), "250 250/2.1.0 250/2.1.5 354 552/5.3.4 250/2.0.0", NULL, SMTP_EV_MORE },
+	{ "BDAT sum past", Z(START "BDAT 600\r\n" X500 X100 "BDAT 401 LAST\r\n" X100 X100 X100 X100 "xNOOP\r\n"), "250 250/2.1.0 250/2.1.5 250/2.0.0 552/5.3.4 250/2.0.0", NULL, SMTP_EV_MORE },
+	{ "idle commands", Z("NOOP\r\nNOOP\r\nNOOP\r\nNOOP\r\nNOOP\r\nNOOP\r\nNOOP\r\nNOOP\r\nNOOP\r\nNOOP\r\nRSET\r\nNOOP\r\nNOOP\r\nNOOP\r\nNOOP\r\nNOOP\r\nNOOP\r\nNOOP\r\nNOOP\r\nHELP\r\nNOOP\r\nNOOP\r\n"), "250/2.0.0 250/2.0.0 250/2.0.0 250/2.0.0 250/2.0.0 250/2.0.0 250/2.0.0 250/2.0.0 250/2.0.0 250/2.0.0 250/2.0.0 250/2.0.0 250/2.0.0 250/2.0.0 250/2.0.0 250/2.0.0 250/2.0.0 250/2.0.0 250/2.0.0 214/2.0.0 421/4.7.0", "~", SMTP_EV_CLOSE },
 };
 /* clang-format on */
 
@@ -205,9 +214,64 @@ test_crlf_mode(void) /* what is normalised, and that it ends nothing */
 		}
 }
 
+static void
+test_crlf_bdat(void) /* a repaired newline at the end makes the last line whole */
+{
+	static const char *const in[] = { "BDAT 3 LAST\r\nab\n", "BDAT 3 LAST\r\nab\r",
+		                          "BDAT 2 LAST\r\nab" };
+
+	for (size_t i = 0; i < ARRAY_LEN(in); i++) {
+		struct drive *d = fresh();
+
+		d->cfg.bare_newlines = SMTP_BARE_CRLF;
+		drive(d, span_z(START));
+		drive(d, span_z(in[i]));
+		CHECK(span_is(span(d->body, d->body_len), "~ab\r\n|"), "%zu: %.*s", i,
+		      (int)d->body_len, d->body);
+	}
+}
+
+static void
+test_drop(void) /* the caller gives up: the rest is read, the answer comes at the end */
+{
+	struct drive *d = fresh();
+
+	drive(d, span_z(GO "ab"));
+	smtp_server_drop(&d->s, SMTP_R_NO_ROOM);
+	d->out.len = 0;
+	drive(d, span_z("c\r\n.\r\nNOOP\r\n"));
+	CHECK(span_is(span(d->body, d->body_len), "~ab") && d->ends == 0);
+	CHECK(d->out.len > 10 && !memcmp(d->out.p, "452 4.3.1 ", 10) && memchr(d->out.p, '2', 3));
+	d = fresh();
+	drive(d, span_z(START "BDAT 2\r\nab"));
+	smtp_server_drop(&d->s, SMTP_R_NO_ROOM); /* between chunks: the next one is answered so */
+	d->out.len = 0;
+	drive(d, span_z("BDAT 6 LAST\r\nQUIT\r\n" MAIL));
+	CHECK(d->ends == 0 && d->mails == 2 && !memcmp(d->out.p, "452 4.3.1 ", 10));
+}
+
+static void
+test_close(void) /* in every pending state; nothing is read after it */
+{
+	static const char *const in[] = { HELO, HELO MAIL, START, GO "x", START "BDAT 3\r\na" };
+
+	for (size_t i = 0; i < ARRAY_LEN(in); i++) {
+		struct drive *d = fresh();
+
+		drive(d, span_z(in[i]));
+		d->out.len = 0;
+		smtp_server_close(&d->s, SMTP_R_SHUTDOWN, &d->out);
+		CHECK(!memcmp(d->out.p, "421 4.3.2 ", 10) && !drive(d, span_z("NOOP\r\n")), "%zu",
+		      i);
+	}
+}
+
 int
 main(void)
 {
+	test_crlf_bdat();
+	test_drop();
+	test_close();
 	test_cases();
 	test_small_things();
 	test_crlf_mode();

@@ -10,7 +10,10 @@
 
 /* ---- body and stuffing ---- */
 
-/* Reads `in` in pieces of at most `step`; returns the bytes in `out`. *used is what was taken, *bare whether one was met. */
+/*
+ * Reads `in` in pieces of at most `step`; returns the bytes in `out`. *used is what was taken,
+ * *bare whether one was met.
+ */
 static size_t
 read_body(struct span in, size_t step, enum smtp_bare mode, char *out, size_t *used, bool *bare)
 {
@@ -38,7 +41,9 @@ read_body(struct span in, size_t step, enum smtp_bare mode, char *out, size_t *u
 	return n;
 }
 
-/* The same by the book, a byte at a time over the whole input: what an end is, and what a line is. */
+/*
+ * The same by the book, a byte at a time over the whole input: what an end is, and what a line is.
+ */
 static size_t
 model(struct span in, char *out, size_t *used, bool *bare)
 {
