@@ -33,6 +33,8 @@ test_canonical(void)
 		{ "http://ex%61mple.com/%7Eu/%2f", "http://example.com/~u/%2F", "example.com", URL_F_OBFUSCATED_HOST },
 		{ "http://example.com/a/../b/./c", "http://example.com/b/c", "example.com", 0 },
 		{ "http://example.com/../..", "http://example.com/", "example.com", 0 },
+		{ "http://example.com//..", "http://example.com/", "example.com", 0 },
+		{ "http://1.256.1/", "http://1.256.1/", "256.1", URL_F_UNKNOWN_SUFFIX },
 		{ "http://example.com/a/./", "http://example.com/a/", "example.com", 0 },
 		{ "http://example.com/a//b", "http://example.com/a//b", "example.com", 0 },
 		{ "http://example.com?x=/../y#frag", "http://example.com/?x=/../y", "example.com", 0 },
@@ -171,6 +173,24 @@ test_bounds(void)
 	CHECK(set.cnt < 300 && set.overflow_cnt > 0 && set.used <= URL_SET_BYTES);
 }
 
+/* A word exactly at the bound and one past it, whole and in pieces. */
+static void
+test_long_word(void)
+{
+	char text[URL_MAX + 8];
+
+	memset(text, 'x', sizeof(text));
+	memcpy(text, "http://e.com/", 13);
+	for (size_t len = URL_MAX; len <= URL_MAX + 1; len++)
+		for (size_t step = 100; step < 3000; step += 700) {
+			memset(text + 13, 'x', len - 13);
+			text[len] = 0;
+			find(text, step);
+			CHECK(set.cnt == 1 && set.url[0].raw.len == URL_MAX &&
+			      !!(set.url[0].flags & URL_F_CUT) == (len > URL_MAX));
+		}
+}
+
 static void
 test_phone(void)
 {
@@ -185,6 +205,7 @@ test_phone(void)
 		{ "192.168.100.200 2024-01-02 12:30:45 $1,234,567.00", "" },
 		{ "id1234567890 1234567890abc 4111 1111 1111 1111", "" },
 		{ "12345", "" },
+		{ "on 2024-01-02 12:30", "" },
 		{ "+1 800 555 0100 and +1-800-555-0100", "18005550100 " },
 	};
 	/* clang-format on */
@@ -291,6 +312,7 @@ main(void)
 	test_redirects();
 	test_text();
 	test_bounds();
+	test_long_word();
 	test_phone();
 	test_linear();
 	url_env_free(env);
