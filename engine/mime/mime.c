@@ -3,7 +3,8 @@
  *
  * Why     Two layers. The lower one cuts the stream at lines that may be boundaries, and holds back a line
  *         end until the next line is known not to be one (the line end before a boundary belongs to
- *         it). The upper one is a stack of open parts. Everything else passes by in blocks.
+ *         it). The upper one is a stack of open parts. Everything else passes by in blocks. Over 500 lines: both
+ *         layers share one struct.
  */
 #include "engine/mime/mime.h"
 #include "engine/mime/mime_decode.h"
