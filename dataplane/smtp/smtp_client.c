@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * smtp_client.c - what may be written when, and what each reply means: two tables
+ *
+ * More than 500 lines: each row of the tables has its function beside it, and they share the state.
  */
 #include "dataplane/smtp/smtp_client.h"
 #include "dataplane/smtp/smtp_address.h"

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * smtp_server.c - the dialogue with the sender, as a table
+ *
+ * More than 500 lines: each row of the table has its function beside it, and they share the state.
  */
 #include "dataplane/smtp/smtp_server.h"
 #include "dataplane/smtp/smtp_args.h"

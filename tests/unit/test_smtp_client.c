@@ -18,10 +18,11 @@
 #define BDAT  1
 #define XCL   2
 #define XFW   4
-#define TWO   8  /* recipients */
-#define RSET  16 /* instead of the data */
-#define WHOLE 64 /* what was not asked for is seen when it comes with what was */
-#define ONLY  32 /* the transaction without data, then RSET */
+#define TWO   8   /* recipients */
+#define RSET  16  /* instead of the data */
+#define LATE  128 /* the chunk's bytes are never sent */
+#define WHOLE 64  /* what was not asked for is seen when it comes with what was */
+#define ONLY  32  /* the transaction without data, then RSET */
 
 struct step {
 	const char *want,
@@ -48,6 +49,9 @@ static const struct { const char *name; unsigned how; const char *banner; struct
 	{ "354 for nobody", 0, "220 h\r\n", { { "EHLO", PIPE }, { "MAIL", OK }, { "RCPT", "550 no\r\n" }, { "DATA", "354 go\r\n" } }, "G M+ 0-550 !3/8 " },
 	{ "DATA refused", 0, "220 h\r\n", { { "EHLO", PIPE }, { "MAIL", OK }, { "RCPT", OK }, { "DATA", "554 5.7.1 no\r\n" }, { "RSET", OK }, { "QUIT", "221 b\r\n" } }, "G M+ 0+ D-554 E Q " },
 	{ "DATA 250", 0, "220 h\r\n", { { "EHLO", PIPE }, { "MAIL", OK }, { "RCPT", OK }, { "DATA", "250 ok\r\n" } }, "G M+ 0+ !3/8 " },
+	{ "all refused, step by step", 0, "220 h\r\n", { { "EHLO", NONE }, { "MAIL", OK }, { "RCPT", "550 no\r\n" } }, "G M+ 0-550 " },
+	{ "250 before the chunk was sent", BDAT | LATE, "220 h\r\n", { { "EHLO", ALL }, { "MAIL", OK }, { "RCPT", OK }, { "BDAT 5 LAST", OK } }, "G M+ 0+ goB !3/11 " },
+	{ "552 before the chunk was sent", BDAT | LATE, "220 h\r\n", { { "EHLO", ALL }, { "MAIL", OK }, { "RCPT", OK }, { "BDAT 5 LAST", "552 big\r\n" } }, "G M+ 0+ goB F-552 " },
 	{ "ask and reset", ONLY, "220 h\r\n", { { "EHLO", PIPE }, { "MAIL", OK }, { "RCPT", OK }, { "RSET", OK }, { "QUIT", "221 b\r\n" } }, "G M+ 0+ E Q " },
 	{ "chunk refused", BDAT | TWO, "220 h\r\n", { { "EHLO", ALL }, { "MAIL", OK }, { "RCPT", OK }, { "RCPT", OK }, { "BDAT 5 LAST", "552 5.2.2 full\r\n" }, { "QUIT", "221 b\r\n" } }, "G M+ 0+ 1+ goB F-552 E Q " },
 	{ "banner 554", 0, "554 go away\r\n", { { NULL, NULL } }, "!2/1 " },
@@ -124,7 +128,8 @@ on_event(struct dialogue *d, enum smtp_client_event_kind e, const struct smtp_cl
 		note(d, ev->bdat ? "goB " : "go ", 0, 0);
 		if (ev->bdat) {
 			BUG_ON(!smtp_client_chunk(&d->c, 5, true, &d->out));
-			smtp_client_sent(&d->c, 5);
+			if (!(d->how & LATE))
+				smtp_client_sent(&d->c, 5);
 		} else {
 			d->in_body = true;
 		}
