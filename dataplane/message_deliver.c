@@ -131,7 +131,9 @@ next_piece(struct message *m, struct chunk **c, uint32_t *off, uint32_t *len)
 	}
 	if (!m->send_chunk)
 		m->send_chunk = m->head;
-	while (m->send_chunk && m->send_off == m->send_chunk->len && m->send_chunk->next) {
+	/* An empty chunk behind is a spare: the one at hand is still being filled. */
+	while (m->send_chunk && m->send_off == m->send_chunk->len && m->send_chunk->next &&
+	       m->send_chunk->next->len > 0) {
 		m->send_chunk = m->send_chunk->next;
 		m->send_off = 0;
 	}
