@@ -198,6 +198,16 @@ conn_grant(struct upstream_conn *c, struct upstream_req *req, bool warm)
 	req->ops->on_ready(req->user);
 }
 
+/* The mail goes with its request, but answers to what was asked for it are still to come. */
+static void
+leave_mail(struct upstream_conn *c)
+{
+	if (!c->client.mail)
+		return;
+	c->left = (struct smtp_client_mail){ .rcpt_cnt = c->client.t.rcpt_sent };
+	c->client.mail = &c->left;
+}
+
 void
 conn_release(struct upstream_conn *c, bool before_data)
 {
@@ -217,6 +227,7 @@ conn_release(struct upstream_conn *c, bool before_data)
 	counter_inc(&c->u->env.counters->resets);
 	c->u->out.len = 0;
 	smtp_client_rset(&c->client, &c->u->out);
+	leave_mail(c);
 	conn_flush(c);
 }
 

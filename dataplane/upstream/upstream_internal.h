@@ -44,6 +44,7 @@ struct upstream_conn {
 	bool mute;     /* a command found no room in TCP: it ends with the next tick */
 	bool counted;  /* in the limits of route and server */
 	struct smtp_client_config ccfg;
+	struct smtp_client_mail left; /* stands in for the mail of a request that went while RSET is under way */
 	struct smtp_client client;
 };
 

@@ -11,6 +11,7 @@
 #include "dataplane/worker.h"
 #include "engine/snapshot.h"
 #include "tests/sim/far.h"
+#include "dataplane/packet/packet_eal.h"
 #include "tests/sim/net.h"
 #include "tests/sim/sim_eal.h"
 #include <getopt.h>
