@@ -63,7 +63,7 @@ static size_t
 random_size(struct rng *r)
 {
 	if (rng_odds(r, 1, 12))
-		return 20000 + rng_below(r, 60000); /* beyond the simulated hold_bytes */
+		return 60000 + rng_below(r, 150000); /* beyond the simulated hold_bytes */
 	return 50 + rng_below(r, 4000);
 }
 

@@ -23,7 +23,7 @@
 #define WALL_US    (1790000000ull * SEC)
 #define HORIZON_US (3 * 3600 * SEC)
 #define SNAPSHOTS  2
-#define HOLD_BYTES (16 << 10)
+#define HOLD_BYTES (64 << 10) /* the least that settings allow */
 
 static struct rte_mempool *node_pool, *far_pool;
 static struct engine_worker *engine;
