@@ -5,8 +5,9 @@
  *         flavour); answers weirctl on the control socket and scrapers over HTTP; writes the log; keeps the ban table.
  *         The data plane is seen through struct ctrl_node alone, which main fills in.
  * Owner   ctrl_new() copies the struct; what it points to is main's and lives until ctrl_free().
- * Thread  main's thread calls everything here. ctrl_start() makes the control thread, the log thread and the HTTP thread; node
- *         calls run on the control thread.
+ * Thread  main's thread calls everything here. ctrl_start() makes the control thread, the build thread, the log thread and the
+ *         HTTP thread; a weirctl connection has a thread of its own. Node calls come from all of these but the log, one at a time
+ *         under a lock of ctrl; capture alone runs beside them, on its connection's thread, one capture at a time.
  * Errors  Kind 2: texts on stderr before the log is open, in the log after; -errno.
  */
 #pragma once
@@ -63,7 +64,11 @@ struct ctrl_worker {
 	const uint64_t *busy_cycles, *idle_cycles; /* since start; relaxed reads */
 };
 
-/* Calls into the data plane, on the control thread; each may block for some turns of the workers. NULL: not offered. */
+/*
+ * Calls into the data plane; each may block for some turns of the workers. NULL: not offered. What `weirctl status` and `top`
+ * rows show comes from counters of these metrics, whichever folder has them: weir_mails_total{result="…"},
+ * weir_mails_in_flight, weir_refusals_total{filter="…"}, weir_sessions (open now), *_drops_total.
+ */
 struct ctrl_node {
 	void *ctx;
 	const struct ctrl_worker *workers;
@@ -81,7 +86,7 @@ struct ctrl_node {
 	/* Forget cached RCPT answers for this mailbox ("" all); returns how many went. */
 	size_t (*flush_rcpt)(void *ctx, struct span address);
 
-	/* Settings that a reload may change were read again: take them over. */
+	/* Settings that a reload may change were read again: take them over. Copy what is kept: s lives until the next call. */
 	void (*settings_changed)(void *ctx, const struct settings *s);
 
 	/* weirctl capture: frames that pass `filter` go to `path` (pcapng) until count or seconds. 0, or -errno and err[256].

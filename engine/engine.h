@@ -19,6 +19,7 @@
  */
 #pragma once
 #include "base/counters.h"
+#include "engine/engine_attach.h"
 #include "engine/policy/policy_types.h"
 
 struct snapshot;
@@ -53,15 +54,6 @@ struct engine_config {
 struct engine_worker *engine_worker_new(const struct engine_config *cfg);
 void engine_worker_free(
         struct engine_worker *w); /* after the last job was put and all snapshots detached */
-
-/* Make streams and scratch for s; before publishing. 0, -ENOMEM, -EBUSY (slot still attached to another one). */
-int engine_worker_attach(struct engine_worker *w, const struct snapshot *s);
-void engine_worker_detach(struct engine_worker *w,
-                          const struct snapshot *s); /* only when not pinned */
-bool engine_worker_is_pinned(const struct engine_worker *w, const struct snapshot *s);
-
-/* Too many generations live: jobs of s are to begin again on the current one (engine_job_is_evicted). */
-void engine_worker_evict(struct engine_worker *w, const struct snapshot *s);
 
 const struct engine_counters *engine_worker_counters(const struct engine_worker *w);
 

@@ -16,6 +16,7 @@
  *         each; snapshot_free(old).
  */
 #pragma once
+#include "engine/engine_attach.h"
 #include "engine/policy/policy_types.h"
 
 struct snapshot;

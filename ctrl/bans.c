@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * bans.c - list, file and set of banned prefixes
+ */
+#include "ctrl/bans.h"
+#include "ctrl/ctrl.h"
+#include "ctrl/files.h"
+#include "base/rng.h"
+#include <jansson.h>
+
+#define V4_BITS_MIN (96 + 8)
+#define V6_BITS_MIN 16
+
+struct ban_slot {
+	uint64_t hi, lo; /* masked prefix, as loaded */
+	uint8_t bits;
+	bool is_used;
+};
+
+struct ban_set {
+	uint64_t seed;
+	size_t mask;
+	unsigned length_cnt;
+	uint8_t lengths[129]; /* longest first */
+	uint64_t mask_hi[129], mask_lo[129];
+	struct ban_slot slots[];
+};
+
+static uint64_t
+load_be64(const uint8_t *p)
+{
+	return (uint64_t)load_be32(p) << 32 | load_be32(p + 4);
+}
+
+static uint64_t
+high_bits(unsigned n) /* n of 64 */
+{
+	return n == 0 ? 0 : ~0ull << (64 - n);
+}
+
+static size_t
+slot_of(const struct ban_set *b, uint64_t hi, uint64_t lo, unsigned bits)
+{
+	uint64_t h = (hi ^ b->seed) * 0x9e3779b97f4a7c15ull;
+
+	h = (h ^ (h >> 29) ^ lo ^ bits) * 0xbf58476d1ce4e5b9ull;
+	return (size_t)(h ^ (h >> 32)) & b->mask;
+}
+
+static void
+set_put(struct ban_set *b, const struct addr_prefix *p)
+{
+	uint64_t hi = load_be64(p->addr.b), lo = load_be64(p->addr.b + 8);
+	size_t i = slot_of(b, hi, lo, p->bits);
+
+	while (b->slots[i].is_used)
+		i = (i + 1) & b->mask;
+	b->slots[i] = (struct ban_slot){ hi, lo, p->bits, true };
+}
+
+static void
+set_lengths(struct ban_set *b, const struct ban_list *l)
+{
+	bool has[129] = { false };
+
+	for (size_t i = 0; i < l->cnt; i++)
+		has[l->item[i].prefix.bits] = true;
+	for (unsigned bits = 129; bits-- > 0;) {
+		if (!has[bits])
+			continue;
+		b->mask_hi[b->length_cnt] = high_bits(MIN(bits, 64u));
+		b->mask_lo[b->length_cnt] = high_bits(bits > 64 ? bits - 64 : 0);
+		b->lengths[b->length_cnt++] = (uint8_t)bits;
+	}
+}
+
+struct ban_set *
+ban_set_build(const struct ban_list *l)
+{
+	size_t slots = 16;
+	struct ban_set *b;
+
+	if (l->cnt == 0)
+		return NULL;
+	while (slots < l->cnt * 2)
+		slots *= 2;
+	b = calloc(1, sizeof(*b) + slots * sizeof(b->slots[0]));
+	BUG_ON(!b); /* slow path: out of memory ends the process */
+	b->mask = slots - 1;
+	b->seed = rng_entropy();
+	set_lengths(b, l);
+	for (size_t i = 0; i < l->cnt; i++)
+		set_put(b, &l->item[i].prefix);
+	return b;
+}
+
+void
+ban_set_free(struct ban_set *b)
+{
+	free(b);
+}
+
+bool
+ban_set_has(const struct ban_set *b, const struct addr *a)
+{
+	uint64_t hi, lo;
+	bool is_v4;
+
+	if (!b)
+		return false;
+	hi = load_be64(a->b);
+	lo = load_be64(a->b + 8);
+	is_v4 = addr_is_v4(a);
+	for (unsigned k = 0; k < b->length_cnt; k++) {
+		uint64_t h = hi & b->mask_hi[k], m = lo & b->mask_lo[k];
+
+		if (is_v4 && b->lengths[k] < 96)
+			break;
+		for (size_t i = slot_of(b, h, m, b->lengths[k]); b->slots[i].is_used;
+		     i = (i + 1) & b->mask)
+			if (b->slots[i].hi == h && b->slots[i].lo == m &&
+			    b->slots[i].bits == b->lengths[k])
+				return true;
+	}
+	return false;
+}
+
+static struct ban *
+find(struct ban_list *l, const struct addr_prefix *p)
+{
+	for (size_t i = 0; i < l->cnt; i++)
+		if (l->item[i].prefix.bits == p->bits && addr_eq(&l->item[i].prefix.addr, &p->addr))
+			return &l->item[i];
+	return NULL;
+}
+
+int
+ban_list_add(struct ban_list *l, const struct ban *b)
+{
+	struct ban *old = find(l, &b->prefix);
+
+	if (b->prefix.bits < (addr_is_v4(&b->prefix.addr) ? V4_BITS_MIN : V6_BITS_MIN))
+		return -EINVAL;
+	if (old) {
+		*old = *b;
+		return 0;
+	}
+	if (l->cnt == BANS_MAX)
+		return -ENOSPC;
+	if (l->cnt == l->cap) {
+		l->cap = l->cap ? l->cap * 2 : 16;
+		l->item = realloc(l->item, l->cap * sizeof(*l->item));
+		BUG_ON(!l->item);
+	}
+	l->item[l->cnt++] = *b;
+	return 0;
+}
+
+int
+ban_list_del(struct ban_list *l, const struct addr_prefix *p)
+{
+	struct ban *b = find(l, p);
+
+	if (!b)
+		return -ENOENT;
+	*b = l->item[--l->cnt];
+	return 0;
+}
+
+size_t
+ban_list_expire(struct ban_list *l, uint64_t wall_us)
+{
+	size_t kept = 0, before = l->cnt;
+
+	for (size_t i = 0; i < l->cnt; i++)
+		if (l->item[i].until_us == 0 || l->item[i].until_us > wall_us)
+			l->item[kept++] = l->item[i];
+	l->cnt = kept;
+	return before - kept;
+}
+
+void
+ban_list_fini(struct ban_list *l)
+{
+	free(l->item);
+	memset(l, 0, sizeof(*l));
+}
+
+void
+ban_format(const struct addr_prefix *p, char *out)
+{
+	size_t n = addr_format(&p->addr, out);
+
+	sprintf(out + n, "/%u", addr_is_v4(&p->addr) ? p->bits - 96u : p->bits);
+}
+
+int
+ban_list_load(struct ban_list *l, const char *path, char *err, size_t err_cap)
+{
+	json_error_t e;
+	json_t *root, *v;
+	size_t i;
+
+	if (access(path, F_OK) < 0)
+		return 0;
+	root = json_load_file(path, 0, &e);
+	if (!root) {
+		snprintf(err, err_cap, "%s:%d:%d: %s", path, e.line, e.column, e.text);
+		return -EINVAL;
+	}
+	json_array_foreach(json_object_get(root, "bans"), i, v)
+	{
+		const char *text = json_string_value(json_object_get(v, "prefix"));
+		const char *why = json_string_value(json_object_get(v, "why"));
+		struct ban b = { .until_us = (uint64_t)json_integer_value(
+			                 json_object_get(v, "until_us")) };
+
+		snprintf(b.why, sizeof(b.why), "%s", why ? why : "");
+		if (text && addr_parse_prefix(span_z(text), false, &b.prefix))
+			ban_list_add(l, &b);
+	}
+	json_decref(root);
+	return 0;
+}
+
+int
+ban_list_save(const struct ban_list *l, const char *path)
+{
+	json_t *root = json_object(), *all = json_array();
+	char *text;
+	int ret;
+
+	for (size_t i = 0; i < l->cnt; i++) {
+		char prefix[ADDR_TEXT_MAX + 4];
+
+		ban_format(&l->item[i].prefix, prefix);
+		json_array_append_new(all, json_pack("{s:s,s:I,s:s}", "prefix", prefix, "until_us",
+		                                     (json_int_t)l->item[i].until_us, "why",
+		                                     l->item[i].why));
+	}
+	json_object_set_new(root, "bans", all);
+	text = json_dumps(root, JSON_INDENT(1));
+	json_decref(root);
+	BUG_ON(!text);
+	ret = file_replace(path, span_z(text));
+	free(text);
+	return ret;
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * feeds.c - feeds' files as lists for the snapshot, by one table of kinds
+ */
+#include "ctrl/build.h"
+#include "ctrl/files.h"
+
+#define FEED_BYTES_MAX (512u << 20)
+
+/* Turns the file's text into lines of a list, in the build's arena; false with an error. */
+typedef bool (*feed_fn)(struct build *b, const struct settings_feed *f, struct span in,
+                        struct span *out);
+
+static bool
+plain(struct build *b, const struct settings_feed *f, struct span in, struct span *out)
+{
+	(void)f;
+	*out = span(arena_strdup(&b->arena, in), in.len);
+	return true;
+}
+
+/* Spamhaus DROP: a JSON object a line; {"cidr": "192.0.2.0/24", …}, the last one is metadata. */
+static bool
+drop_json(struct build *b, const struct settings_feed *f, struct span in, struct span *out)
+{
+	char *text = arena_alloc(&b->arena, in.len + 1);
+	size_t n = 0, line = 0;
+
+	while (in.len > 0) {
+		const char *nl = memchr(in.p, '\n', in.len);
+		size_t len = nl ? (size_t)(nl - in.p) : in.len;
+		json_error_t e;
+		json_t *j = len > 1 ? json_loadb(in.p, len, 0, &e) : NULL;
+		const char *cidr = json_string_value(json_object_get(j, "cidr"));
+
+		line++;
+		if (len > 1 && !j)
+			settings_error(b->errors, "%s:%zu:%d: error: %s\n", f->source, line,
+			               e.column, e.text);
+		if (cidr && strlen(cidr) < len)
+			n += (size_t)sprintf(text + n, "%s\n", cidr);
+		json_decref(j);
+		in = span_skip(in, len + (nl != NULL));
+	}
+	*out = span(text, n);
+	return true;
+}
+
+static const struct feed_kind {
+	const char *name;
+	enum snapshot_list_kind kind;
+	feed_fn read;
+} kinds[] = {
+	{ "ip-list", SNAPSHOT_LIST_IP, plain },
+	{ "domain-list", SNAPSHOT_LIST_DOMAIN, plain },
+	{ "url-list", SNAPSHOT_LIST_URL, plain },
+	{ "phrase-list", SNAPSHOT_LIST_PHRASE, plain },
+	{ "phone-list", SNAPSHOT_LIST_PHONE, plain },
+	{ "sender-list", SNAPSHOT_LIST_SENDER, plain },
+	{ "drop-json", SNAPSHOT_LIST_IP, drop_json },
+};
+
+static bool
+ends_with(const char *s, const char *end)
+{
+	size_t n = strlen(s), e = strlen(end);
+
+	return n >= e && !strcmp(s + n - e, end);
+}
+
+static void
+read_feed(struct build *b, const struct settings_feed *f)
+{
+	struct snapshot_list l = { .name = span_z(f->name), .text_where = f->source };
+	bool is_block = !*f->target || ends_with(f->target, "-block");
+	char *text;
+	size_t len;
+	int ret;
+
+	l.is_allow = ends_with(f->target, "-allow");
+	if (!is_block && !l.is_allow) {
+		settings_error(b->errors,
+		               "feed %s: error: target \"%s\" ends in neither -block nor -allow\n",
+		               f->name, f->target);
+		return;
+	}
+	ret = file_read(f->source, FEED_BYTES_MAX, &text, &len);
+	if (ret < 0) {
+		settings_error(b->errors, "%s: error: feed %s: %s\n", f->source, f->name,
+		               strerror(-ret));
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		if (strcmp(kinds[i].name, f->kind))
+			continue;
+		l.kind = kinds[i].kind;
+		if (kinds[i].read(b, f, span(text, len), &l.text) && l.text.len > 0)
+			b->lists[b->list_cnt++] = l;
+		else /* a file cut to nothing must not empty the list */
+			settings_error(b->errors, "%s: error: feed %s: nothing in it\n", f->source,
+			               f->name);
+	}
+	free(text);
+}
+
+void
+feeds_read(struct build *b)
+{
+	b->lists = arena_alloc(&b->arena, (b->settings->feed_cnt + 1) * sizeof(*b->lists));
+	for (size_t i = 0; i < b->settings->feed_cnt; i++)
+		read_feed(b, &b->settings->feeds[i]);
+}
