@@ -40,7 +40,7 @@ begin(struct json_out *j, const char *key)
 }
 
 void
-json_open(struct json_out *j, const char *key, char bracket)
+json_out_open(struct json_out *j, const char *key, char bracket)
 {
 	begin(j, key);
 	fputc(bracket, j->f);
@@ -48,35 +48,35 @@ json_open(struct json_out *j, const char *key, char bracket)
 }
 
 void
-json_close(struct json_out *j, char bracket)
+json_out_close(struct json_out *j, char bracket)
 {
 	fputc(bracket, j->f);
 	j->need_comma = true;
 }
 
 void
-json_string(struct json_out *j, const char *key, struct span s)
+json_out_string(struct json_out *j, const char *key, struct span s)
 {
 	begin(j, key);
 	put_string(j->f, s);
 }
 
 void
-json_null(struct json_out *j, const char *key)
+json_out_null(struct json_out *j, const char *key)
 {
 	begin(j, key);
 	fputs("null", j->f);
 }
 
 void
-json_number(struct json_out *j, const char *key, int64_t n)
+json_out_number(struct json_out *j, const char *key, int64_t n)
 {
 	begin(j, key);
 	fprintf(j->f, "%lld", (long long)n);
 }
 
 void
-json_decimal(struct json_out *j, const char *key, double d)
+json_out_decimal(struct json_out *j, const char *key, double d)
 {
 	begin(j, key);
 	fprintf(j->f, "%.6g", d);

@@ -13,9 +13,10 @@ struct json_out {
 	bool need_comma;
 };
 
-void json_open(struct json_out *j, const char *key, char bracket); /* '{' or '['; key NULL: none */
-void json_close(struct json_out *j, char bracket);
-void json_string(struct json_out *j, const char *key, struct span s);
-void json_null(struct json_out *j, const char *key);
-void json_number(struct json_out *j, const char *key, int64_t n);
-void json_decimal(struct json_out *j, const char *key, double d);
+void json_out_open(struct json_out *j, const char *key,
+                   char bracket); /* '{' or '['; key NULL: none */
+void json_out_close(struct json_out *j, char bracket);
+void json_out_string(struct json_out *j, const char *key, struct span s);
+void json_out_null(struct json_out *j, const char *key);
+void json_out_number(struct json_out *j, const char *key, int64_t n);
+void json_out_decimal(struct json_out *j, const char *key, double d);

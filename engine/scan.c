@@ -59,7 +59,7 @@ scan_free(struct scanner *x)
 static void
 print_rules(struct json_out *o, const struct engine_job *j)
 {
-	json_open(o, "rules", '[');
+	json_out_open(o, "rules", '[');
 	for (unsigned i = 0; i < j->hit_cnt; i++) {
 		const struct evidence_hit *h = &j->hit[i];
 		const struct rule *r = &j->s->rules.rules[h->rule];
@@ -73,50 +73,51 @@ print_rules(struct json_out *o, const struct engine_job *j)
 			         (unsigned long long)h->offset);
 		snprintf(source, sizeof(source), "%s:%u", j->s->rules.files[r->file],
 		         h->line ? h->line : r->line);
-		json_open(o, NULL, '{');
-		json_string(o, "name", r->name);
-		json_string(o, "group", span_z(policy_filter_name(r->filter)));
-		json_decimal(o, "score", r->filter == FILTER_SCORE ? r->score_milli / 1000.0 : 0);
-		json_string(o, "where", span_z(where));
-		json_string(o, "excerpt", span(h->excerpt, h->excerpt_len));
-		json_string(o, "source", span_z(source));
+		json_out_open(o, NULL, '{');
+		json_out_string(o, "name", r->name);
+		json_out_string(o, "group", span_z(policy_filter_name(r->filter)));
+		json_out_decimal(o, "score",
+		                 r->filter == FILTER_SCORE ? r->score_milli / 1000.0 : 0);
+		json_out_string(o, "where", span_z(where));
+		json_out_string(o, "excerpt", span(h->excerpt, h->excerpt_len));
+		json_out_string(o, "source", span_z(source));
 		if (r->describe[0])
-			json_string(o, "describe", span_z(r->describe));
-		json_close(o, '}');
+			json_out_string(o, "describe", span_z(r->describe));
+		json_out_close(o, '}');
 	}
-	json_close(o, ']');
+	json_out_close(o, ']');
 }
 
 static void
 print_flags(struct json_out *o, uint32_t flags, const char *(*name)(unsigned bit))
 {
-	json_open(o, "flags", '[');
+	json_out_open(o, "flags", '[');
 	for (unsigned i = 0; i < 32; i++)
 		if (flags >> i & 1 && name(i))
-			json_string(o, NULL, span_z(name(i)));
-	json_close(o, ']');
+			json_out_string(o, NULL, span_z(name(i)));
+	json_out_close(o, ']');
 }
 
 static void
 print_urls(struct json_out *o, const struct engine_job *j)
 {
-	json_open(o, "urls", '[');
+	json_out_open(o, "urls", '[');
 	for (unsigned i = 0; i < j->urls.cnt; i++) {
 		const struct url *u = &j->urls.url[i];
 
-		json_open(o, NULL, '{');
-		json_string(o, "raw", u->raw);
-		json_string(o, "canonical", u->canonical);
-		json_string(o, "host", u->host);
-		json_string(o, "registrable", u->registrable);
+		json_out_open(o, NULL, '{');
+		json_out_string(o, "raw", u->raw);
+		json_out_string(o, "canonical", u->canonical);
+		json_out_string(o, "host", u->host);
+		json_out_string(o, "registrable", u->registrable);
 		if (u->redirect_to.len)
-			json_string(o, "redirect_to", u->redirect_to);
+			json_out_string(o, "redirect_to", u->redirect_to);
 		else
-			json_null(o, "redirect_to");
+			json_out_null(o, "redirect_to");
 		print_flags(o, u->flags, url_flag_name);
-		json_close(o, '}');
+		json_out_close(o, '}');
 	}
-	json_close(o, ']');
+	json_out_close(o, ']');
 }
 
 static void
@@ -129,36 +130,36 @@ print_part(struct json_out *o, const struct part_info *p)
 		digest[2 * i] = hex[p->sha[i] >> 4];
 		digest[2 * i + 1] = hex[p->sha[i] & 15];
 	}
-	json_open(o, NULL, '{');
-	json_string(o, "path", p->path);
-	json_string(o, "type", p->type);
-	json_string(o, "charset", p->charset);
-	json_string(o, "encoding", p->encoding);
+	json_out_open(o, NULL, '{');
+	json_out_string(o, "path", p->path);
+	json_out_string(o, "type", p->type);
+	json_out_string(o, "charset", p->charset);
+	json_out_string(o, "encoding", p->encoding);
 	if (p->name.len)
-		json_string(o, "name", p->name);
+		json_out_string(o, "name", p->name);
 	else
-		json_null(o, "name");
-	json_number(o, "bytes", (int64_t)p->bytes);
+		json_out_null(o, "name");
+	json_out_number(o, "bytes", (int64_t)p->bytes);
 	if (p->has_sha)
-		json_string(o, "sha256", span(digest, 64));
+		json_out_string(o, "sha256", span(digest, 64));
 	else
-		json_null(o, "sha256");
+		json_out_null(o, "sha256");
 	print_flags(o, p->flags, mime_flag_name);
-	json_close(o, '}');
+	json_out_close(o, '}');
 }
 
 static void
 print_features(struct json_out *o, const struct engine_job *j)
 {
-	json_open(o, "features", '{');
+	json_out_open(o, "features", '{');
 	for (size_t i = 0; i < FEATURES; i++)
 		if (j->features[i])
-			json_number(o, feature_names[i], j->features[i]);
+			json_out_number(o, feature_names[i], j->features[i]);
 	if (j->features[F_HIDDEN_PERMILLE])
-		json_decimal(o, "hidden_share", (double)j->features[F_HIDDEN_PERMILLE] / 1000);
+		json_out_decimal(o, "hidden_share", (double)j->features[F_HIDDEN_PERMILLE] / 1000);
 	if (j->unscanned)
-		json_number(o, "unscanned", 1);
-	json_close(o, '}');
+		json_out_number(o, "unscanned", 1);
+	json_out_close(o, '}');
 }
 
 struct answer {
@@ -173,25 +174,25 @@ print_all(FILE *f, const char *name, const struct engine_job *j, const struct an
 {
 	struct json_out o = { f, false };
 
-	json_open(&o, NULL, '{');
-	json_string(&o, "file", span_z(name));
-	json_string(&o, "action", span_z(policy_action_name(a->action)));
-	json_string(&o, "filter", span_z(policy_filter_name(a->filter)));
-	json_string(&o, "reason", span_z(a->reason));
-	json_decimal(&o, "score", j->score_milli / 1000.0);
-	json_null(&o, "model");
-	json_number(&o, "generation", (int64_t)j->s->generation);
+	json_out_open(&o, NULL, '{');
+	json_out_string(&o, "file", span_z(name));
+	json_out_string(&o, "action", span_z(policy_action_name(a->action)));
+	json_out_string(&o, "filter", span_z(policy_filter_name(a->filter)));
+	json_out_string(&o, "reason", span_z(a->reason));
+	json_out_decimal(&o, "score", j->score_milli / 1000.0);
+	json_out_null(&o, "model");
+	json_out_number(&o, "generation", (int64_t)j->s->generation);
 	print_rules(&o, j);
 	print_urls(&o, j);
-	json_open(&o, "parts", '[');
+	json_out_open(&o, "parts", '[');
 	for (unsigned i = 0; i < j->part_cnt; i++)
 		print_part(&o, &j->parts[i]);
-	json_close(&o, ']');
+	json_out_close(&o, ']');
 	print_features(&o, j);
-	json_number(&o, "us", (int64_t)us);
+	json_out_number(&o, "us", (int64_t)us);
 	if (j->text)
-		json_string(&o, "text", span(j->text, j->text_used));
-	json_close(&o, '}');
+		json_out_string(&o, "text", span(j->text, j->text_used));
+	json_out_close(&o, '}');
 	fputc('\n', f);
 }
 
@@ -262,10 +263,10 @@ print_error(const char *path, const char *why, FILE *out)
 {
 	struct json_out o = { out, false };
 
-	json_open(&o, NULL, '{');
-	json_string(&o, "file", span_z(path));
-	json_string(&o, "error", span_z(why));
-	json_close(&o, '}');
+	json_out_open(&o, NULL, '{');
+	json_out_string(&o, "file", span_z(path));
+	json_out_string(&o, "error", span_z(why));
+	json_out_close(&o, '}');
 	fputc('\n', out);
 	return SCAN_ERROR;
 }
