@@ -240,6 +240,8 @@ tx_put(struct packet *p, struct rte_mbuf *m)
 		mbuf_drop(p, m, C_drop_tx_full);
 		return;
 	}
+	if (unlikely(p->capture_on))
+		capture_see(p, m, true);
 	p->tx[p->tx_cnt++] = m;
 }
 
@@ -348,8 +350,11 @@ from_device(struct packet *p, unsigned max)
 	unsigned n = p->dev.ops->rx(p->dev.dev, m, (uint16_t)MIN(max, (unsigned)PACKET_BURST));
 	uint64_t bytes = 0;
 
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 0; i < n; i++) {
 		bytes += m[i]->pkt_len;
+		if (unlikely(p->capture_on))
+			capture_see(p, m[i], false);
+	}
 	counter_add(&p->counters.rx_frames, n);
 	counter_add(&p->counters.rx_bytes, bytes);
 	input_burst(p, m, n, false);
@@ -364,6 +369,7 @@ packet_rx(struct packet *p, uint64_t now_us, struct packet_in *out, unsigned max
 	p->now_us = now_us;
 	p->out = out;
 	p->out_cnt = 0;
+	capture_turn(p);
 	if (now_us >= p->due_us)
 		timers(p);
 	taken = from_ring(p, (max + 1) / 2);

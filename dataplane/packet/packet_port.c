@@ -3,6 +3,7 @@
  */
 #include "dataplane/packet/packet_priv.h"
 #include "base/rng.h"
+#include "dataplane/packet/capture.h"
 
 bool
 packet_addr_parse(struct span text, struct packet_addr *out)
@@ -183,7 +184,11 @@ packet_port_new(const struct packet_port_config *c, char *err)
 		port->c = *c;
 		snprintf(port->name, sizeof(port->name), "%s", c->name ? c->name : "port");
 		port->c.name = port->name;
-		wrong = set_up(port);
+		port->capture = aligned_alloc(64, sizeof(*port->capture));
+		if (port->capture) {
+			memset(port->capture, 0, sizeof(*port->capture));
+			wrong = set_up(port);
+		}
 	}
 	if (!wrong)
 		return port;
@@ -204,6 +209,7 @@ packet_port_free(struct packet_port *port)
 			rte_pktmbuf_free(m);
 		free(port->steer[i]);
 	}
+	capture_fini(port->capture);
 	free(port);
 }
 
@@ -224,4 +230,10 @@ packet_port_addresses(const struct packet_port *port, struct packet_address_stat
 			port->local[i].addr, local_state(&port->local[i]) == LOCAL_DUPLICATE
 		};
 	return n;
+}
+
+const char *
+packet_port_name(const struct packet_port *port)
+{
+	return port->name;
 }

@@ -2,6 +2,7 @@
  * test_packet.c - frames by hand through a rig: every layer of dataplane/packet, and every cut of every frame
  */
 #include "tests/check.h"
+#include "dataplane/packet/packet_capture.h"
 #include "tests/packet/frames.h"
 
 static const uint8_t bcast[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
@@ -933,6 +934,115 @@ test_tx_backlog(void)
 	done(r);
 }
 
+static void
+test_filter(void)
+{
+	struct bytes t4 = tcp_frame(PEER4, ME4, 1000, 25, 5),
+	             t6 = tcp_frame(PEER6, ME6, 1000, 25, 5);
+	struct bytes e = icmp_frame(PEER4, ME4, 8, 0, 1, "x", 1),
+	             q = arp_frame(1, bcast, mac3, PEER4, ME4);
+	static const struct {
+		const char *text;
+		int t4, t6, icmp, arp; /* -1: refused */
+	} t[] = {
+		{ "", 1, 1, 1, 1 },
+		{ "tcp", 1, 1, 0, 0 },
+		{ "tcp and port 25", 1, 1, 0, 0 },
+		{ "src port 25", 0, 0, 0, 0 },
+		{ "dst port 25 and ip6", 0, 1, 0, 0 },
+		{ "host 10.0.0.9", 1, 0, 1, 1 },
+		{ "not host 10.0.0.9", 0, 1, 0, 0 },
+		{ "net 10.0.0.0/8 and not icmp", 1, 0, 0, 1 },
+		{ "dst net fd00::/16", 0, 1, 0, 0 },
+		{ "icmp or arp", 0, 0, 1, 1 },
+		{ "arp or tcp and ip6", 0, 1, 0, 1 },
+		{ "tcp and ip6 or arp", 0, 1, 0, 1 },
+		{ "udp", 0, 0, 0, 0 },
+		{ "port", -1, 0, 0, 0 },
+		{ "port 65536", -1, 0, 0, 0 },
+		{ "tcp and", -1, 0, 0, 0 },
+		{ "tcp port 25", -1, 0, 0, 0 },
+		{ "host 10.0.0.256", -1, 0, 0, 0 },
+		{ "not", -1, 0, 0, 0 },
+		{ "src", -1, 0, 0, 0 },
+		{ "smtp", -1, 0, 0, 0 },
+	};
+	struct packet_filter f;
+	char err[PACKET_ERROR_TEXT];
+
+	for (unsigned i = 0; i < ARRAY_LEN(t); i++) {
+		int rc = packet_filter_parse(t[i].text, &f, err);
+
+		CHECK((rc == 0) == (t[i].t4 >= 0), "%s", t[i].text);
+		if (rc)
+			continue;
+		CHECK(packet_filter_match(&f, t4.d, t4.len) == t[i].t4, "%s", t[i].text);
+		CHECK(packet_filter_match(&f, t6.d, t6.len) == t[i].t6, "%s", t[i].text);
+		CHECK(packet_filter_match(&f, e.d, e.len) == t[i].icmp, "%s", t[i].text);
+		CHECK(packet_filter_match(&f, q.d, q.len) == t[i].arp, "%s", t[i].text);
+	}
+}
+
+static void
+test_capture(void)
+{
+	struct bytes t = tcp_frame(PEER4, ME4, 1000, 25, 5),
+	             e = icmp_frame(PEER4, ME4, 8, 0, 1, "x", 1);
+	struct packet_filter f;
+	struct pcapng_frame c;
+	char err[PACKET_ERROR_TEXT];
+	struct rig *r = rig();
+	unsigned n = 0;
+
+	packet_filter_parse("icmp", &f, err);
+	CHECK(!packet_capture_next(r->port, &c));
+	CHECK(packet_capture_start(r->port, &f) == 0 &&
+	      packet_capture_start(r->port, &f) == -EBUSY);
+	put(r, t);
+	put(r, e);
+	CHECK(packet_capture_next(r->port, &c) && !c.outbound && c.len == e.len &&
+	      !memcmp(c.data, e.d, e.len));
+	CHECK(packet_capture_next(r->port, &c) && c.outbound && c.len == e.len);
+	CHECK(!packet_capture_next(r->port, &c));
+	for (unsigned i = 0; i < 200; i++)
+		put(r, e);
+	CHECK(rig_count(r, C_capture_lost) == 400 - 256 && rig_count(r, C_captured) == 258);
+	packet_capture_stop(r->port);
+	CHECK(packet_capture_start(r->port, &f) ==
+	      -EAGAIN); /* the worker has not seen the end yet */
+	put(r, e);
+	while (packet_capture_next(r->port, &c))
+		n++;
+	CHECK(n == 256 && packet_capture_start(r->port, &f) == 0);
+	put(r, e);
+	CHECK(packet_capture_next(r->port, &c));
+	done(r);
+}
+
+static void
+test_pcapng(void)
+{
+	static const char *const names[] = { "a", "net_tap0" };
+	struct pcapng_frame f = {
+		.wall_us = 1, .len = 5, .cap_len = 5, .data = (const uint8_t *)"12345"
+	};
+	uint32_t b[64] = { 0 };
+	FILE *m = fmemopen(b, sizeof(b), "w");
+	size_t n;
+
+	CHECK(pcapng_write_head(m, names, 2) == 0 && pcapng_write(m, &f) == 0);
+	n = (size_t)ftell(m) / 4;
+	fclose(m);
+	for (size_t at = 0, i = 0; at < n; i++) { /* every block says its length twice */
+		CHECK(i < 4 && b[at + 1] % 4 == 0 && b[at + b[at + 1] / 4 - 1] == b[at + 1],
+		      "block %zu", i);
+		if (b[at + 1] < 12)
+			break;
+		at += b[at + 1] / 4;
+		CHECK(at <= n && (at < n || i == 3));
+	}
+}
+
 int
 main(void)
 {
@@ -964,5 +1074,8 @@ main(void)
 	test_steering();
 	test_answers_to_all();
 	test_tx_backlog();
+	test_filter();
+	test_capture();
+	test_pcapng();
 	return check_failed;
 }
