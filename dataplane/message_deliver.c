@@ -221,9 +221,11 @@ static bool
 announce(struct message *m)
 {
 	uint64_t ready = total_bytes(m) - m->prefix_off - m->tag_off - m->sent_bytes;
+	uint64_t worth =
+	        MIN(CHUNK_BYTES, m->w->cfg.hold_bytes / 4); /* less than has_room() lets in */
 	bool last = may_end(m);
 
-	if (m->last_announced || (!last && ready < CHUNK_BYTES))
+	if (m->last_announced || (!last && ready < worth))
 		return false;
 	if (!upstream_chunk(m->w->upstream, &m->req, ready, last))
 		return false;

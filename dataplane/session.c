@@ -670,6 +670,10 @@ session_on_timer(void *ctx, struct wheel_timer *timer, uint64_t now_us)
 			over(s);
 		return;
 	}
+	if (s->paused && s->msg && now_us >= message_data_us(s->msg) + w->cfg.tunables.mail_us) {
+		session_end(s, SMTP_R_STALLED, &w->n_session.end_slow);
+		return;
+	}
 	due = next_due(s);
 	if (now_us < due)
 		arm_at(s, due);
