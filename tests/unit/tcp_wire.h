@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * tcp_wire.h - one stack, a wire that a test writes on and reads from, a clock that a test turns
+ *
+ * Why     inject() and expect() on exact segments: what a script would say, in C.
+ * Owner   One wire a process; wire_start() and wire_end() around each case.
+ * Thread  One.
+ */
+#pragma once
+#include "dataplane/tcp/tcp.h"
+#include "dataplane/tcp/tcp_opt.h"
+#include "tests/check.h"
+#include "tests/sim/sim_eal.h"
+#include <rte_mbuf.h>
+
+#define WIRE_MAX 4096
+
+struct wire_seg {
+	uint32_t seq, ack, len;
+	uint8_t flags;
+	uint16_t wnd, sport, dport;
+	uint64_t at_us;
+	struct tcp_options opt;
+	uint8_t data[2048];
+};
+
+static struct wire {
+	struct rte_mempool *pool;
+	struct tcp_stack *stack;
+	struct tcp_config cfg;
+	struct tcp_counters n;
+	struct wheel wheel;
+	struct rng rng;
+	uint64_t now_us;
+	unsigned mtu;
+	struct addr us, peer;
+	uint16_t our_port, peer_port;
+	struct wire_seg out[WIRE_MAX];
+	unsigned out_cnt, read; /* segments that left; how many of them the test has looked at */
+	/* what the users of connections saw */
+	struct tcp_conn *c;
+	unsigned opened, bytes, room, closed;
+	int err;
+	bool hold;            /* on_bytes() does not read */
+	uint8_t got[1 << 20]; /* what was read */
+	size_t got_len;
+	bool eof;
+	uint32_t tsval; /* the peer's next timestamp; 0: without */
+	uint32_t tsecr;
+	bool is_mine_odd; /* is_mine() holds for odd source ports alone */
+} w;
+
+static struct rte_mbuf *
+wire_alloc(void *ctx)
+{
+	(void)ctx;
+	return rte_pktmbuf_alloc(w.pool);
+}
+
+static void
+wire_send(void *ctx, struct rte_mbuf *m, const struct addr *src, const struct addr *dst,
+          uint8_t tos, uint64_t now_us)
+{
+	const uint8_t *h = rte_pktmbuf_mtod(m, const uint8_t *);
+	struct wire_seg *s = &w.out[w.out_cnt];
+	unsigned head = (unsigned)(h[12] >> 4) * 4;
+
+	(void)ctx;
+	(void)src;
+	(void)dst;
+	(void)tos;
+	BUG_ON(w.out_cnt == WIRE_MAX);
+	w.out_cnt++;
+	s->sport = load_be16(h);
+	s->dport = load_be16(h + 2);
+	s->seq = load_be32(h + 4);
+	s->ack = load_be32(h + 8);
+	s->flags = h[13];
+	s->wnd = load_be16(h + 14);
+	s->len = m->pkt_len - head;
+	s->at_us = now_us;
+	tcp_opt_parse(h + 20, head - 20, s->flags & TCP_SYN, &s->opt);
+	memcpy(s->data, h + head, s->len);
+	rte_pktmbuf_free(m);
+}
+
+static unsigned
+wire_mtu(void *ctx, const struct addr *dst)
+{
+	(void)ctx;
+	(void)dst;
+	return w.mtu;
+}
+
+static bool
+wire_is_mine(void *ctx, const struct addr *src, uint16_t sport, const struct addr *dst,
+             uint16_t dport)
+{
+	(void)ctx;
+	(void)src;
+	(void)dst;
+	(void)dport;
+	return !w.is_mine_odd || sport % 2;
+}
+
+static bool
+wire_is_banned(void *ctx, const struct addr *src)
+{
+	(void)ctx;
+	return src->b[15] == 66;
+}
+
+static void
+wire_read_all(struct tcp_conn *c)
+{
+	struct span in;
+
+	while (tcp_peek(c, &in)) {
+		memcpy(w.got + w.got_len, in.p, in.len);
+		w.got_len += in.len;
+		tcp_consume(c, in.len);
+	}
+	w.eof |= tcp_at_eof(c);
+}
+
+static void
+wire_on_open(struct tcp_conn *c, void *user)
+{
+	(void)user;
+	w.c = c;
+	w.opened++;
+}
+
+static void
+wire_on_bytes(struct tcp_conn *c, void *user)
+{
+	(void)user;
+	w.bytes++;
+	if (!w.hold)
+		wire_read_all(c);
+}
+
+static void
+wire_on_room(struct tcp_conn *c, void *user)
+{
+	(void)c;
+	(void)user;
+	w.room++;
+}
+
+static void
+wire_on_close(struct tcp_conn *c, void *user, int err)
+{
+	(void)c;
+	(void)user;
+	w.closed++;
+	w.err = err;
+	w.c = NULL;
+}
+
+static const struct tcp_ops wire_ops = { wire_on_open, wire_on_bytes, wire_on_room, wire_on_close };
+
+static void
+wire_turn(void)
+{
+	tcp_ready(w.stack, w.now_us);
+	tcp_flush(w.stack, w.now_us);
+}
+
+/* Let time pass, a millisecond at a time. */
+__attribute__((unused)) static void
+wire_pass_ms(uint64_t ms)
+{
+	for (uint64_t i = 0; i < ms; i++) {
+		w.now_us += 1000;
+		wheel_turn(&w.wheel, w.now_us, 0);
+		wire_turn();
+	}
+}
+
+/* Before wire_start(): change w.cfg after this. */
+static void
+wire_defaults(void)
+{
+	struct rte_mempool *pool = w.pool;
+
+	memset(&w, 0, offsetof(struct wire, out));
+	memset((uint8_t *)&w + offsetof(struct wire, out_cnt), 0,
+	       offsetof(struct wire, got) - offsetof(struct wire, out_cnt));
+	w.got_len = 0;
+	w.eof = false;
+	w.tsval = w.tsecr = 0;
+	w.is_mine_odd = false;
+	w.pool = pool ? pool : sim_eal_pool("wire", 8191);
+	w.mtu = 1500;
+	w.now_us = 10000000;
+	w.us = addr_v4(0x0a4d0002);
+	w.peer = addr_v4(0x0a4d0001);
+	w.our_port = 25;
+	w.peer_port = 40000;
+	tcp_config_defaults(&w.cfg);
+	w.cfg.conn_cnt = 16;
+	w.cfg.syn_cnt = 4;
+	w.cfg.timewait_cnt = 4;
+	w.cfg.slice_cnt = 256;
+	w.cfg.small_chunk_cnt = 256;
+	w.cfg.ooo_cnt = 4;
+	w.cfg.timestamps = false;
+	w.cfg.table_key = (struct siphash_key){ 1, 2 };
+	w.cfg.isn_key = (struct siphash_key){ 3, 4 };
+}
+
+static void
+wire_start(void)
+{
+	struct tcp_link link = {
+		NULL, wire_alloc, wire_send, wire_mtu, wire_is_mine, wire_is_banned
+	};
+	struct addr any = { 0 };
+
+	wheel_init(&w.wheel, w.now_us);
+	rng_seed(&w.rng, 7);
+	w.stack = tcp_stack_new(&w.cfg, &link, &w.wheel, &w.rng, &w.n);
+	BUG_ON(!w.stack);
+	CHECK(tcp_listen(w.stack, &any, 25, &wire_ops, NULL) == 0);
+}
+
+static void
+wire_end(void)
+{
+	tcp_stack_free(w.stack);
+	CHECK(rte_mempool_in_use_count(w.pool) == 0);
+	CHECK(w.wheel.armed_cnt == 0);
+}
+
+/* A segment of the peer; `opts` is raw. No turn follows. */
+static void
+put_raw(uint8_t flags, uint32_t seq, uint32_t ack, uint16_t wnd, const void *data, uint16_t len,
+        const uint8_t *opts, uint8_t opts_len)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(w.pool);
+	uint16_t head = (uint16_t)(20 + opts_len);
+	uint8_t *h = (uint8_t *)rte_pktmbuf_append(m, (uint16_t)(head + len));
+	struct packet_in in = { .m = m,
+		                .src = w.peer,
+		                .dst = w.us,
+		                .l4_len = (uint16_t)(head + len),
+		                .v6 = !addr_is_v4(&w.peer),
+		                .csum_ok = true };
+
+	memset(h, 0, head);
+	store_be16(h, w.peer_port);
+	store_be16(h + 2, w.our_port);
+	store_be32(h + 4, seq);
+	store_be32(h + 8, ack);
+	h[12] = (uint8_t)(head / 4 << 4);
+	h[13] = flags;
+	store_be16(h + 14, wnd);
+	if (opts_len)
+		memcpy(h + 20, opts, opts_len);
+	if (len)
+		memcpy(h + head, data, len);
+	tcp_input(w.stack, &in, w.now_us);
+}
+
+static void
+put(uint8_t flags, uint32_t seq, uint32_t ack, uint16_t wnd, const void *data, uint16_t len)
+{
+	uint8_t ts[12];
+
+	if (w.tsval)
+		tcp_opt_build_ts(ts, w.tsval, w.tsecr);
+	put_raw(flags, seq, ack, wnd, data, len, ts, w.tsval ? 12 : 0);
+}
+
+/* The same, and the turn. */
+static void
+inject(uint8_t flags, uint32_t seq, uint32_t ack, uint16_t wnd, const void *data, uint16_t len)
+{
+	put(flags, seq, ack, wnd, data, len);
+	wire_turn();
+}
+
+/* The next segment that left; NULL: none. */
+static const struct wire_seg *
+next_out(void)
+{
+	return w.read < w.out_cnt ? &w.out[w.read++] : NULL;
+}
+
+static unsigned
+left_out(void)
+{
+	unsigned n = w.out_cnt - w.read;
+
+	w.read = w.out_cnt;
+	return n;
+}
+
+#define EXPECT_SEG(f, s, a, n, ...)                                                                \
+	do {                                                                                       \
+		const struct wire_seg *seg_ = next_out();                                          \
+		char what_[100] = "";                                                              \
+		snprintf(what_, sizeof(what_), " " __VA_ARGS__);                                   \
+		CHECK(seg_ && seg_->flags == (f) && seg_->seq == (uint32_t)(s) &&                  \
+		              seg_->ack == (uint32_t)(a) && seg_->len == (n),                      \
+		      "%s: got flags %02x seq %u ack %u len %u", what_, seg_ ? seg_->flags : 0u,   \
+		      seg_ ? seg_->seq : 0, seg_ ? seg_->ack : 0, seg_ ? seg_->len : 0);           \
+	} while (0)
+
+#define EXPECT_SILENCE(...) CHECK(left_out() == 0, __VA_ARGS__)
+
+#define PEER_ISN 5000u
+
+/* Passive open from PEER_ISN with these options; returns our ISN + 1. The peer's window is 65,535. */
+static uint32_t
+accept_one(const uint8_t *opts, uint8_t opts_len)
+{
+	uint32_t iss;
+
+	put_raw(TCP_SYN, PEER_ISN, 0, 65535, NULL, 0, opts, opts_len);
+	CHECK(w.out_cnt > w.read && w.out[w.out_cnt - 1].flags == (TCP_SYN | TCP_ACK));
+	iss = w.out[w.out_cnt - 1].seq;
+	w.tsecr = w.out[w.out_cnt - 1].opt.tsval;
+	w.read = w.out_cnt;
+	inject(TCP_ACK, PEER_ISN + 1, iss + 1, 65535, NULL, 0);
+	CHECK(w.opened == 1 && w.c);
+	w.read = w.out_cnt;
+	return iss + 1;
+}
