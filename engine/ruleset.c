@@ -132,7 +132,7 @@ is_rule_file(const struct dirent *d)
 {
 	struct span s = span_z(d->d_name);
 
-	if (s.len < 7 || s.p[0] == '.')
+	if (s.len < 6 || s.p[0] == '.')
 		return 0;
 	return !strcmp(s.p + s.len - 6, ".rules") || !strcmp(s.p + s.len - 5, ".list");
 }

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * test_lists.c - sets against naive models: nested prefixes, exceptions, suffixes, countries
+ */
+#include "base/rng.h"
+#include "engine/lists/domain_set.h"
+#include "engine/lists/geo.h"
+#include "engine/lists/ip_set.h"
+#include "tests/check.h"
+#include <unistd.h>
+
+static void
+test_key_set(void)
+{
+	struct key_set_builder b = { 0 };
+	struct key_set *s;
+	char key[32], big[KEY_SET_KEY_MAX + 1] = { 0 };
+	uint32_t v = 7;
+
+	CHECK(!key_set_find(NULL, span_z("x"), &v) && v == 7);
+	for (uint32_t i = 0; i < 20000; i++) {
+		snprintf(key, sizeof(key), "k%u", i);
+		CHECK(key_set_add(&b, span_z(key), i));
+	}
+	CHECK(key_set_add(&b, span_z("k5"), 99)); /* again: the first stays */
+	CHECK(key_set_add(&b, span("", 0), 11));
+	CHECK(key_set_add(&b, span(big, KEY_SET_KEY_MAX), 12));
+	CHECK(!key_set_add(&b, span(big, KEY_SET_KEY_MAX + 1), 13));
+	s = key_set_build(&b);
+	CHECK(key_set_cnt(s) == 20002);
+	for (uint32_t i = 0; i < 20000; i++) {
+		snprintf(key, sizeof(key), "k%u", i);
+		CHECK(key_set_find(s, span_z(key), &v) && v == i, "%u", i);
+	}
+	CHECK(key_set_find(s, span("", 0), &v) && v == 11);
+	CHECK(key_set_find(s, span(big, KEY_SET_KEY_MAX), &v) && v == 12);
+	CHECK(!key_set_find(s, span_z("k20000"), &v) && !key_set_find(s, span_z("K5"), &v));
+	key_set_free(s);
+	s = key_set_build(&b); /* empty */
+	CHECK(key_set_cnt(s) == 0 && !key_set_find(s, span_z("k1"), &v));
+	key_set_free(s);
+}
+
+/* The longest of all prefixes that hold a, by looking at each; the first of equal ones. */
+static uint32_t
+naive(const struct ip_set_entry *e, size_t n, const struct addr *a)
+{
+	uint32_t v = IP_SET_NONE;
+	int best = -1;
+
+	for (size_t i = 0; i < n; i++)
+		if (addr_in_prefix(a, &e[i].prefix) && e[i].prefix.bits > best) {
+			best = e[i].prefix.bits;
+			v = e[i].value;
+		}
+	return v;
+}
+
+static struct addr
+near_addr(struct rng *r, const struct ip_set_entry *e, size_t n)
+{
+	struct addr a = e[rng_below(r, n)].prefix.addr;
+
+	if (rng_odds(r, 1, 3))
+		a.b[15] = (uint8_t)rng_below(r, 256);
+	if (rng_odds(r, 1, 3))
+		a.b[14] ^= (uint8_t)rng_below(r, 4);
+	if (rng_odds(r, 1, 8)) /* one before */
+		for (int i = 15; i >= 0 && a.b[i]-- == 0; i--)
+			;
+	return a;
+}
+
+static void
+test_ip_random(uint64_t seed, size_t n, bool v6)
+{
+	struct ip_set_entry *e = calloc(n, sizeof(*e)), *copy = calloc(n, sizeof(*e));
+	struct ip_set *s;
+	struct rng r;
+
+	rng_seed(&r, seed);
+	for (size_t i = 0; i < n; i++) {
+		struct addr a = addr_v4((uint32_t)(rng_below(&r, 4) << 24 | rng_below(&r, 65536)));
+
+		if (v6)
+			a = (struct addr){ { 0x20, 1, [13] = (uint8_t)rng_below(&r, 4),
+				             [15] = (uint8_t)rng_below(&r, 256) } };
+		e[i].prefix.bits = (uint8_t)(v6 ? rng_below(&r, 129) : 96 + rng_below(&r, 33));
+		e[i].prefix.addr = addr_mask(&a, e[i].prefix.bits);
+		e[i].value = (uint32_t)i;
+	}
+	memcpy(copy, e, n * sizeof(*e));
+	s = ip_set_build(e, n);
+	for (size_t i = 0; i < 3000; i++) {
+		struct addr a = near_addr(&r, copy, n);
+		uint32_t v = IP_SET_NONE, want = naive(copy, n, &a);
+		bool hit = ip_set_find(s, &a, &v);
+
+		CHECK(hit == (want != IP_SET_NONE) && v == want, "seed %llu got %u want %u",
+		      (unsigned long long)seed, v, want);
+	}
+	ip_set_free(s);
+	free(e);
+	free(copy);
+}
+
+static void
+test_ip_edges(void)
+{
+	struct ip_set_entry e[] = {
+		{ { addr_v4(0), 96 }, 1 },
+		{ { addr_v4(0xffffffff), 128 }, 2 },
+		{ { addr_v4(0xffffff00), 120 }, 3 },
+		{ { addr_v4(0), 128 }, 4 },
+	};
+	struct addr six = { { 0 } }, last;
+	struct ip_set *s = ip_set_build(e, ARRAY_LEN(e));
+	struct ip_set *none = ip_set_build(NULL, 0);
+	struct addr a = addr_v4(0xffffffff), b = addr_v4(0xfffffffe), c = addr_v4(0),
+	            d = addr_v4(1);
+	uint32_t v;
+
+	memset(&last, 0xff, sizeof(last));
+	CHECK(ip_set_find(s, &a, &v) && v == 2);
+	CHECK(ip_set_find(s, &b, &v) && v == 3);
+	CHECK(ip_set_find(s, &c, &v) && v == 4);
+	CHECK(ip_set_find(s, &d, &v) && v == 1);
+	CHECK(!ip_set_find(s, &six, &v) && !ip_set_find(s, &last, &v));
+	CHECK(!ip_set_find(none, &a, &v) && !ip_set_find(none, &last, &v) &&
+	      !ip_set_find(NULL, &a, &v));
+	ip_set_free(s);
+	ip_set_free(none);
+}
+
+static struct key_set *
+set_of(const char *const *keys, size_t n)
+{
+	struct key_set_builder b = { 0 };
+
+	for (size_t i = 0; i < n; i++) {
+		bool except = keys[i][0] == '!';
+
+		key_set_add(&b, span_z(keys[i] + except), (uint32_t)i | (except ? LIST_EXCEPT : 0));
+	}
+	return key_set_build(&b);
+}
+
+static void
+test_domains(void)
+{
+	static const char *const keys[] = { "evil.example", "!good.evil.example",
+		                            "bad.good.evil.example", "co.uk" };
+	/* clang-format off */
+	static const struct { const char *host; int want; } cases[] = {
+		{ "evil.example", 0 }, { "a.evil.example", 0 }, { "a.b.evil.example", 0 },
+		{ "good.evil.example", -1 }, { "x.good.evil.example", -1 },
+		{ "bad.good.evil.example", 2 }, { "x.bad.good.evil.example", 2 },
+		{ "notevil.example", -1 }, { "example", -1 }, { "", -1 }, { ".", -1 }, { "evil.example.", -1 },
+		{ "a.co.uk", 3 }, { ".evil.example", 0 },
+		{ "1.2.3.4.5.6.7.8.9.evil.example", 0 }, { "1.2.3.4.5.6.7.8.9.10.11.evil.example", 0 },
+	};
+	/* clang-format on */
+	struct key_set *s = set_of(keys, ARRAY_LEN(keys));
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		uint32_t v = 0;
+		bool hit = domain_set_find(s, span_z(cases[i].host), &v);
+
+		CHECK(hit == (cases[i].want >= 0) && (!hit || (int)v == cases[i].want), "%s",
+		      cases[i].host);
+	}
+	key_set_free(s);
+}
+
+static void
+test_urls_and_senders(void)
+{
+	static const char *const urls[] = { "a.example/x", "!a.example/x/good",
+		                            "b.example/p?id=1" };
+	static const char *const senders[] = { "ann@x.test", "@spam.test", "!bob@spam.test" };
+	struct key_set *u = set_of(urls, ARRAY_LEN(urls)), *s = set_of(senders, ARRAY_LEN(senders));
+	uint32_t v;
+
+	CHECK(url_prefix_find(u, span_z("a.example/x"), &v) && v == 0);
+	CHECK(url_prefix_find(u, span_z("a.example/x/y"), &v) && v == 0);
+	CHECK(url_prefix_find(u, span_z("a.example/x?q"), &v) && v == 0);
+	CHECK(!url_prefix_find(u, span_z("a.example/xy"), &v));
+	CHECK(!url_prefix_find(u, span_z("a.example/x/good/1"), &v));
+	CHECK(!url_prefix_find(u, span_z("a.example/"), &v));
+	CHECK(url_prefix_find(u, span_z("b.example/p?id=1&u=2"), &v) && v == 2);
+	CHECK(!url_prefix_find(u, span_z("b.example/p?id=12"), &v));
+	CHECK(sender_set_find(s, span_z("ann@x.test"), &v) && v == 0);
+	CHECK(!sender_set_find(s, span_z("bnn@x.test"), &v) &&
+	      !sender_set_find(s, span_z("x.test"), &v));
+	CHECK(sender_set_find(s, span_z("any@spam.test"), &v) && v == 1);
+	CHECK(sender_set_find(s, span_z("any@a.b.spam.test"), &v) && v == 1);
+	CHECK(!sender_set_find(s, span_z("bob@spam.test"), &v));
+	CHECK(!sender_set_find(s, span("", 0), &v) && !sender_set_find(s, span_z("x@"), &v));
+	key_set_free(u);
+	key_set_free(s);
+}
+
+#define GEO_DIR "../shared/data/geo/maxmind-test/"
+
+static void
+test_geo(void)
+{
+	struct addr a;
+	struct geo *g;
+	const char *why = NULL;
+	char two[2];
+
+	CHECK(geo_open("/nonexistent", &g, &why) == -ENOENT && why);
+	CHECK(geo_open("/proc/self/exe", &g, &why) == -EINVAL && why);
+	CHECK(!geo_country(NULL, &(struct addr){ { 0 } }, two));
+	if (access(GEO_DIR "test-data/GeoIP2-Country-Test.mmdb", R_OK) != 0) {
+		printf("SKIP geo: no test databases\n");
+		return;
+	}
+	CHECK(geo_open(GEO_DIR "test-data/GeoIP2-Country-Test.mmdb", &g, &why) == 0);
+	CHECK(addr_parse(span_z("2.125.160.216"), &a) && geo_country(g, &a, two) &&
+	      !memcmp(two, "GB", 2));
+	CHECK(addr_parse(span_z("2001:218::1"), &a) && geo_country(g, &a, two) &&
+	      !memcmp(two, "JP", 2));
+	CHECK(addr_parse(span_z("127.0.0.1"), &a) && !geo_country(g, &a, two));
+	geo_close(g);
+}
+
+int
+main(void)
+{
+	test_key_set();
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		test_ip_random(seed, 1 + (size_t)seed * 7, seed & 1);
+		test_ip_random(seed, 1500, seed & 1);
+	}
+	test_ip_edges();
+	test_domains();
+	test_urls_and_senders();
+	test_geo();
+	return check_failed;
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * test_match.c - patterns against memmem, errors by pattern, limits of the child, cache, streams over cuts
+ */
+#include "engine/match/match.h"
+#include "tests/check.h"
+#include <dirent.h>
+#include <unistd.h>
+
+static struct match_build b;
+
+struct seen {
+	uint64_t cnt[16];
+	uint64_t last[16];
+};
+
+static bool
+on_match(void *ctx, uint32_t id, uint64_t end)
+{
+	struct seen *s = ctx;
+
+	s->cnt[id]++;
+	s->last[id] = end;
+	return false;
+}
+
+static struct match_db *
+build(enum match_mode mode, const struct match_pattern *p, size_t n)
+{
+	struct match_spec spec = { mode, p, n };
+	struct match_db *db = NULL;
+	int rc = match_db_build(&spec, &b, &db);
+
+	CHECK(rc == 0, "%d %s", rc, b.error_cnt ? b.error[0].text : "");
+	return db;
+}
+
+/* Finding 1: the phrases and the 11 bytes that make the literal API of 5.4.0 fail; escaped literals must not. */
+static void
+test_literals(void)
+{
+	static const char text[] = "xx act now! -- a.b (c) [d] \\e $f ^g |h *i";
+	static const char *const lits[] = { "act now! --", "a.b",     "(c)", "[d]",
+		                            "\\e $f",      "^g |h *", "axb" };
+	struct match_pattern p[ARRAY_LEN(lits)] = { 0 };
+	struct match_scratch *s;
+	struct match_db *db;
+
+	for (size_t i = 0; i < ARRAY_LEN(lits); i++)
+		p[i] = (struct match_pattern){ span_z(lits[i]), .is_literal = true };
+	db = build(MATCH_STREAM, p, ARRAY_LEN(p));
+	CHECK(match_scratch_new(&db, 1, &s) == 0);
+	for (size_t cut = 0; cut <= strlen(text); cut++) {
+		struct match_stream *st;
+		struct seen seen = { 0 };
+
+		CHECK(match_stream_new(db, &st) == 0);
+		CHECK(match_stream_feed(st, s, span(text, cut), on_match, &seen) == MATCH_OK);
+		CHECK(match_stream_feed(st, s, span(text + cut, strlen(text) - cut), on_match,
+		                        &seen) == MATCH_OK);
+		CHECK(match_stream_end(st, s, on_match, &seen) == MATCH_OK);
+		for (size_t i = 0; i < ARRAY_LEN(lits); i++) {
+			const char *at = strstr(text, lits[i]);
+
+			CHECK(seen.cnt[i] == (at ? 1 : 0), "cut %zu: %s", cut, lits[i]);
+			if (at)
+				CHECK(seen.last[i] == (uint64_t)(at - text) + strlen(lits[i]));
+		}
+		/* As new after its end: nothing of the old text is left. */
+		memset(&seen, 0, sizeof(seen));
+		CHECK(match_stream_feed(st, s, span_z("ct now! --"), on_match, &seen) == MATCH_OK);
+		CHECK(match_stream_end(st, s, NULL, NULL) == MATCH_OK && seen.cnt[0] == 0);
+		match_stream_free(st);
+	}
+	match_scratch_free(s);
+	match_db_put(db);
+}
+
+static bool
+stop(void *ctx, uint32_t id, uint64_t end)
+{
+	(void)id;
+	(void)end;
+	return ++*(unsigned *)ctx == 3;
+}
+
+static void
+test_regexes(void)
+{
+	struct match_pattern p[] = {
+		{ span_z("^ab+c$"), .is_multiline = true },
+		{ span_z("A.C"), .is_caseless = true },
+		{ span_z("end$") },
+	};
+	struct match_db *db = build(MATCH_STREAM, p, ARRAY_LEN(p));
+	struct match_stream *st;
+	struct match_scratch *s;
+	struct seen seen = { 0 };
+	unsigned cnt = 0;
+
+	CHECK(match_scratch_new(&db, 1, &s) == 0 && match_stream_new(db, &st) == 0);
+	match_stream_feed(st, s, span_z("x\nab"), on_match, &seen);
+	match_stream_feed(st, s, span_z("bc\nthe end"), on_match, &seen);
+	CHECK(seen.cnt[0] == 1 && seen.cnt[2] == 0);
+	match_stream_end(st, s, on_match, &seen);
+	CHECK(seen.cnt[2] == 1, "a match at the very end");
+	CHECK(match_stream_feed(st, s, span_z("abc abc abc abc"), stop, &cnt) == MATCH_OK &&
+	      cnt == 3);
+	CHECK(match_stream_feed(st, s, span_z("abc abc"), stop, &cnt) == MATCH_OK && cnt == 3,
+	      "stopped stays stopped");
+	CHECK(match_stream_end(st, s, NULL, NULL) == MATCH_OK);
+	cnt = 0;
+	CHECK(match_stream_feed(st, s, span_z("abc"), stop, &cnt) == MATCH_OK && cnt == 1);
+	match_stream_end(st, s, NULL, NULL);
+	match_stream_free(st);
+	match_scratch_free(s);
+	match_db_put(db);
+}
+
+static void
+test_errors(void)
+{
+	struct match_pattern p[] = { { span_z("good") },
+		                     { span_z("bad(") },
+		                     { span_z("lit("), .is_literal = true },
+		                     { span_z("(?<=x)look") },
+		                     { span_z("(a)\\1") } };
+	struct match_spec spec = { MATCH_BLOCK, p, ARRAY_LEN(p) };
+	struct match_db *db = NULL;
+
+	CHECK(match_db_build(&spec, &b, &db) == -EINVAL && !db);
+	CHECK(b.error_cnt == 3 && b.error[0].pattern == 1 && b.error[1].pattern == 3 &&
+	              b.error[2].pattern == 4,
+	      "%zu errors", b.error_cnt);
+}
+
+static void
+test_child_limits(void)
+{
+	struct match_pattern p[40];
+	struct match_spec spec = { MATCH_STREAM, p, ARRAY_LEN(p) };
+	struct match_build small = { .memory = 16u << 20, .timeout_s = 2 };
+	struct match_build slow = { .timeout_s = 1 };
+	struct match_db *db = NULL;
+	static char text[40][64];
+	int rc;
+
+	for (size_t i = 0; i < ARRAY_LEN(p); i++) {
+		snprintf(text[i], sizeof(text[i]), "([a-z]{1,%zu}[0-9]){%zu}.{200}x", 20 + i,
+		         60 + i);
+		p[i] = (struct match_pattern){ span_z(text[i]), .is_dotall = true };
+	}
+	rc = match_db_build(&spec, &small, &db);
+	CHECK(rc < 0 && !db, "no memory: %d", rc);
+	rc = match_db_build(&spec, &slow, &db);
+	CHECK(rc < 0 && !db, "no time: %d", rc);
+}
+
+static void
+remove_all(const char *dir)
+{
+	char path[512];
+	DIR *d = opendir(dir);
+
+	for (struct dirent *e; d && (e = readdir(d));)
+		if (e->d_name[0] != '.') {
+			snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
+			unlink(path);
+		}
+	if (d)
+		closedir(d);
+	rmdir(dir);
+}
+
+/* Damage one byte of the only file. */
+static void
+damage(const char *dir)
+{
+	char path[512];
+	DIR *d = opendir(dir);
+
+	for (struct dirent *e; (e = readdir(d));) {
+		FILE *f;
+
+		if (e->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
+		f = fopen(path, "r+b");
+		fseek(f, 200, SEEK_SET);
+		fputc('!', f);
+		fclose(f);
+	}
+	closedir(d);
+}
+
+static void
+test_cache(void)
+{
+	struct match_pattern p[] = { { span_z("cached") } };
+	struct match_spec spec = { MATCH_BLOCK, p, 1 };
+	char dir[] = "/tmp/weir-test-cacheXXXXXX";
+	struct match_db *one, *two, *three, *four;
+
+	CHECK(mkdtemp(dir) != NULL);
+	b.cache_dir = dir;
+	CHECK(match_db_build(&spec, &b, &one) == 0 && !b.from_cache);
+	CHECK(match_db_build(&spec, &b, &two) == 0 && b.from_cache && b.compile_us == 0);
+	CHECK(!memcmp(match_db_key(one), match_db_key(two), MATCH_KEY_BYTES));
+	p[0].is_caseless = true;
+	CHECK(match_db_build(&spec, &b, &three) == 0 && !b.from_cache, "flags are part of the key");
+	p[0].is_caseless = false;
+	damage(dir);
+	CHECK(match_db_build(&spec, &b, &four) == 0 && !b.from_cache,
+	      "a damaged file is made again");
+	match_db_put(one);
+	match_db_put(two);
+	match_db_put(three);
+	match_db_put(four);
+	b.cache_dir = NULL;
+	remove_all(dir);
+}
+
+int
+main(void)
+{
+	test_literals();
+	test_regexes();
+	test_errors();
+	test_child_limits();
+	test_cache();
+	return check_failed;
+}
