@@ -38,7 +38,9 @@ metrics(struct ctrl *c, struct MHD_Connection *conn)
 {
 	const char *accept =
 	        MHD_lookup_connection_value(conn, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
-	bool is_open = accept && strstr(accept, "application/openmetrics-text");
+	/* Who asks for the older format and not for the newer gets it. */
+	bool is_open = !accept || !strstr(accept, "text/plain") ||
+	               strstr(accept, "application/openmetrics-text");
 	char *text = NULL;
 	size_t len = 0;
 	FILE *f = open_memstream(&text, &len);
