@@ -1,0 +1,581 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * test_ctrl.c - control from start to stop over its socket, with the real engine and two workers that are threads of this test
+ *
+ * The workers do what real ones do towards control: read the published pointer once a turn, begin and put scan jobs, pass
+ * quiescent states. Reloads run meanwhile, good and bad ones.
+ */
+#include "base/clock.h"
+#include "base/msgid.h"
+#include "ctrl/ctrl.h"
+#include "ctrl/files.h"
+#include "ctrl/protocol.h"
+#include "ctrl/store.h"
+#include "engine/engine.h"
+#include "tests/check.h"
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <urcu-qsbr.h>
+
+#define WORKERS 2
+#define PORT    18925
+
+struct fake_counters {
+	uint64_t sent, delivered, refused, refused_url, in_flight, drops;
+};
+
+static const struct counter_desc fake_desc[] = {
+	{ "sent", "weir_mails_total", "result=\"sent\"", "Mails" },
+	{ "delivered", "weir_mails_total", "result=\"delivered\"", "Mails" },
+	{ "refused", "weir_mails_total", "result=\"refused\"", "Mails" },
+	{ "refused_url", "weir_refusals_total", "filter=\"url\"", "Refusals" },
+	{ "in_flight", "weir_mails_in_flight", "", "Mails that have no end yet" },
+	{ "drops", "weir_tcp_drops_total", "why=\"short\"", "Header cut" },
+};
+
+struct fake_worker {
+	pthread_t thread;
+	struct engine_worker *engine;
+	struct event_ring events;
+	struct fake_counters counters;
+	struct hist hist;
+	struct ctrl_hist hist_row;
+	uint64_t busy, idle;
+	uint64_t jobs, wrong_generation;
+	uint64_t sink; /* keeps a stuck job: pins its generation until told otherwise */
+};
+
+static struct fake_worker workers[WORKERS];
+static struct ctrl_published published;
+static char dir[64], config[100], sock[100];
+static bool stop;
+static struct ctrl *ctrl;
+static unsigned flushed, drained, tuned;
+
+/* ---- the node ---- */
+
+static size_t
+fake_memory(void *ctx, struct ctrl_memory_row *out, size_t max)
+{
+	(void)ctx;
+	CHECK(max >= 2);
+	out[0] = (struct ctrl_memory_row){ "sessions", 2, 1000, 4000, 0 };
+	out[1] = (struct ctrl_memory_row){ "chunks", 1, 16384, 1 << 20, 3 };
+	return 2;
+}
+
+static void
+fake_drain(void *ctx, bool on)
+{
+	(void)ctx;
+	drained = on;
+}
+
+static bool
+fake_is_drained(void *ctx)
+{
+	(void)ctx;
+	return drained;
+}
+
+static size_t
+fake_flush(void *ctx, struct span address)
+{
+	(void)ctx;
+	CHECK(span_is(address, "bob@acme.test"));
+	flushed++;
+	return 3;
+}
+
+static void
+fake_settings(void *ctx, const struct settings *s)
+{
+	(void)ctx;
+	CHECK(s->smtp_max_recipients == 100 || s->smtp_max_recipients == 7);
+	__atomic_store_n(&tuned, (unsigned)s->smtp_max_recipients, __ATOMIC_RELAXED);
+}
+
+/* One mail: begun on one snapshot, ended on it, whatever is published meanwhile. */
+static void
+scan_one(struct fake_worker *w, unsigned round)
+{
+	static const char mail[] = "Subject: hello\r\n\r\nhow are you\r\n";
+	struct engine_client client = { 0 };
+	struct engine_mail m = { .snapshot = rcu_dereference(published.snapshot),
+		                 .client = &client,
+		                 .sender = span_z("a@b.test"),
+		                 .size = sizeof(mail) - 1 };
+	uint64_t generation = snapshot_generation(m.snapshot);
+	struct engine_job *j = engine_job_begin(w->engine, &m);
+	struct engine_verdict v;
+	size_t at = 0;
+
+	if (!j)
+		return;
+	while (at < sizeof(mail) - 1) {
+		at += engine_job_step(j, span(mail + at, sizeof(mail) - 1 - at), 0);
+		urcu_qsbr_quiescent_state(); /* the job's pin, not this turn, holds the snapshot */
+		if (round % 50 == 0)
+			usleep(1000);
+	}
+	while (!engine_job_end(j, 0))
+		urcu_qsbr_quiescent_state();
+	engine_decide(j, span_z("bob"), span_z("acme.test"), &v);
+	if (v.generation != generation)
+		w->wrong_generation++;
+	engine_job_put(j);
+	w->jobs++;
+	counter_inc(&w->counters.sent);
+	counter_inc(&w->counters.delivered);
+}
+
+static void *
+work(void *arg)
+{
+	struct fake_worker *w = arg;
+	unsigned round = 0;
+
+	urcu_qsbr_register_thread();
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+		struct addr banned;
+
+		scan_one(w, round++);
+		addr_parse(span_z("192.0.2.7"), &banned);
+		w->sink += ban_set_has(rcu_dereference(published.bans), &banned);
+		counter_add(&w->busy, 10);
+		counter_add(&w->idle, 30);
+		urcu_qsbr_quiescent_state();
+		usleep(200);
+	}
+	urcu_qsbr_unregister_thread();
+	return NULL;
+}
+
+/* ---- talking to it ---- */
+
+static json_t *
+ask_text(const char *line)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	char *answer = NULL;
+	size_t cap = 0;
+	json_t *j = NULL;
+	FILE *f;
+
+	strcpy(a.sun_path, sock);
+	CHECK(connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0, "%s", strerror(errno));
+	CHECK(send(fd, line, strlen(line), MSG_NOSIGNAL) == (ssize_t)strlen(line));
+	CHECK(send(fd, "\n", 1, MSG_NOSIGNAL) == 1);
+	f = fdopen(fd, "r");
+	if (getline(&answer, &cap, f) > 0)
+		j = json_loads(answer, 0, NULL);
+	CHECK(j, "no answer to %s", line);
+	free(answer);
+	fclose(f);
+	return j;
+}
+
+static bool
+says(const char *line, bool ok, const char *word)
+{
+	json_t *j = ask_text(line);
+	char *text = json_dumps(j, JSON_COMPACT);
+	bool is = json_is_true(json_object_get(j, "ok")) == ok && strstr(text, word);
+
+	if (!is)
+		printf("%s -> %s\n", line, text);
+	free(text);
+	json_decref(j);
+	return is;
+}
+
+static long long
+figure(const char *path, const char *key)
+{
+	json_t *j = ask_text("{\"command\":\"status\"}");
+	json_t *o = *path ? json_object_get(j, path) : j;
+	long long n = json_integer_value(json_object_get(o, key));
+
+	json_decref(j);
+	return n;
+}
+
+static char *
+http(const char *path, const char *accept)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(PORT) };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	char *text = calloc(1, 1 << 20), request[200];
+	size_t n = 0;
+	ssize_t got;
+
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	CHECK(connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0);
+	snprintf(request, sizeof(request),
+	         "GET %s HTTP/1.1\r\nHost: x\r\nAccept: %s\r\nConnection: close\r\n\r\n", path,
+	         accept);
+	CHECK(send(fd, request, strlen(request), MSG_NOSIGNAL) > 0);
+	while ((got = recv(fd, text + n, (1 << 20) - 1 - n, 0)) > 0)
+		n += (size_t)got;
+	close(fd);
+	return text;
+}
+
+static void
+write_file(const char *name, const char *text)
+{
+	char path[200];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	CHECK(file_replace(path, span_z(text)) == 0);
+}
+
+static void
+write_config(const char *more)
+{
+	char text[2000];
+
+	snprintf(text, sizeof(text),
+	         "node: {state_dir: %s/state, control_socket: %s}\n"
+	         "ports: [{device: none, addresses: [10.77.0.2/24]}]\n"
+	         "http: {listen: \"127.0.0.1:%d\"}\nlog: {path: %s/log}\n"
+	         "rules: {directories: [%s/rules]}\n%s",
+	         dir, sock, PORT, dir, dir, more);
+	write_file("weir.yaml", text);
+}
+
+static const char customers[] =
+        "{\"customers\": [{\"id\": \"acme\", \"domains\": [\"acme.test\"],"
+        "\"route\": {\"servers\": [{\"address\": \"10.77.0.1\", \"port\": 2525}]}}]}";
+
+static void
+import(const char *text, bool want)
+{
+	json_t *request, *reply;
+	char path[200];
+
+	write_file("customers.json", text);
+	snprintf(path, sizeof(path), "%s/customers.json", dir);
+	request = json_pack("{s:s,s:s,s:s}", "command", "customer", "verb", "import", "file", path);
+	reply = offline_run(config, request);
+	CHECK(json_is_true(json_object_get(reply, "ok")) == want, "%s", json_dumps(reply, 0));
+	json_decref(request);
+	json_decref(reply);
+}
+
+/* ---- the tests, in order ---- */
+
+static void
+set_up(void)
+{
+	strcpy(dir, "/tmp/weir-test-ctrl-XXXXXX");
+	CHECK(mkdtemp(dir));
+	snprintf(config, sizeof(config), "%s/weir.yaml", dir);
+	snprintf(sock, sizeof(sock), "%s/c.sock", dir);
+	write_config("");
+	CHECK(dir_make(dir) == 0);
+	{
+		char path[200];
+
+		snprintf(path, sizeof(path), "%s/rules", dir);
+		CHECK(dir_make(path) == 0);
+	}
+	write_file("rules/a.list", "# a phrase list\n");
+	unlink("rules/a.list");
+}
+
+static int
+start(struct settings *s)
+{
+	struct settings_errors e = { 0 };
+	static struct ctrl_worker rows[WORKERS];
+	struct engine_config ec = { 0 };
+	struct ctrl_node node = { .workers = rows,
+		                  .worker_cnt = WORKERS,
+		                  .published = &published,
+		                  .memory = fake_memory,
+		                  .drain = fake_drain,
+		                  .is_drained = fake_is_drained,
+		                  .flush_rcpt = fake_flush,
+		                  .settings_changed = fake_settings };
+	int ret = settings_load(config, s, &e);
+
+	CHECK(ret == 0, "%s", e.cnt ? e.item[0] : "");
+	settings_errors_fini(&e);
+	memset(workers, 0, sizeof(workers));
+	stop = false;
+	for (int i = 0; i < WORKERS; i++) {
+		struct fake_worker *w = &workers[i];
+
+		w->engine = engine_worker_new(&ec);
+		CHECK(event_ring_init(&w->events, 64) == 0);
+		w->hist_row = (struct ctrl_hist){ "weir_message_duration_seconds",
+			                          i == 0 ? "core=\"0\"" : "core=\"1\"", "Mail",
+			                          1e-6, &w->hist };
+		rows[i] = (struct ctrl_worker){
+			.cpu = (unsigned)i,
+			.events = &w->events,
+			.engine = w->engine,
+			.sets = { { "fake", fake_desc, ARRAY_LEN(fake_desc), &w->counters.sent } },
+			.set_cnt = 1,
+			.hists = &w->hist_row,
+			.hist_cnt = 1,
+			.busy_cycles = &w->busy,
+			.idle_cycles = &w->idle,
+		};
+	}
+	ctrl = ctrl_new(s, &node);
+	if (!ctrl)
+		return -1;
+	ret = ctrl_start(ctrl);
+	for (int i = 0; i < WORKERS && ret == 0; i++)
+		CHECK(pthread_create(&workers[i].thread, NULL, work, &workers[i]) == 0);
+	return ret;
+}
+
+static void
+end(struct settings *s, bool is_running)
+{
+	stop = true;
+	for (int i = 0; i < WORKERS && is_running; i++)
+		pthread_join(workers[i].thread, NULL);
+	if (ctrl)
+		ctrl_stop(ctrl);
+	ctrl_free(ctrl);
+	for (int i = 0; i < WORKERS; i++) {
+		engine_worker_free(workers[i].engine);
+		event_ring_fini(&workers[i].events);
+	}
+	settings_fini(s);
+}
+
+static void
+wait_until(bool (*fn)(void), const char *what)
+{
+	for (int i = 0; i < 500; i++) {
+		if (fn())
+			return;
+		usleep(10000);
+	}
+	CHECK(false, "%s", what);
+}
+
+static bool
+is_generation_2(void)
+{
+	return figure("", "generation") >= 2;
+}
+
+static void
+test_reload(void)
+{
+	CHECK(figure("", "generation") == 1 && figure("", "generations_live") == 1);
+	CHECK(says("{\"command\":\"lookup\",\"verb\":\"domain\",\"key\":\"acme.test\"}", true,
+	           "\"lines\":[]"));
+	import(customers, true); /* another connection's commit: seen without being told */
+	wait_until(is_generation_2, "a commit in the store is published");
+	CHECK(says("{\"command\":\"lookup\",\"verb\":\"domain\",\"key\":\"acme.test\"}", true,
+	           "acme"));
+	CHECK(figure("policy", "customers") == 1);
+
+	write_config("smtp: {max_recipients: 7}\n");
+	CHECK(says("{\"command\":\"reload\"}", true, "\"errors\":[]"));
+	CHECK(__atomic_load_n(&tuned, __ATOMIC_RELAXED) == 7);
+	write_config("smtp: {max_recipients: 0, nonsense: 1}\n");
+	CHECK(says("{\"command\":\"reload\"}", false, "max_recipients"));
+	CHECK(says("{\"command\":\"reload\"}", false, "nonsense")); /* all errors */
+	CHECK(figure("store", "reloads_refused") == 2);
+	write_config("node2: {}\n");
+	CHECK(says("{\"command\":\"reload\"}", false, "node2"));
+	write_config("");
+	write_file("rules/bad.rules", "this is no rule {{{\n");
+	CHECK(says("{\"command\":\"reload\"}", false, "bad.rules:1"));
+	{
+		char path[200];
+
+		snprintf(path, sizeof(path), "%s/rules/bad.rules", dir);
+		unlink(path);
+	}
+	CHECK(says("{\"command\":\"reload\"}", true, "\"generation\""));
+	write_config("dataplane: {cores: \"0\"}\n");
+	CHECK(says("{\"command\":\"reload\"}", true, "needs a restart: dataplane.cores"));
+	write_config("");
+}
+
+static void
+test_many_reloads(void)
+{
+	long long begun = figure("", "generation"), top = 0;
+
+	for (int i = 0; i < 60; i++) {
+		long long live;
+
+		CHECK(says("{\"command\":\"reload\"}", true, "\"errors\":[]"));
+		live = figure("", "generations_live");
+		top = MAX(top, live);
+	}
+	CHECK(top <= GENERATIONS_LIVE_MAX, "%lld", top);
+	CHECK(figure("", "generation") >= begun + 60);
+	ctrl_request_reload(ctrl);
+	usleep(300000);
+	CHECK(figure("", "generation") >= begun + 61, "SIGHUP's way");
+}
+
+static void
+test_commands(void)
+{
+	CHECK(says("{\"command\":\"frob\"}", false, "no such command"));
+	CHECK(says("[1]", false, "a JSON object"));
+	CHECK(says("{\"command\":", false, "a JSON object"));
+	CHECK(says("{\"command\":\"ban\",\"verb\":\"add\",\"prefix\":\"192.0.2.0/24\","
+	           "\"seconds\":3600,\"why\":\"test\"}",
+	           true, "ok"));
+	CHECK(says("{\"command\":\"ban\",\"verb\":\"add\",\"prefix\":\"192.0.2.1/24\"}", false,
+	           "host bits"));
+	CHECK(says("{\"command\":\"ban\",\"verb\":\"add\",\"prefix\":\"0.0.0.0/0\"}", false,
+	           "half the world"));
+	CHECK(says("{\"command\":\"ban\",\"verb\":\"add\",\"prefix\":\"198.51.100.9\","
+	           "\"seconds\":1}",
+	           true, "ok"));
+	CHECK(says("{\"command\":\"ban\",\"verb\":\"list\"}", true, "192.0.2.0/24"));
+	CHECK(says("{\"command\":\"ban\",\"verb\":\"del\",\"prefix\":\"203.0.113.0/24\"}", false,
+	           "is not banned"));
+	usleep(2500000); /* the second one ends by itself */
+	CHECK(!says("{\"command\":\"ban\",\"verb\":\"list\"}", true, "198.51.100.9"));
+	CHECK(says("{\"command\":\"drain\",\"on\":true}", true, "ok") && drained);
+	CHECK(says("{\"command\":\"drained\"}", true, "\"drained\":true"));
+	CHECK(strstr(http("/readyz", "*/*"), "503"));
+	CHECK(says("{\"command\":\"drain\",\"on\":false}", true, "ok") && !drained);
+	CHECK(says("{\"command\":\"lookup\",\"verb\":\"mailbox\",\"key\":\"bob@acme.test\","
+	           "\"flush\":true}",
+	           true, "\"flushed\":3"));
+	CHECK(flushed == 1);
+	CHECK(says("{\"command\":\"lookup\",\"verb\":\"ip\",\"key\":\"nonsense\"}", false,
+	           "no IP address"));
+	CHECK(says("{\"command\":\"capture\",\"path\":\"/x\",\"seconds\":1}", false, "cannot"));
+}
+
+static void
+test_figures(void)
+{
+	char *page;
+
+	stop = true; /* quiet workers: every source must say the same */
+	for (int i = 0; i < WORKERS; i++)
+		pthread_join(workers[i].thread, NULL);
+	counter_add(&workers[0].counters.refused, 5);
+	counter_add(&workers[1].counters.refused, 2);
+	counter_add(&workers[1].counters.refused_url, 2);
+	counter_add(&workers[0].counters.drops, 4);
+	counter_add(&workers[0].counters.sent, 5);
+	counter_add(&workers[1].counters.sent, 3);
+	counter_add(&workers[1].counters.in_flight, 1);
+	hist_add(&workers[0].hist, 1500);
+	hist_add(&workers[0].hist, 1500000);
+	CHECK(figure("mails", "refused") == 7 && figure("refused_by", "url") == 2);
+	CHECK(figure("mails", "sent") == figure("mails", "delivered") + 8);
+	CHECK(figure("", "drops") == 4);
+	CHECK(figure("memory", "total") == 17384);
+	page = http("/metrics", "application/openmetrics-text");
+	CHECK(strstr(page, "weir_mails_total{result=\"refused\"} 7\n"));
+	CHECK(strstr(page, "# TYPE weir_mails counter\n") && strstr(page, "\n# EOF\n"));
+	CHECK(strstr(page, "weir_message_duration_seconds_bucket{core=\"0\",le=\"0.002\"} 1\n"));
+	CHECK(strstr(page, "weir_message_duration_seconds_count{core=\"0\"} 2\n"));
+	CHECK(strstr(page, "weir_memory_used_bytes{object=\"chunks\"} 16384\n"));
+	free(page);
+	page = http("/metrics", "text/plain");
+	CHECK(strstr(page, "# TYPE weir_mails_total counter\n") && !strstr(page, "# EOF"));
+	free(page);
+	page = http("/healthz", "*/*");
+	CHECK(strstr(page, "200 OK"));
+	free(page);
+	page = http("/api/v1/status", "*/*");
+	CHECK(strstr(page, "404") && strstr(page, "not there yet"));
+	free(page);
+	CHECK(says("{\"command\":\"errors\"}", true, "weir_tcp_drops_total"));
+}
+
+static void
+push_event(uint64_t id)
+{
+	struct event *e = event_begin(&workers[0].events, EVENT_MAIL, id, clock_wall_us());
+
+	CHECK(e);
+	event_text(e, 0, span_z("delivered"));
+	event_text(e, 1, span_z("ann@sender.test"));
+	event_commit(&workers[0].events);
+}
+
+static void
+test_log(void)
+{
+	uint64_t id = msgid_make(1800000000ull * 1000000, 1, 2, 77);
+	char text[MSGID_CHARS + 1], line[100], path[200];
+
+	push_event(id);
+	usleep(100000);
+	msgid_format(id, text);
+	snprintf(line, sizeof(line), "{\"command\":\"why\",\"id\":\"%s\"}", text);
+	CHECK(says(line, true, "ann@sender.test"));
+	CHECK(says("{\"command\":\"why\",\"id\":\"0000000000000\"}", false, "no line"));
+	snprintf(path, sizeof(path), "%s/log", dir);
+	snprintf(line, sizeof(line), "%s/log.1", dir);
+	CHECK(rename(path, line) == 0); /* rotated: SIGHUP opens the new one */
+	ctrl_request_reload(ctrl);
+	for (int i = 0; i < 300 && access(path, F_OK) < 0; i++)
+		usleep(10000);
+	CHECK(access(path, F_OK) == 0);
+	CHECK(figure("log", "lost") == 0 && figure("log", "lines") > 3);
+}
+
+/* A start without database, and one with broken rules, on what was saved; bans are still there. */
+static void
+test_saved(void)
+{
+	char path[200], aside[200];
+	struct settings s;
+
+	snprintf(path, sizeof(path), "%s/state/customers.db", dir);
+	snprintf(aside, sizeof(aside), "%s/aside.db", dir);
+	CHECK(rename(path, aside) == 0);
+	CHECK(start(&s) == 0);
+	CHECK(says("{\"command\":\"lookup\",\"verb\":\"domain\",\"key\":\"acme.test\"}", true,
+	           "acme"));
+	CHECK(says("{\"command\":\"status\"}", true, "customers.db"));
+	CHECK(says("{\"command\":\"ban\",\"verb\":\"list\"}", true, "192.0.2.0/24"));
+	CHECK(figure("", "generation") > 60);
+	end(&s, true);
+	CHECK(rename(aside, path) == 0);
+	write_file("rules/bad.rules", "this is no rule {{{\n");
+	CHECK(start(&s) == 0);
+	CHECK(says("{\"command\":\"status\"}", true, "bad.rules"));
+	end(&s, true);
+}
+
+int
+main(void)
+{
+	struct settings s;
+	bool ok;
+
+	set_up();
+	ok = start(&s) == 0;
+	CHECK(ok);
+	if (!ok)
+		return 1;
+	test_reload();
+	test_many_reloads();
+	test_commands();
+	test_figures();
+	test_log();
+	for (int i = 0; i < WORKERS; i++)
+		CHECK(workers[i].jobs > 100 && workers[i].wrong_generation == 0 &&
+		      workers[i].sink > 0);
+	end(&s, false);
+	test_saved();
+	dir_remove(dir);
+	return check_failed;
+}
