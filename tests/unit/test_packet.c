@@ -259,7 +259,9 @@ test_echo(void)
 	struct bytes want6 = icmp_frame(ME6, PEER6, 129, 0, 0x10002, "hello", 5);
 	struct rig *r = rig();
 
-	put(r, e);
+	e.d[15] = 0xbb; /* DSCP stays, ECN goes */
+	put(r, fixed(e));
+	CHECK(r->tx[0].d[15] == 0xb8);
 	CHECK(r->tx_cnt == 1 && r->tx[0].len == e.len && !memcmp(r->tx[0].d, rig_peer_mac, 6) &&
 	      !memcmp(r->tx[0].d + 6, rig_mac, 6));
 	CHECK(!memcmp(r->tx[0].d + 34, want.d + 34, 20) && r->tx[0].d[23] == PROTO_ICMP);
@@ -268,6 +270,7 @@ test_echo(void)
 	CHECK(r->tx_cnt == 2 && !memcmp(r->tx[1].d + 54, want6.d + 54, 13) &&
 	      !memcmp(r->tx[1].d + 22, want6.d + 22, 32));
 	done(r);
+	e = icmp_frame(PEER4, ME4, 8, 0, 0x10002, "hello, world", 12);
 	expect(patched(e, 40, 1), C_drop_icmp_checksum, 0, 0, "icmp checksum");
 	expect(patched(s, 60, 1), C_drop_icmp_checksum, 0, 0, "icmp6 checksum");
 	expect(patched(e, 0, 3), C_drop_icmp_broadcast, 0, 0, "echo in a broadcast frame");
@@ -754,6 +757,22 @@ test_neighbour_flood(void)
 	CHECK(rig_count(r, C_neighbours) <= NEIGH_DEFAULT &&
 	      r->p[0]->neigh.queued_cnt <= NEIGH_QUEUED_MAX);
 	CHECK(rig_count(r, C_arp_requests_out) < 400);
+	for (uint32_t i = 0; i < 20000;
+	     i++) { /* all confirmed: the oldest go, the gateway's entry never */
+		struct addr a = addr_v4(0x0a200000 + i);
+
+		r->now_us += 2000;
+		packet_rx(r->p[0], r->now_us, &(struct packet_in){ 0 }, 1, NULL);
+		neigh_resolve(r->p[0], &a);
+		if (neigh_find(r->p[0], &a))
+			neigh_answer(r->p[0], neigh_find(r->p[0], &a), mac4, true, true);
+		packet_flush(r->p[0]);
+		rig_clear(r);
+	}
+	CHECK(neigh_find(r->p[0], &c.gateway4) && neigh_find(r->p[0], &c.gateway6));
+	CHECK(rig_count(r, C_neighbours) == NEIGH_DEFAULT);
+	send_to(r, "10.0.0.9", 0);
+	put(r, arp_frame(2, rig_mac, mac3, PEER4, ME4));
 	rig_clear(r);
 	CHECK(send_to(r, "10.0.0.9", 0) == 0 && r->tx_cnt == 1 && !memcmp(r->tx[0].d, mac3, 6));
 	done(r);
@@ -829,6 +848,13 @@ test_answers_to_all(void)
 	for (unsigned i = 0; i < r->tx_cnt; i++)
 		workers |= 1u << r->tx[i].worker;
 	CHECK(r->tx_cnt == 4 && workers == 15);
+	rig_clear(r);
+	for (unsigned i = 0; i < 2000; i++) { /* a flood of answers is not multiplied */
+		rig_put(r, 2, t.d, t.len);
+		rig_run(r);
+	}
+	CHECK(rig_count(r, C_steered_out) == NEIGH_COPY_PER_S / 4 &&
+	      rig_count(r, C_drop_neighbour_limit) > 1000);
 	done(r);
 }
 
@@ -928,9 +954,16 @@ test_tx_backlog(void)
 	for (unsigned i = 0; i < 300; i++)
 		send_to(r, "10.0.0.9", 0);
 	CHECK(r->tx_cnt == 0 && rig_count(r, C_drop_tx_full) == 300 + 1 - TX_BURST_MAX);
+	r->q[0].tx_refuse =
+	        TX_BURST_MAX - 10; /* takes the first ten, then the rest: none twice, none lost */
+	rig_run(r);
+	CHECK(r->tx_cnt == 10);
 	r->q[0].tx_refuse = 0;
 	rig_run(r);
 	CHECK(r->tx_cnt == TX_BURST_MAX);
+	for (unsigned i = 1; i < r->tx_cnt; i++)
+		CHECK(r->tx[i].len == 54 &&
+		      load_be16(r->tx[i].d + 18) == (uint16_t)(load_be16(r->tx[1].d + 18) + i - 1));
 	done(r);
 }
 
