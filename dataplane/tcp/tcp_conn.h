@@ -180,7 +180,6 @@ struct tcp_stack {
 	uint32_t ready_head, ready_tail;
 	uint32_t dirty_head, dirty_tail;
 	uint32_t orphan_cnt, mbufs_held;
-	uint32_t starved_cnt;
 	struct pool conns, slices, smalls, sides;
 	struct tcp_syn_queue *syns;
 	struct tcp_timewait *timewaits;
@@ -235,13 +234,6 @@ static inline uint32_t
 snd_data_end(const struct tcp_conn *c)
 {
 	return c->snd_una + c->snd_bytes;
-}
-
-/* Has our FIN been sent, and everything up to and including it been acknowledged? */
-static inline bool
-is_fin_acked(const struct tcp_conn *c)
-{
-	return c->state == TCP_FIN_WAIT_2 || c->state == TCP_CLOSED;
 }
 
 static inline uint32_t

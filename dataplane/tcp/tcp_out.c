@@ -214,10 +214,12 @@ struct next {
 	bool fin, push;
 };
 
+/* In FIN-WAIT-2 snd_una has passed our FIN, so snd_data_end() names no place of it any more. */
 static bool
 is_fin_due(const struct tcp_conn *c)
 {
-	return c->flags & F_FIN_QUEUED && seq_leq(c->snd_nxt, snd_data_end(c));
+	return c->flags & F_FIN_QUEUED && c->state != TCP_FIN_WAIT_2 &&
+	       seq_leq(c->snd_nxt, snd_data_end(c));
 }
 
 static uint32_t

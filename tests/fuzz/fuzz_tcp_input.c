@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * fuzz_tcp_input.c - any segments in any order at a connection of each kind
+ *
+ * Input   Records of 1 byte kind, 1 byte length, then that many bytes of TCP header and payload. Kinds also let time pass,
+ *         read, write, close. Ports and, where the kind says so, numbers are put right, so that segments get far.
+ * Asserts The same input gives the same segments and bytes twice (nothing depends on memory that nobody wrote); one by one
+ *         or in bursts nothing is left behind: no mbuf, timer, slice; no segment leaves that is malformed.
+ */
+#include "dataplane/tcp/tcp.h"
+#include "dataplane/tcp/tcp_opt.h"
+#include "tests/sim/sim_eal.h"
+#include <rte_mbuf.h>
+
+#define BURST 16
+
+struct world {
+	struct tcp_stack *stack;
+	struct tcp_counters counters;
+	struct wheel wheel;
+	struct rng rng;
+	uint64_t now_us, sum; /* sum: over all that left and all that was read */
+	struct tcp_conn *c;
+	uint32_t our_seq, our_ack; /* of the last segment that left */
+	uint16_t our_port;
+	uint64_t read, closed;
+	struct packet_in in[BURST];
+	unsigned in_cnt, burst;
+};
+
+static struct rte_mempool *pool;
+static struct world world;
+
+static void
+mix(struct world *w, uint64_t v)
+{
+	w->sum = (w->sum ^ v) * 0x9e3779b97f4a7c15ull;
+	w->sum ^= w->sum >> 29;
+}
+
+static struct rte_mbuf *
+link_alloc(void *ctx)
+{
+	(void)ctx;
+	return rte_pktmbuf_alloc(pool);
+}
+
+static void
+link_send(void *ctx, struct rte_mbuf *m, const struct addr *src, const struct addr *dst,
+          uint8_t tos, uint64_t now_us)
+{
+	struct world *w = ctx;
+	const uint8_t *h = rte_pktmbuf_mtod(m, const uint8_t *);
+	unsigned head = (unsigned)(h[12] >> 4) * 4;
+	struct tcp_options o;
+
+	(void)src;
+	(void)dst;
+	(void)tos;
+	(void)now_us;
+	BUG_ON(head < 20 || head > m->pkt_len || m->pkt_len > 1480);
+	tcp_opt_parse(h + 20, head - 20, h[13] & TCP_SYN, &o);
+	BUG_ON(o.is_bad);
+	BUG_ON((h[13] & TCP_SYN) && (h[13] & (TCP_FIN | TCP_RST)));
+	w->our_seq = load_be32(h + 4);
+	w->our_ack = load_be32(h + 8);
+	if (w->burst == 1) /* bursts gather ACKs: only the bytes must agree then */
+		mix(w, m->pkt_len);
+	rte_pktmbuf_free(m);
+}
+
+static unsigned
+link_mtu(void *ctx, const struct addr *dst)
+{
+	(void)ctx;
+	(void)dst;
+	return 1500;
+}
+
+static bool
+link_is_mine(void *ctx, const struct addr *src, uint16_t sport, const struct addr *dst,
+             uint16_t dport)
+{
+	(void)ctx;
+	(void)src;
+	(void)sport;
+	(void)dst;
+	(void)dport;
+	return true;
+}
+
+static void
+on_open(struct tcp_conn *c, void *user)
+{
+	(void)user;
+	if (!world.c)
+		world.c = c;
+}
+
+static void
+on_close(struct tcp_conn *c, void *user, int err)
+{
+	(void)user;
+	(void)err;
+	world.closed++;
+	if (world.c == c)
+		world.c = NULL;
+}
+
+static const struct tcp_ops ops = { on_open, NULL, NULL, on_close };
+
+static void
+feed(struct world *w)
+{
+	for (unsigned at = 0; at < w->in_cnt; at += w->burst)
+		tcp_input_burst(w->stack, w->in + at, MIN(w->burst, w->in_cnt - at), w->now_us);
+	w->in_cnt = 0;
+}
+
+static void
+turn(struct world *w)
+{
+	feed(w);
+	tcp_ready(w->stack, w->now_us);
+	tcp_flush(w->stack, w->now_us);
+}
+
+static void
+pass(struct world *w, uint64_t us)
+{
+	w->now_us += us;
+	wheel_turn(&w->wheel, w->now_us, 0);
+	turn(w);
+}
+
+static void
+read_all(struct world *w)
+{
+	struct span in;
+
+	while (w->c && tcp_peek(w->c, &in)) {
+		BUG_ON(in.len == 0 || in.len > tcp_unread(w->c));
+		for (size_t i = 0; i < in.len; i++)
+			mix(w, (uint8_t)in.p[i]);
+		w->read += in.len;
+		tcp_consume(w->c, in.len);
+	}
+}
+
+/* kind bits: 0-1 numbers put right, 2 a turn after it */
+static void
+segment(struct world *w, uint8_t kind, const uint8_t *p, size_t n)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
+	uint8_t *h;
+
+	BUG_ON(!m);
+	h = (uint8_t *)rte_pktmbuf_append(m, (uint16_t)n);
+	memcpy(h, p, n);
+	if (n >= 20) {
+		store_be16(h, 40000);
+		store_be16(h + 2, w->our_port);
+		if (kind & 1)
+			store_be32(h + 4, w->our_ack + (uint32_t)(int8_t)h[7]);
+		if (kind & 2)
+			store_be32(h + 8, w->our_seq + h[11]);
+	}
+	w->in[w->in_cnt++] = (struct packet_in){ .m = m,
+		                                 .src = addr_v4(0x0a000001),
+		                                 .dst = addr_v4(0x0a000002),
+		                                 .l4_len = (uint16_t)n,
+		                                 .csum_ok = true };
+	if (w->in_cnt == BURST || kind & 4)
+		turn(w);
+}
+
+static void
+call(struct world *w, uint8_t kind, uint8_t arg)
+{
+	turn(w);
+	switch (kind % 6) {
+	case 0:
+		pass(w, 1000u + arg * 1000u);
+		break;
+	case 1:
+		pass(w, arg * 1000000ull);
+		break;
+	case 2:
+		read_all(w);
+		break;
+	case 3:
+		if (w->c)
+			tcp_send(w->c, span("0123456789abcdef0123456789abcdef", MIN(arg, 32)));
+		break;
+	case 4:
+		if (w->c)
+			tcp_close(w->c);
+		break;
+	default:
+		if (w->c && arg % 2)
+			tcp_abort(w->c);
+		else if (w->c)
+			tcp_detach(w->c);
+		w->c = NULL;
+		break;
+	}
+	turn(w);
+}
+
+static void
+begin(struct world *w, bool active, unsigned burst)
+{
+	struct tcp_link link = { w, link_alloc, link_send, link_mtu, link_is_mine, NULL };
+	struct addr us = addr_v4(0x0a000002), peer = addr_v4(0x0a000001);
+	struct tcp_config cfg;
+
+	memset(w, 0, sizeof(*w));
+	w->now_us = 1000000;
+	w->burst = burst;
+	w->our_port = 25;
+	tcp_config_defaults(&cfg);
+	cfg.conn_cnt = 4;
+	cfg.syn_cnt = 2;
+	cfg.timewait_cnt = 2;
+	cfg.slice_cnt = cfg.small_chunk_cnt = 8;
+	cfg.ooo_cnt = 2;
+	cfg.mbuf_budget = 64;
+	cfg.rcv_buf_bytes = cfg.rcv_buf_max_bytes = 4096;
+	wheel_init(&w->wheel, w->now_us);
+	rng_seed(&w->rng, 1);
+	w->stack = tcp_stack_new(&cfg, &link, &w->wheel, &w->rng, &w->counters);
+	BUG_ON(!w->stack || tcp_listen(w->stack, &us, 25, &ops, NULL));
+	if (active) {
+		w->c = tcp_connect(w->stack, &us, &peer, 40000, &ops, NULL, w->now_us);
+		BUG_ON(!w->c);
+		w->our_port = tcp_local_port(w->c);
+	}
+	turn(w);
+}
+
+static uint64_t
+run(const uint8_t *data, size_t size, unsigned burst)
+{
+	struct world *w = &world;
+
+	begin(w, data[0] & 1, burst);
+	for (size_t at = 1; at + 2 <= size;) {
+		uint8_t kind = data[at], len = data[at + 1];
+		size_t n = MIN((size_t)len, size - at - 2);
+
+		if (kind < 0xc0)
+			segment(w, kind, data + at + 2, n);
+		else
+			call(w, kind, len);
+		at += 2 + (kind < 0xc0 ? n : 0);
+	}
+	turn(w);
+	read_all(w);
+	tcp_stack_free(w->stack);
+	BUG_ON(w->wheel.armed_cnt != 0);
+	BUG_ON(rte_mempool_in_use_count(pool) != 0);
+	return w->sum;
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	if (!pool) {
+		sim_eal_init();
+		pool = sim_eal_pool("fuzz", 1023);
+	}
+	if (size < 3 || size > 8192)
+		return 0;
+	BUG_ON(run(data, size, 1) != run(data, size, 1));
+	run(data, size, BURST);
+	return 0;
+}
