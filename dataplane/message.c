@@ -151,7 +151,7 @@ message_reply_of(const struct upstream_reply *r, const char *enhanced_default)
 	return a;
 }
 
-/* PRDR and different ends: an answer for each accepted recipient, in order. Returns the final one. */
+/* PRDR: an answer for each accepted recipient, in order. Returns the final one. */
 static struct smtp_answer
 answer_each(struct message *m, const struct smtp_answer *delivered)
 {
@@ -189,7 +189,7 @@ end_with(struct message *m, const struct smtp_answer *given, unsigned ref)
 		message_finish(m, MAIL_GIVEN_UP, 0, ref);
 		return;
 	}
-	if (s && m->prdr && m->mixed && m->whole)
+	if (s && m->prdr && m->whole)
 		a = answer_each(m, given);
 	message_finish(m, result_of(a.code), a.code, ref);
 	if (s)

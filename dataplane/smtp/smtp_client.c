@@ -401,9 +401,10 @@ on_ehlo(struct smtp_client *c, struct smtp_client_event *ev)
 		c->caps |= SMTP_CAP_ESMTP;
 		return greeted(c);
 	}
-	if (c->reply.code < 500)
+	/* HELO for a server that does not know EHLO (RFC 5321 3.2); anything else it means. */
+	if (c->reply.code < 500 || c->reply.code > 504)
 		return broken(c, SMTP_WHY_REFUSED);
-	c->setup = S_WANT_HELO; /* RFC 5321 3.2 */
+	c->setup = S_WANT_HELO;
 	return SMTP_CE_MORE;
 }
 
