@@ -60,7 +60,7 @@ static const struct { const char *name; unsigned how; const char *banner; struct
 	{ "banner 250", 0, "350 ok\r\n", { { NULL, NULL } }, "!3/1 " },
 	{ "codes differ", 0, "220-a\r\n250 b\r\n", { { NULL, NULL } }, "!5/1 " },
 	{ "EHLO 4xx", 0, "220 h\r\n", { { "EHLO", "450 no\r\n" } }, "!2/2 " },
-	{ "EHLO and HELO 5xx", 0, "220 h\r\n", { { "EHLO", "550 no\r\n" }, { "HELO", "550 no\r\n" } }, "!2/3 " },
+	{ "EHLO and HELO 5xx", 0, "220 h\r\n", { { "EHLO", "502 5.5.1 what\r\n" }, { "HELO", "550 no\r\n" } }, "!2/3 " },
 	{ "421 at RCPT", 0, "220 h\r\n", { { "EHLO", NONE }, { "MAIL", OK }, { "RCPT", "421 4.3.2 bye\r\n" } }, "G M+ !1/7 " },
 	{ "two answers to MAIL", WHOLE, "220 h\r\n", { { "EHLO", NONE }, { "MAIL", OK OK "250 more\r\n" } }, "G M+ !4/0 " },
 	{ "answer before the dot", 0, "220 h\r\n", { { "EHLO", NONE }, { "MAIL", OK }, { "RCPT", OK }, { "DATA", "354 go\r\n250 done\r\n" } }, "G M+ 0+ go !4/9 " },
