@@ -5,6 +5,10 @@
 
 #define PIECE 32768
 
+/* A sender that hears nothing for longer than any reply may take goes (RFC 5321 4.5.3.2); the first ACK and every SYN-ACK's
+ * answer may have been lost, then only the sender has a connection. */
+#define PATIENCE_US (1200ull * 1000000)
+
 struct far_conn {
 	struct far *far;
 	struct tcp_conn *tcp; /* NULL: gone */
@@ -15,7 +19,7 @@ struct far_conn {
 	};
 	char *queue; /* what tcp_send() did not take; heap */
 	size_t queue_len, queue_at;
-	uint64_t wake_us;
+	uint64_t wake_us, heard_us;
 };
 
 static void
@@ -116,6 +120,7 @@ on_bytes(struct tcp_conn *tcp, void *user)
 	struct far_conn *c = user;
 	struct span in;
 
+	c->heard_us = c->far->now_us;
 	while (c->tcp && tcp_peek(tcp, &in)) {
 		size_t n = in.len;
 
@@ -241,6 +246,7 @@ far_send_mails(struct far *f, enum sender_habit habit, unsigned mails, uint64_t 
 	BUG_ON(!addr_parse(span_z(v6 ? "fd77::1" : "10.77.0.1"), &src));
 	BUG_ON(!addr_parse(span_z(v6 ? "fd77::2" : "10.77.0.2"), &dst));
 	peer_sender_start(&c->sender, &peer_ops, c, &f->ledger, &f->rng, habit, mails);
+	c->heard_us = now_us;
 	c->tcp = tcp_connect(f->host.tcp, &src, &dst, 25, &sender_ops, c, now_us);
 	return c->tcp != NULL;
 }
@@ -270,6 +276,8 @@ far_turn(struct far *f, uint64_t now_us)
 			else
 				peer_sender_tick(&c->sender, now_us);
 		}
+		if (!c->is_server && now_us > c->heard_us + PATIENCE_US)
+			op_abort(c);
 		if (!c->tcp)
 			conn_free(f, i);
 	}
@@ -291,6 +299,25 @@ bool
 far_is_quiet(const struct far *f)
 {
 	return f->sender_cnt == 0;
+}
+
+void
+far_print_senders(const struct far *f)
+{
+	for (unsigned i = 0; i < FAR_CONNS_MAX; i++) {
+		const struct far_conn *c = f->conns[i];
+		struct tcp_info info = { 0 };
+
+		if (!c || c->is_server)
+			continue;
+		if (c->tcp)
+			tcp_get_info(c->tcp, &info);
+		printf("  a sender of habit %d is in its state %u at mail %d, TCP %s, %u unacked, "
+		       "%u unread, port %u\n",
+		       (int)c->sender.habit, c->sender.state, c->sender.mail,
+		       c->tcp ? tcp_state_name(info.state) : "gone", info.unacked_bytes,
+		       info.unread_bytes, c->tcp ? tcp_local_port(c->tcp) : 0);
+	}
 }
 
 void

@@ -44,5 +44,8 @@ uint64_t far_next_us(const struct far *f, uint64_t now_us, uint64_t max_us);
 /* Every sender is done. */
 bool far_is_quiet(const struct far *f);
 
+/* One line a sender that is still there, for failures. */
+void far_print_senders(const struct far *f);
+
 /* Frees all; connections that are still open are aborted without a word. */
 void far_fini(struct far *f);

@@ -263,7 +263,7 @@ reply(struct peer_sender *s, unsigned code, uint64_t now_us)
 			return;
 		}
 		s->state = ST_EHLO;
-		if (s->habit != SH_SILENT)
+		if (s->habit != SH_SILENT && s->habit != SH_EARLY) /* that one said it before */
 			out(s, "EHLO sender.test\r\n");
 		break;
 	case ST_EHLO:
@@ -337,7 +337,7 @@ peer_sender_opened(struct peer_sender *s, uint64_t now_us)
 {
 	(void)now_us;
 	if (s->habit == SH_EARLY)
-		out(s, "EHLO too.early\r\n");
+		out(s, "EHLO sender.test\r\n");
 }
 
 void

@@ -356,8 +356,10 @@ play(struct sim *s, bool verbose)
 
 	while ((s->senders_left > 0 || !far_is_quiet(s->far)) && s->now_us < START_US + HORIZON_US)
 		step(s, verbose);
-	if (!far_is_quiet(s->far))
+	if (!far_is_quiet(s->far)) {
 		fail(s, "senders are still there after %llu s\n", HORIZON_US / SEC);
+		far_print_senders(s->far);
+	}
 	worker_drain(s->worker, true);
 	settle = s->now_us + 1200 * SEC; /* the longest deadline of a mail whose sender went */
 	while (s->now_us < settle && !(is_clean(s) && worker_is_drained(s->worker)))
