@@ -20,8 +20,8 @@
 #include <openssl/sha.h>
 
 #define JOB_BLOCK        1024
-#define JOB_LANE_BYTES   2048
-#define JOB_LANE_MARKS   16
+#define JOB_LANE_BYTES   4096
+#define JOB_LANE_MARKS   32
 #define JOB_PART_TEXT    (64 * 1024) /* paths, types and names of all parts */
 #define JOB_HEAD_BYTES   256         /* of a part, for its magic */
 #define JOB_FIELD_MAX    4096        /* bytes of a header field that customers' rules look at */
