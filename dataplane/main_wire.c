@@ -344,5 +344,6 @@ boot_wire_ctrl(struct boot *b)
 		.is_drained = node_is_drained,
 		.flush_rcpt = node_flush_rcpt,
 		.settings_changed = node_settings_changed,
+		.capture = boot_capture,
 	};
 }

@@ -45,3 +45,7 @@ void boot_worker_config(const struct settings *s, unsigned worker, unsigned work
 
 /* Fills b->node, b->rows. */
 void boot_wire_ctrl(struct boot *b);
+
+/* weirctl capture (ctrl.h: capture), on the thread of its connection. */
+int boot_capture(void *ctx, const char *filter, uint64_t count, uint64_t seconds, const char *path,
+                 uint64_t *captured, char *err);
