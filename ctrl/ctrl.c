@@ -221,29 +221,3 @@ ctrl_free(struct ctrl *c)
 	close(c->wake_fd);
 	free(c);
 }
-
-int
-ctrl_check(const struct settings *s, FILE *out)
-{
-	struct settings_errors errors = { 0 };
-	struct store *store = NULL;
-	struct build b = { 0 };
-	char path[PATH_ROOM];
-	int ret = 0;
-
-	settings_store_path(s, path);
-	if (access(path, F_OK) == 0) /* none yet: no customers, as at a first start */
-		ret = store_open(path, &store, &errors);
-	if (ret == 0)
-		ret = build_read(&b, s, s->node_state_dir, store, &errors);
-	if (ret == 0)
-		ret = build_make(&b, 1, NULL);
-	for (size_t i = 0; i < errors.cnt; i++)
-		fputs(errors.item[i], out);
-	for (size_t i = 0; i < b.warnings.cnt; i++)
-		fputs(b.warnings.item[i], out);
-	build_fini(&b);
-	store_close(store);
-	settings_errors_fini(&errors);
-	return ret < 0 ? -EINVAL : 0;
-}

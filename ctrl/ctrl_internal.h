@@ -152,3 +152,8 @@ double rates_mails(struct ctrl *c);
 
 int http_start(struct ctrl *c);
 void http_stop(struct ctrl *c);
+
+/* ---- check.c ---- */
+
+/* dataplane.cores names CPUs that this machine has. */
+int check_cores(const struct settings *s, FILE *out);

@@ -56,6 +56,7 @@ socket_open(struct ctrl *c)
 		return -ENAMETOOLONG;
 	}
 	if (is_alive(&a)) {
+		ctrl_check(c->settings, stderr); /* all mistakes at once */
 		fprintf(stderr, "weir: node.control_socket: %s: another weir runs there\n", path);
 		return -EADDRINUSE;
 	}
