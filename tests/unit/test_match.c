@@ -97,7 +97,8 @@ test_regexes(void)
 	struct seen seen = { 0 };
 	unsigned cnt = 0;
 
-	CHECK(match_scratch_new(&db, 1, &s) == 0 && match_stream_new(db, &st) == 0);
+	CHECK(match_scratch_new(&db, 1, &s) == 0);
+	CHECK(match_stream_new(db, &st) == 0);
 	match_stream_feed(st, s, span_z("x\nab"), on_match, &seen);
 	match_stream_feed(st, s, span_z("bc\nthe end"), on_match, &seen);
 	CHECK(seen.cnt[0] == 1 && seen.cnt[2] == 0);
