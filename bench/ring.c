@@ -199,18 +199,50 @@ load_main(void *arg)
 	return 0;
 }
 
+/* A function on a worker's core, and a wait for it that takes no core: EAL's own wait spins. */
+struct task {
+	int (*fn)(void *arg);
+	void *arg;
+	bool done; /* release by the core, acquire by the waiter */
+};
+
+static int
+run_task(void *arg)
+{
+	struct task *t = arg;
+	int ret = t->fn(t->arg);
+
+	__atomic_store_n(&t->done, true, __ATOMIC_RELEASE);
+	return ret;
+}
+
+static bool
+launch(struct task *t, unsigned worker, int (*fn)(void *arg), void *arg)
+{
+	*t = (struct task){ fn, arg, false };
+	return packet_eal_launch(worker, run_task, t) == 0;
+}
+
+static void
+wait_for(struct task *t, unsigned worker)
+{
+	while (!__atomic_load_n(&t->done, __ATOMIC_ACQUIRE))
+		usleep(10000);
+	packet_eal_join(worker);
+}
+
 static void
 measure_floor(struct ring *r)
 {
 	struct rte_mempool *mine = packet_pool_new("floor", 8191, 1500);
+	struct task relay, peer;
 	struct floor f;
 
 	if (!mine || floor_init(&f, r->o->bytes, 100000, mine, r->pool) < 0)
 		return;
-	if (packet_eal_launch(0, floor_relay, &f) == 0 &&
-	    packet_eal_launch(1, floor_peer, &f) == 0) {
-		packet_eal_join(0);
-		packet_eal_join(1);
+	if (launch(&relay, 0, floor_relay, &f) && launch(&peer, 1, floor_peer, &f)) {
+		wait_for(&relay, 0);
+		wait_for(&peer, 1);
 	}
 	r->report.floor_cycles = floor_cycles_per_mail(&f);
 	floor_fini(&f);
@@ -219,6 +251,7 @@ measure_floor(struct ring *r)
 static int
 measure(struct ring *r, const struct settings *s)
 {
+	struct task generator;
 	struct boot_options bo = {
 		.make_ports = make_ports, .ctx = r, .cores = "1,0", .relay_workers = 1
 	};
@@ -229,8 +262,8 @@ measure(struct ring *r, const struct settings *s)
 		return 1;
 	if (start_load(r)) {
 		measure_floor(r);
-		if (boot_run(r->boot) == 0 && packet_eal_launch(1, load_main, r) == 0) {
-			packet_eal_join(1);
+		if (boot_run(r->boot) == 0 && launch(&generator, 1, load_main, r)) {
+			wait_for(&generator, 1);
 			ret = ring_report_print(&r->report, r->o);
 		}
 	}

@@ -10,6 +10,7 @@
 
 struct ring_report {
 	uint64_t busy0, busy, idle0, idle; /* cycles of the relay's core */
+	uint64_t cpu_ns0, cpu_ns; /* the relay thread's time on a CPU, as the kernel counts it */
 	uint64_t stage0[WORKER_STAGES], stage[WORKER_STAGES];
 	uint64_t us;
 	double floor_cycles;
