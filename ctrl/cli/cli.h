@@ -1,82 +1,81 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * cli.h - weirctl's parts among themselves: a command is a row; its arguments become a request
+ * cli.h - weirctl: words and options to a row of commands.def
  *
- * Why     Options, request, help text and exit status come from one table (commands.def), so a new command is a row, a print
- *         function and, where it is local, a run function.
+ * Why     A command is a row and a function; options, help and bounds come from the tables.
+ * Owner   struct cli points into argv.
  * Thread  One.
- * Errors  Exit statuses of ctrl/protocol.h; texts on stderr.
+ * Errors  A usage error is a text on stderr and EXIT_USAGE.
  */
 #pragma once
+#include "base/base.h"
 #include "ctrl/protocol.h"
 
-enum opt_kind {
-	OPT_FLAG,
-	OPT_TEXT,
-	OPT_NUMBER,
-	OPT_SECONDS, /* "90", "30s", "5m", "1h", "7d" */
-	OPT_PATH,    /* made absolute: the daemon has another working directory */
+enum cli_option {
+#define OPTION(name, text, letter, value, help) OPT_##name,
+#include "ctrl/cli/options.def"
+#undef OPTION
+	OPTIONS
 };
 
-struct opt {
-	const char *name; /* "--for"; NULL ends the list */
-	const char *key;  /* member of the request */
-	enum opt_kind kind;
-	const char *arg, *help;
+#define GLOBAL_OPTIONS 5 /* the first rows of options.def */
+#define BIT(name)      (1u << OPT_##name)
+#define ANY            UINT32_MAX
+static_assert(OPTIONS <= 32, "a bit each");
+
+struct cli;
+
+struct cli_command {
+	int (*run)(struct cli *c); /* exit status */
+	const char *name;          /* "ban add" */
+	const char *args;
+	uint32_t least, most, options;
+	const char *help, *example;
 };
 
-struct invocation {
-	const char *socket, *config;
-	bool is_json;
-	json_t *request;
-	char **args; /* positional ones, NULL at the end */
-	int arg_cnt;
+struct cli_option_row {
+	const char *name;
+	char letter;
+	const char *value, *help;
 };
 
-struct command {
-	const char *name, *verb; /* verb "": none */
-	const char *args;        /* "PREFIX", "FILE..." */
-	const char *keys
-	        [2]; /* members for the positional arguments; NULL: the run function reads them */
-	int arg_min, arg_max;
-	const struct opt *opts;
-	int (*run)(struct invocation *v);              /* returns the exit status */
-	void (*print)(const json_t *reply, FILE *out); /* for people; NULL: nothing to say */
-	const char *summary;
+struct cli_given {
+	enum cli_option option;
+	const char *value;
 };
 
-const struct command *commands_all(size_t *cnt);
+struct cli {
+	const struct cli_command *command;
+	const char **words; /* arguments, without the command's own words */
+	size_t word_cnt;
+	struct cli_given *given; /* in the order of the command line */
+	size_t given_cnt;
+};
 
-/* ---- cli_daemon.c ---- */
+extern const struct cli_command cli_commands[];
+extern const size_t cli_command_cnt;
+extern const struct cli_option_row cli_options[OPTIONS];
 
-/* One request, one answer; NULL when no daemon answers (said on stderr unless quiet). */
-json_t *daemon_ask(const struct invocation *v, const json_t *request, bool quiet);
-int run_daemon(struct invocation *v);
-int run_drain(struct invocation *v);
-int run_undrain(struct invocation *v);
+/* The whole program. */
+int cli_main(int argc, char **argv);
 
-/* ---- cli_offline.c ---- */
+/* Fills c; false after a usage error, said on stderr. Without any command: c->command is NULL. cli_fini() either way. */
+bool cli_parse(struct cli *c, int argc, char **argv);
+void cli_fini(struct cli *c);
+bool cli_has(const struct cli *c, enum cli_option o);
+/* The last one given, NULL without. */
+const char *cli_value(const struct cli *c, enum cli_option o);
+/* --config, WEIR_CONFIG; NULL when neither names one. */
+const char *cli_config_path(const struct cli *c);
+/* Second word of the command: "add"; "" without. */
+const char *cli_verb(const struct cli *c);
 
-int run_offline(struct invocation *v);
-int run_import(struct invocation *v);
-int run_export(struct invocation *v);
+/* help.c */
+void cli_help(FILE *f);                              /* all commands */
+void cli_help_matching(FILE *f, const char *word);   /* those that begin with this word */
+const char *cli_nearest(const char *word);           /* the command meant, or NULL */
+unsigned cli_distance(const char *a, const char *b); /* letters to change, add, drop or swap */
 
-/* ---- cli_scan.c ---- */
-
-int run_scan(struct invocation *v);
-
-/* ---- cli_print.c ---- */
-
-/* Prints the answer as asked and turns it into an exit status. Takes reply. */
-int answer_print(const struct invocation *v, const struct command *c, json_t *reply);
-const struct command *command_of(const struct invocation *v);
-void print_status(const json_t *j, FILE *out);
-void print_errors(const json_t *j, FILE *out);
-void print_reload(const json_t *j, FILE *out);
-void print_bans(const json_t *j, FILE *out);
-void print_why(const json_t *j, FILE *out);
-void print_capture(const json_t *j, FILE *out);
-void print_lookup(const json_t *j, FILE *out);
-void print_text(const json_t *j, FILE *out);
-void print_import(const json_t *j, FILE *out);
-void print_customers(const json_t *j, FILE *out);
-void print_customer(const json_t *j, FILE *out);
+/* The functions of commands.def. */
+#define CLI(fn, ...) int fn(struct cli *c);
+#include "ctrl/cli/commands.def"
+#undef CLI
