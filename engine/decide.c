@@ -97,7 +97,8 @@ engine_rcpt(const struct snapshot *s, const struct engine_rcpt_query *q, struct 
 	out->route_id = r.customer->route->id;
 	out->fingerprint = r.fingerprint;
 	out->max_message = r.customer->profile->max_message;
-	snprintf(out->customer, sizeof(out->customer), "%s", r.customer->id);
+	memcpy(out->customer, r.customer->id,
+	       strlen(r.customer->id) + 1); /* policy: ≤ NAME_MAX_BYTES */
 	if (r.is_postmaster)
 		out->flags |= ENGINE_RCPT_POSTMASTER;
 	if (r.mailbox.flags & MAILBOX_FILTERING_OFF)
