@@ -66,6 +66,7 @@ struct message {
 	uint8_t state, scan;
 	bool counted; /* in sent: a recipient was named */
 	bool esmtp, eightbit, smtputf8, prdr, bdat;
+	bool filtered;  /* some accepted recipient's filtering is on */
 	bool differ;    /* recipients with different policies */
 	bool mixed;     /* recipients with different ends */
 	bool streaming; /* it goes on while it comes in */
@@ -95,6 +96,7 @@ struct message {
 	struct message_rcpt *pending;
 	uint64_t rcpt_began_us;
 	uint64_t pending_max_message;
+	bool pending_filtered;
 	bool rcpt_is_new_route, tarpitted;
 	struct upstream_reply reply; /* to be given: after a tarpit, or at the end */
 

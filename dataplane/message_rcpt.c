@@ -132,6 +132,7 @@ accept(struct message *m, struct message_rcpt *r)
 		m->fingerprint = r->fingerprint;
 		m->max_message = m->pending_max_message;
 	}
+	m->filtered = m->filtered || m->pending_filtered;
 	m->differ = m->differ || r->fingerprint != m->fingerprint;
 	if (m->pending_max_message)
 		m->max_message = m->max_message ? MIN(m->max_message, m->pending_max_message)
@@ -298,6 +299,7 @@ decide(struct message *m, const struct smtp_path *p, struct span path, const str
 		return;
 	}
 	m->pending_max_message = e->max_message;
+	m->pending_filtered = !(e->flags & ENGINE_RCPT_FILTERING_OFF);
 	m->pending = r;
 	if (known == RCPT_GOOD)
 		accept(m, r);

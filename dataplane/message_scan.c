@@ -100,7 +100,8 @@ begin(struct message *m)
 	m->job = engine_job_begin(w->env.engine, &mail);
 	if (!m->job)
 		return false;
-	m->scan_left = is_tail(m) ? mail.size : held;
+	/* Nobody's filtering is on: the job is there for the verdict and its generation, and reads nothing. */
+	m->scan_left = !m->filtered ? 0 : is_tail(m) ? mail.size : held;
 	seek(m, held - m->scan_left);
 	m->scan_ending = false;
 	m->scan = is_tail(m) ? SCAN_TAIL_RUNNING : SCAN_RUNNING;
