@@ -3,6 +3,7 @@
  */
 #include "base/clock.h"
 #include "base/msgid.h"
+#include "ctrl/files.h"
 #include "ctrl/log.h"
 #include "ctrl/log_recent.h"
 #include "tests/check.h"
@@ -219,9 +220,49 @@ test_recent(void) /* against a plain list, over many wraps of bytes and of entri
 	}
 }
 
+static bool
+documents(const char *doc, const char *word)
+{
+	char code[80];
+
+	snprintf(code, sizeof(code), "`%s`", word);
+	return strstr(doc, code);
+}
+
+static void
+test_documented(
+        void) /* docs/operations.md has every event with its keys, and every command of the socket */
+{
+	static const char *const commands[][2] = {
+#define COMMAND(fn, name, verb, members, text) { name, verb },
+#include "ctrl/commands.def"
+#undef COMMAND
+	};
+	char *doc = NULL;
+	size_t len;
+
+	CHECK(file_read("docs/operations.md", 1 << 20, &doc, &len) == 0,
+	      "run from the project's root");
+	for (int k = 0; k < EVENT_KINDS && doc; k++) {
+		const struct event_desc *d = &event_descs[k];
+
+		CHECK(documents(doc, d->log_name), "%s", d->log_name);
+		for (int i = 0; d->num_names[i] && *d->num_names[i]; i++)
+			CHECK(documents(doc, d->num_names[i]), "%s", d->num_names[i]);
+		for (int i = 0; d->text_names[i] && *d->text_names[i]; i++)
+			CHECK(documents(doc, d->text_names[i]), "%s", d->text_names[i]);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(commands) && doc; i++) {
+		CHECK(documents(doc, commands[i][0]), "%s", commands[i][0]);
+		CHECK(!*commands[i][1] || documents(doc, commands[i][1]), "%s", commands[i][1]);
+	}
+	free(doc);
+}
+
 int
 main(void)
 {
+	test_documented();
 	test_format();
 	test_longest();
 	test_flood();

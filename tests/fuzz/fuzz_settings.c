@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * fuzz_settings.c - the configuration: refused with texts or taken; the same text gives the same answer; values are in range
+ */
+#include "ctrl/settings.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+static size_t
+take(struct span text, struct settings *s)
+{
+	struct settings_errors e = { 0 };
+	int ret = settings_parse("f", text, s, &e);
+	size_t cnt = e.cnt;
+
+	BUG_ON((ret < 0) != (cnt > 0));
+	for (size_t i = 0; i < cnt; i++)
+		BUG_ON(e.item[i][0] != 'f' || e.item[i][strlen(e.item[i]) - 1] != '\n');
+	settings_errors_fini(&e);
+	return cnt;
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	struct span text = span(data, len);
+	struct settings a, b;
+	size_t errors = take(text, &a);
+	char *restart;
+
+	BUG_ON(take(text, &b) != errors);
+	if (errors > 0)
+		return 0;
+	BUG_ON(a.port_cnt == 0 || a.port_cnt > PORTS_MAX || a.listen_cnt > LISTEN_MAX ||
+	       a.feed_cnt > FEEDS_MAX);
+	BUG_ON(a.smtp_scan_bytes > a.smtp_hold_bytes ||
+	       a.smtp_max_recipients > SMTP_RCPT_HARD_MAX || a.smtp_max_recipients == 0 ||
+	       a.store_driver != STORE_SQLITE);
+	restart = settings_needs_restart(&a, &b);
+	BUG_ON(*restart);
+	free(restart);
+	settings_fini(&a);
+	settings_fini(&b);
+	return 0;
+}
