@@ -87,7 +87,7 @@ def up(a):
     for old in ("weir.log", "weir.out", "customers.db", "customers.db-wal", "customers.db-shm"):
         with contextlib.suppress(FileNotFoundError):
             os.remove(os.path.join(STATE, old))
-    base = relay.default_config(STATE, [os.path.join(ROOT, "rules")] + [os.path.abspath(d) for d in a.rules])
+    base = relay.default_config(STATE, [relay.RULES] + [os.path.abspath(d) for d in a.rules])
     if not a.strict:
         base = relay.merge(base, relay.LENIENT)
     config = relay.merge(base, read_config(a.config) if a.config else {})

@@ -153,7 +153,7 @@ def hints(r, seen, once):
         print(f"  where did it go         {ctl} why {ham.id}")
     for s in (spam, ham):
         if s:
-            print(f"  judge a file            build/weirctl scan .weir/run/mails/{s.name}.eml --rules rules --json")
+            print(f"  judge a file            build/weirctl scan .weir/run/mails/{s.name}.eml --rules {os.path.relpath(relay.RULES, ROOT)} --json")
     print(f"  send your own           ip netns exec {NS} swaks --server {net.RELAY4} --to bob@acme.test --from you@sender.test   (apt install swaks)")
     print(f"  figures                 ip netns exec {NS} curl -s http://{r.http}/metrics   or   {ctl} status")
     print(f"  change a customer       edit contrib/demo/customers.json, build/weirctl customer import contrib/demo/customers.json --config .weir/run/weir.yaml, {ctl} reload")

@@ -86,11 +86,13 @@ def not_yet(b):
     for name, over, word in table:
         path = os.path.join(b.dir, "bad.yaml")
         with open(path, "w") as f:
-            json.dump(relay.merge(relay.merge(b.relay.config, {"node": {"state_dir": os.path.join(b.dir, "bad")}}), over), f, indent=1)
-        if "device" not in name:  # `check` opens nothing
+            base = relay.merge(b.relay.config, {"node": {"state_dir": os.path.join(b.dir, "bad"), "control_socket": os.path.join(b.dir, "bad.sock")}})
+            json.dump(relay.merge(base, over), f, indent=1)
+        if "device" not in name and "core" not in name:  # `check` opens nothing, and may be another machine's
             r = b.relay.ctl("check", "--config", path)
             check(f"check: {name}", r.returncode == 1 and word in r.stdout + r.stderr, (r.returncode, (r.stdout + r.stderr)[-300:]))
-        r = subprocess.run([os.path.join(b.relay.build, "weir"), "--config", path], capture_output=True, text=True, timeout=30)
+        # In a namespace of its own, so that it cannot touch our tap.
+        r = subprocess.run(["unshare", "-n", os.path.join(b.relay.build, "weir"), "--config", path], capture_output=True, text=True, timeout=30)
         check(f"start: {name}", r.returncode not in (0, -11, -6) and word in r.stdout + r.stderr, (r.returncode, (r.stdout + r.stderr)[-300:]))
     r = b.relay.ctl("check", "--config", b.relay.config_path)
     equal("check: ours is good", (r.returncode, r.stderr), (0, ""))
@@ -127,7 +129,7 @@ def exit_codes(b):
     for name, wire, want in (("clean", mails.plain(1), 0), ("GTUBE", mails.gtube(1), 10)):
         with open(path, "wb") as f:
             f.write(wire)
-        r = b.relay.ctl("scan", path, "--rules", os.path.join(relay.ROOT, "rules"), "--json")
+        r = b.relay.ctl("scan", path, "--rules", relay.RULES, "--json")
         check(f"scan: {name}", r.returncode == want and json.loads(r.stdout)["file"] == path, (r.returncode, r.stdout[:300], r.stderr[:300]))
     equal("scan: no such file", b.relay.ctl("scan", "/nonexistent.eml", "--json").returncode, 1)
 

@@ -14,7 +14,7 @@ from weirtest import cases, client, mails, net, relay
 from weirtest.cases import case, check, equal, note
 
 TOKENS = 4000  # more than there will be reloads
-BAD = ["body BROKEN_RULE /(unclosed/\nscore BROKEN_RULE 5\n", "body\n", "score NO_SUCH_RULE_AT_ALL x\n",
+BAD = ["body BROKEN_RULE /(unclosed/\nscore BROKEN_RULE 5\n", "body\n", "body X_Y3 /a/\nscore X_Y3 many\n",
        "thisisnotakeyword FOO bar\n", "body X_Y /a/\nbody X_Y2 /b/q\n"]
 
 
@@ -175,7 +175,7 @@ if __name__ == "__main__":
         with tempfile.TemporaryDirectory(prefix="weirtest-rules-") as d:
             own = os.path.join(d, "rules")
             os.mkdir(own)
-            with relay.bench(cases.args, config={"rules": {"directories": [os.path.join(relay.ROOT, "rules"), own]}}) as b:
+            with relay.bench(cases.args, config={"rules": {"directories": [relay.RULES, own]}}) as b:
                 b.dir = d
                 yield b
     cases.run(setup)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """test_replies.py - what a sender and a customer's server see, line by line (docs: interfaces, Replies)."""
 import base64
+import contextlib
 import re
 import time
 
@@ -75,8 +76,8 @@ def commands(b):
         ("RCPT before EHLO", None, "RCPT TO:<bob@lab.test>", 503, "5.5.1"),
         ("NOOP before EHLO", None, "NOOP", 250, "2.0.0"),
         ("RSET before EHLO", None, "RSET", 250, "2.0.0"),
-        ("EHLO without a name", None, "EHLO", 501, "5.5.4"),
-        ("HELO without a name", None, "HELO", 501, "5.5.4"),
+        ("EHLO without a name", None, "EHLO", 501, None),  # no enhanced code here: RFC 2034
+        ("HELO without a name", None, "HELO", 501, None),
         ("EHLO literal", None, "EHLO [192.0.2.1]", 250, None),
         ("EHLO IPv6 literal", None, "EHLO [IPv6:2001:db8::1]", 250, None),
         ("EHLO name with a space inside", None, "EHLO a b", (250, 501), None),
@@ -348,6 +349,17 @@ def bdat(b):
             check(f"BDAT {text}", r.code in (501, 552), r)
 
 
+def replies(c, n):
+    """n replies, or those that came within two seconds of each other."""
+    c.s.settimeout(2)
+    out = []
+    with contextlib.suppress(TimeoutError):
+        while len(out) < n:
+            out.append(c.reply())
+    c.s.settimeout(30)
+    return out
+
+
 @case
 def prdr(b):
     wire = mails.plain("prdr")
@@ -357,8 +369,9 @@ def prdr(b):
             c.cmd(f"RCPT TO:<{a}>")
         c.cmd("DATA")
         c.send(stuff(wire) + b".\r\n")
-        got = [c.reply() for _ in range(4)]
-        check("353, one reply for each accepted, a final one", [r.code for r in got] == [353, 250, 250, 250], got)
+        got = replies(c, 4)
+        # One answer if the actions agree (interfaces, 452 4.5.3); 353 and each its own is as good.
+        check("actions agree: one answer, or 353 and one for each", [r.code for r in got] in ([250], [353, 250, 250, 250]), got)
         expect("the session goes on", c.cmd("NOOP"), 250, "2.0.0")
     # strict.test blocks patterns, mild.test tags them: same route, other policy.
     with fresh() as c:
@@ -368,7 +381,7 @@ def prdr(b):
         c.cmd("DATA")
         b.sink.forget()
         c.send(stuff(mails.gtube(3)) + b".\r\n")
-        got = [c.reply() for _ in range(4)]
+        got = replies(c, 4)
         check("each its own answer", [r.code for r in got] == [353, 550, 250, 250], got)
     equal("the server sees only who was not blocked", [m["rcpt"] for m in b.sink.mails()], [["bob@mild.test"]])
 
@@ -550,7 +563,7 @@ def upstream_answers(b):
             check(f"{stage}: no control characters", not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", r.text), r)
         b.sink.faults()
     for stage, do in (("connect", "reply:554 5.7.1 no service"), ("connect", "close"), ("connect", "reset"), ("connect", "garbage"),
-                      ("ehlo", "reply:550 5.7.1 no"), ("ehlo", "close")):
+                      ("ehlo", "close"), ("ehlo", "bye:554 5.7.1 no")):
         b.sink.kill()
         b.sink.settings["faults"] = [{"stage": stage, "do": do, "times": 20}]
         b.sink.start()
@@ -700,8 +713,6 @@ def drain(b):
 
 
 def setup():
-    import contextlib
-
     @contextlib.contextmanager
     def made():
         k4 = net.KERNEL4

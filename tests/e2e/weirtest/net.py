@@ -32,16 +32,21 @@ def netns_up(ns, extra4=()):
     ip = ("ip", "-n", ns)
     sh(*ip, "link", "set", "lo", "up")
     sh(*ip, "tuntap", "add", TAP, "mode", "tap", "multi_queue")
+    # A relay that ends in order takes the link down; the IPv6 address must not go with it.
+    set_sysctl(ns, f"ipv6/conf/{TAP}/keep_addr_on_down", "1")
     sh(*ip, "addr", "add", f"{KERNEL4}/24", "dev", TAP)
     for a in extra4:
         sh(*ip, "addr", "add", f"{a}/24", "dev", TAP)
     sh(*ip, "addr", "add", f"{KERNEL6}/64", "dev", TAP, "nodad")
     sh(*ip, "link", "set", TAP, "up")
     # Thousands of connections from one address need the whole range of ports, again and soon.
-    for key, value in (("ipv4.ip_local_port_range", "1024 65000"), ("ipv4.tcp_tw_reuse", "1"),
-                       ("core.somaxconn", "8192"), ("ipv4.tcp_max_syn_backlog", "8192")):
-        path = "/proc/sys/net/" + key.replace(".", "/", 1)
-        sh("ip", "netns", "exec", ns, "sh", "-c", f"echo '{value}' > {path}", check=False)
+    for key, value in (("ipv4/ip_local_port_range", "1024 65000"), ("ipv4/tcp_tw_reuse", "1"),
+                       ("core/somaxconn", "8192"), ("ipv4/tcp_max_syn_backlog", "8192")):
+        set_sysctl(ns, key, value)
+
+
+def set_sysctl(ns, key, value):
+    sh("ip", "netns", "exec", ns, "sh", "-c", f"echo '{value}' > /proc/sys/net/{key}", check=False)
 
 
 def netns_down(ns):

@@ -17,6 +17,7 @@ import urllib.request
 from . import client, net
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+RULES = os.environ.get("WEIR_RULES", os.path.join(ROOT, "contrib", "rules"))  # what ships
 SANITIZER = re.compile(r"ERROR: \w+Sanitizer|runtime error:|BUG at|BUG_ON|Assertion .* failed")
 
 
@@ -49,7 +50,7 @@ def default_config(state, rules=None, name="lab-01", hostname="relay.lab.test", 
         "listen": [{"address": "any", "port": 25}],
         "smtp": {"hostname": hostname, "postmaster": "postmaster@lab.test"},
         "store": {"driver": "sqlite", "path": os.path.join(state, "customers.db")},
-        "rules": {"directories": rules or [os.path.join(ROOT, "rules")]},
+        "rules": {"directories": rules or [RULES]},
         "http": {"listen": http},
         "log": {"path": os.path.join(state, "weir.log"), "format": "json"},
     }

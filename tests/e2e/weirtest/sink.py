@@ -33,6 +33,7 @@ import socket
 import struct
 
 DEFAULT_EHLO = ["PIPELINING", "SIZE 52428800", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "CHUNKING"]
+PATH = r'<((?:"(?:\\.|[^"\\])*"|[^>"])*)>(.*)$'  # a quoted local part may hold >
 RECEIVED = re.compile(rb"\AReceived:[^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*", re.I)
 # What careless servers also take as the end of data.
 LENIENT_END = re.compile(rb"(?:\r\n|\n|\r)\.(?:\x00)?(?:\r\n|\n|\r)")
@@ -228,7 +229,7 @@ class Conn(asyncio.Protocol):
         return any(e.split()[0] == ext for e in self.set.ehlo)
 
     def do_mail(self, arg):
-        m = re.match(r"FROM:<([^>]*)>(.*)$", arg, re.I | re.S)
+        m = re.match("FROM:" + PATH, arg, re.I | re.S)
         self.stats.mail_cmds += 1
         if not m or self.sender is not None:
             self.violation(f"MAIL {arg!r}{' twice' if self.sender is not None else ''}")
@@ -245,7 +246,7 @@ class Conn(asyncio.Protocol):
             normal()
 
     def do_rcpt(self, arg):
-        m = re.match(r"TO:<(.+?)>(.*)$", arg, re.I | re.S)
+        m = re.match("TO:" + PATH, arg, re.I | re.S)
         self.stats.rcpts += 1
         if not m or self.sender is None:
             if not m:
@@ -298,7 +299,10 @@ class Conn(asyncio.Protocol):
         for f in self.set.faults:
             if f["stage"] == "body" and len(self.body) + len(self.buf) < f.get("after", 1):
                 return False
-        return self.fault("body", self.sender or "")
+        if not self.fault("body", self.sender or ""):
+            return False
+        self.stopped = True  # an answer in the middle of the mail is the only one
+        return True
 
     def data(self):
         if self.body_fault():
