@@ -4,8 +4,6 @@
 #include "engine/job.h"
 #include "base/clock.h"
 
-static const uint32_t epoch_last = UINT32_MAX - 1;
-
 /* Stamps of a new job. Every 2^32 jobs the arrays are cleared, so that old stamps cannot come true. */
 static void
 next_epoch(struct engine_job *j)
@@ -14,13 +12,13 @@ next_epoch(struct engine_job *j)
 	const struct snapshot *s = j->s;
 	uint32_t *e = &g->slot[j->slot].epoch;
 
-	if (*e >= epoch_last) {
+	if (*e == UINT32_MAX) {
 		memset(g->slot[j->slot].pattern_seen, 0, s->pattern_cnt * sizeof(uint32_t));
 		memset(g->slot[j->slot].rule_seen, 0, s->rules.rule_cnt * sizeof(uint32_t));
 		memset(g->slot[j->slot].custom_seen, 0, s->custom_cnt * sizeof(uint32_t));
 		*e = 0;
 	}
-	*e += 2; /* epoch - 1 is the mark of a negated rule that did not hit */
+	++*e;
 }
 
 static void

@@ -393,23 +393,54 @@ test_tail_job(struct engine_worker *w, const struct snapshot *s)
 	engine_job_put(j);
 }
 
-/* A job given up half way leaves nothing for the next one. */
+/* A job given up half way leaves nothing for the next one: wherever the stream stood in the phrase, its rest alone is
+ * no match. */
 static void
 test_given_up(struct engine_worker *w, const struct snapshot *s)
 {
+	static const char phrase[] = "send the money to my agent";
 	struct engine_client c = { .addr = addr_v4(1) };
 	struct engine_mail m = { s, &c, span_z(""), 100, false };
-	struct engine_job *j = engine_job_begin(w, &m);
-	char filler[5000];
+	char mail[8192], rest[64];
 
-	memset(filler, 'x', sizeof(filler));
-	engine_job_step(j, span_z("\r\n"), UINT64_MAX);
-	engine_job_step(j, span(filler, sizeof(filler)), UINT64_MAX);
-	engine_job_step(j, span_z(" send the mon"), UINT64_MAX);
-	engine_job_put(j);
-	j = scan(w, s, span_z("\r\ney to my agent\r\n"), "", 1, NULL);
-	CHECK(!j->content_hit[FILTER_PHRASE] && j->hit_cnt == 0);
-	engine_job_put(j);
+	for (size_t pad = JOB_LANE_BYTES - 100; pad < JOB_LANE_BYTES; pad++)
+		for (size_t k = 1; k < strlen(phrase); k++) {
+			struct engine_job *j = engine_job_begin(w, &m);
+
+			memset(mail, 'x', sizeof(mail));
+			memcpy(mail, "\r\n", 2);
+			memcpy(mail + pad, phrase, strlen(phrase));
+			engine_job_step(j, span(mail, JOB_LANE_BYTES + 2 * JOB_BLOCK), UINT64_MAX);
+			engine_job_put(j);
+			snprintf(rest, sizeof(rest), "\r\n%s\r\n", phrase + k);
+			j = scan(w, s, span_z(rest), "", 1, NULL);
+			CHECK(j->hit_cnt == 0, "pad %zu rest '%s'", pad, phrase + k);
+			engine_job_put(j);
+		}
+}
+
+/* The excerpt ends with what matched, also where it lies over the seam of two buffers. */
+static void
+test_excerpts(struct engine_worker *w, const struct snapshot *s)
+{
+	static const char phrase[] = "send the money to my agent";
+	char mail[8192];
+
+	for (size_t at = JOB_LANE_BYTES - 200; at < JOB_LANE_BYTES + 200; at++) {
+		struct engine_job *j;
+		struct span x;
+
+		memset(mail, 'y', sizeof(mail));
+		memcpy(mail, "\r\n", 2);
+		memcpy(mail + at, phrase, strlen(phrase));
+		j = scan(w, s, span(mail, JOB_LANE_BYTES * 3 / 2), "", 1, NULL);
+		CHECK(j->hit_cnt == 1);
+		x = span(j->hit[0].excerpt, j->hit[0].excerpt_len);
+		CHECK(x.len == EXCERPT_MAX && x.p[0] == 'y' &&
+		              !memcmp(x.p + x.len - strlen(phrase), phrase, strlen(phrase)),
+		      "at %zu: '%.*s'", at, (int)x.len, x.p);
+		engine_job_put(j);
+	}
 }
 
 static void
@@ -642,6 +673,7 @@ main(void)
 		test_window(w, s);
 		test_tail_job(w, s);
 		test_given_up(w, s);
+		test_excerpts(w, s);
 		test_flood(w, s);
 		test_linear(w, s);
 		test_generations(w, s);
