@@ -11,7 +11,7 @@
  *         and a counted answer when it is full.
  * Errors  What a peer does is never an error of a call here: it ends as on_close(err). A call that returns false or NULL
  *         found a pool full.
- * RFC     9293, 1122, 5681, 5961, 6191, 6298, 6528, 6056, 6582, 6928, 7323, 3042, 5927; see docs/rfc-map.md.
+ * RFC     9293, 1122, 5681, 5961, 6191, 6298, 6528, 6056, 6582, 6675, 6928, 7323, 2018, 3042, 5927; see docs/rfc-map.md.
  */
 #pragma once
 #include "base/addr.h"
@@ -86,8 +86,9 @@ struct tcp_config {
 	uint32_t timewait_cnt; /* full: the oldest goes */
 	uint32_t orphan_cnt;   /* detached and not yet closed; full: RST at tcp_detach() */
 	uint32_t slice_cnt;    /* pieces of all send queues */
-	uint32_t small_chunk_cnt;   /* 1 KiB each, for tcp_send() */
-	uint32_t ooo_cnt;           /* connections that may hold out-of-order bytes at one time */
+	uint32_t small_chunk_cnt; /* 1 KiB each, for tcp_send() */
+	uint32_t
+	        ooo_cnt; /* connections that may have out-of-order bytes or losses under repair at one time */
 	uint32_t mbuf_budget;       /* receive mbufs that all connections together may hold */
 	uint32_t rcv_buf_bytes;     /* receive window at first */
 	uint32_t rcv_buf_max_bytes; /* to which it grows while the reader keeps up */

@@ -62,12 +62,28 @@ tcp_cc_acked(struct tcp_conn *c, uint32_t acked, uint32_t flight_before)
 		c->cwnd = MIN(c->ssthresh, MAX(flight, mss) + mss);
 		return;
 	}
+	if (has_board(c)) { /* output fills the holes */
+		tcp_mark_dirty(c);
+		return;
+	}
 	c->cwnd -= MIN(acked, c->cwnd - mss); /* partial */
 	if (acked >= mss)
 		c->cwnd += mss;
 	c->flags |= F_REXMT_ONE;
 	counter_inc(&c->stack->cnt->retransmit_partial);
 	tcp_mark_dirty(c);
+}
+
+/* With SACK cwnd is what may be in the network (tcp_sack_pipe()): nothing to inflate. */
+static void
+begin_recovery(struct tcp_conn *c)
+{
+	c->ssthresh = half_flight(c);
+	c->cwnd = c->ssthresh + (has_board(c) ? 0 : 3 * eff_mss(c));
+	c->recover = c->snd_max;
+	c->flags |= F_RECOVERY | F_REXMT_ONE;
+	tcp_sack_begin(c);
+	counter_inc(&c->stack->cnt->retransmit_fast);
 }
 
 void
@@ -78,16 +94,15 @@ tcp_cc_dupack(struct tcp_conn *c)
 		c->dupacks++;
 	tcp_mark_dirty(c);
 	if (c->flags & F_RECOVERY) {
-		c->cwnd = MIN(c->cwnd + eff_mss(c), TCP_CWND_MAX);
+		if (!has_board(c))
+			c->cwnd = MIN(c->cwnd + eff_mss(c), TCP_CWND_MAX);
 		return;
 	}
-	if (c->dupacks != 3 || !seq_gt(c->snd_una, c->recover))
+	/* Without SACK duplicates right behind a recovery may be of what it sent twice (RFC 6582 3.2 1). */
+	if (has_board(c) ? seq_lt(c->snd_una, c->recover) : !seq_gt(c->snd_una, c->recover))
 		return;
-	c->ssthresh = half_flight(c);
-	c->cwnd = c->ssthresh + 3 * eff_mss(c);
-	c->recover = c->snd_max;
-	c->flags |= F_RECOVERY | F_REXMT_ONE;
-	counter_inc(&c->stack->cnt->retransmit_fast);
+	if (c->dupacks == 3 || tcp_sack_bytes(c) > 2 * eff_mss(c))
+		begin_recovery(c);
 }
 
 void
@@ -99,6 +114,7 @@ tcp_cc_timeout(struct tcp_conn *c)
 	c->recover = c->snd_max;
 	c->dupacks = 0;
 	c->flags &= ~(uint32_t)(F_RECOVERY | F_REXMT_ONE);
+	tcp_sack_reset(c);
 }
 
 /* RFC 5681 4.1: the ACK clock is gone after a silence of one RTO. */

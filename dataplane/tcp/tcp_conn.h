@@ -71,9 +71,10 @@ enum tcp_conn_flag {
 #define F_ON_LIST (F_ON_READY | F_ON_DIRTY | F_BUSY)
 
 #define TCP_RANGES_MAX 64 /* separate runs of out-of-order bytes of one connection */
+#define TCP_BOARD_MAX  32 /* runs of SACKed bytes of one connection */
 #define TCP_RECENT_MAX 4
 
-/* Out-of-order bytes of one connection; from a pool, since most connections never need one. */
+/* Out-of-order bytes and SACK scoreboard of one connection; from a pool, since most connections never need one. */
 struct tcp_range {
 	uint32_t start, end;
 	struct rte_mbuf *head, *tail; /* chained by mbuf.next, no gap in between */
@@ -87,6 +88,12 @@ struct tcp_side {
 	uint8_t recent_cnt;
 	bool has_fin;
 	struct tcp_range r[TCP_RANGES_MAX]; /* sorted, never touching one another */
+	/* the sender's half (tcp_sack.c): runs that the peer holds, sorted, never touching one another */
+	uint32_t board_cnt;
+	uint32_t high_rxt; /* recovery has sent all holes below this again */
+	struct {
+		uint32_t start, end;
+	} board[TCP_BOARD_MAX];
 };
 
 struct tcp_conn {
@@ -217,6 +224,18 @@ conn_index(const struct tcp_conn *c)
 	return (uint32_t)((size_t)((const uint8_t *)c - p->memory) / p->object_bytes);
 }
 
+static inline bool
+has_ooo(const struct tcp_conn *c)
+{
+	return c->side && (c->side->cnt || c->side->has_fin);
+}
+
+static inline bool
+has_board(const struct tcp_conn *c)
+{
+	return c->side && c->side->board_cnt;
+}
+
 static inline uint32_t
 rcv_wnd(const struct tcp_conn *c)
 {
@@ -321,6 +340,19 @@ void tcp_seg_trim_back(struct tcp_seg *g, uint32_t n);
 /* Runs that are held out of order, as SACK blocks; at most `max`. */
 unsigned tcp_recv_sack(const struct tcp_conn *c, uint32_t (*out)[2], unsigned max);
 uint32_t tcp_recv_ooo_bytes(const struct tcp_conn *c);
+
+struct tcp_side *tcp_side_get(struct tcp_conn *c);
+void tcp_side_put_if_empty(struct tcp_conn *c);
+
+/* --- tcp_sack.c --- */
+bool tcp_sack_take(struct tcp_conn *c, const struct tcp_seg *g);
+void tcp_sack_acked(struct tcp_conn *c);
+void tcp_sack_reset(struct tcp_conn *c);
+void tcp_sack_begin(struct tcp_conn *c);
+uint32_t tcp_sack_bytes(const struct tcp_conn *c);
+/* These two only with has_board(). */
+uint32_t tcp_sack_pipe(const struct tcp_conn *c);
+bool tcp_sack_hole(const struct tcp_conn *c, uint32_t *seq, uint32_t *len);
 
 /* --- tcp_send.c: send queue --- */
 /* len bytes from sequence number seq on, which are queued. */

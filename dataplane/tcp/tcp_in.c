@@ -208,6 +208,7 @@ take_ack(struct tcp_conn *c, const struct tcp_seg *g)
 	measure(c, g);
 	tcp_sendq_ack(c, bytes);
 	c->snd_una = g->ack;
+	tcp_sack_acked(c);
 	if (seq_lt(c->snd_nxt, c->snd_una))
 		c->snd_nxt = c->snd_una;
 	tcp_cc_acked(c, acked, flight);
@@ -254,9 +255,16 @@ after_ack(struct tcp_conn *c)
 	}
 }
 
+/* RFC 5681 2; with SACK (6675 2) what counts is that a block is new, whatever the window does. */
 static bool
-is_duplicate_ack(const struct tcp_conn *c, const struct tcp_seg *g)
+is_duplicate_ack(struct tcp_conn *c, const struct tcp_seg *g)
 {
+	if (c->flags & F_SACK && g->opt.sack_cnt && seq_geq(g->ack, c->snd_una)) {
+		bool news = tcp_sack_take(c, g);
+
+		if (news || c->side) /* else no board was left: the old way */
+			return news && g->ack == c->snd_una;
+	}
 	return g->ack == c->snd_una && c->snd_max != c->snd_una && g->len == 0 &&
 	       !(g->flags & (TCP_SYN | TCP_FIN)) && g->wnd << c->snd_wscale == c->snd_wnd;
 }

@@ -73,7 +73,7 @@ options(struct tcp_conn *c, uint8_t *p, uint32_t len)
 
 	if (c->flags & F_TS)
 		n = tcp_opt_build_ts(p, ts_now(c), c->ts_recent);
-	if (c->flags & F_SACK && c->side) {
+	if (c->flags & F_SACK && has_ooo(c)) {
 		uint32_t blocks[TCP_SACK_MAX][2];
 		size_t room = MIN((size_t)TCP_OPTIONS_MAX, c->snd_mss - MIN(len, c->snd_mss));
 		unsigned max = room < n + 12 ? 0 : (unsigned)MIN((room - n - 4) / 8, 4u);
@@ -209,6 +209,17 @@ limited_transmit(const struct tcp_conn *c)
 	return MIN(c->dupacks, 2u) * eff_mss(c);
 }
 
+static uint32_t
+usable_cwnd(const struct tcp_conn *c)
+{
+	uint32_t pipe;
+
+	if (!(c->flags & F_RECOVERY) || !has_board(c))
+		return usable(c, c->cwnd + limited_transmit(c));
+	pipe = tcp_sack_pipe(c);
+	return c->cwnd > pipe ? c->cwnd - pipe : 0;
+}
+
 struct next {
 	uint32_t len;
 	bool fin, push;
@@ -237,7 +248,7 @@ next_segment(const struct tcp_conn *c, struct next *out)
 	uint32_t unsent = unsent_bytes(c);
 	uint32_t mss = eff_mss(c);
 	uint32_t wnd = usable(c, c->snd_wnd);
-	uint32_t cwnd = usable(c, c->cwnd + limited_transmit(c));
+	uint32_t cwnd = usable_cwnd(c);
 	uint32_t n = MIN(MIN(unsent, mss), MIN(wnd, cwnd));
 
 	out->len = n;
@@ -319,6 +330,23 @@ out_again(struct tcp_conn *c)
 	c->flags &= ~(uint32_t)(F_REXMT_ONE | F_RTT);
 	if (!send_segment(c, c->snd_una, len, (uint8_t)(TCP_ACK | (fin ? TCP_FIN : 0))))
 		c->flags |= F_REXMT_ONE;
+	else if (c->side)
+		c->side->high_rxt = seq_max(c->side->high_rxt, c->snd_una + len);
+}
+
+/* RFC 6675 5 (C): the holes below what the peer holds, oldest first, as far as the window allows. */
+static void
+out_holes(struct tcp_conn *c)
+{
+	uint32_t seq, len;
+
+	while (usable_cwnd(c) >= eff_mss(c) && tcp_sack_hole(c, &seq, &len)) {
+		if (!send_segment(c, seq, len, TCP_ACK))
+			return;
+		c->flags &= ~(uint32_t)F_RTT;
+		c->side->high_rxt = seq + len;
+		counter_inc(&c->stack->cnt->retransmit_partial);
+	}
 }
 
 static void
@@ -347,6 +375,8 @@ tcp_out(struct tcp_conn *c)
 	} else {
 		if (c->flags & F_REXMT_ONE && c->snd_max != c->snd_una)
 			out_again(c);
+		if (c->flags & F_RECOVERY && has_board(c))
+			out_holes(c);
 		out_data(c);
 	}
 	if (c->flags & F_ACK_NOW)

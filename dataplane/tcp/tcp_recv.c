@@ -128,10 +128,29 @@ tcp_seg_trim_back(struct tcp_seg *g, uint32_t n)
 
 /* --- runs of out-of-order bytes --- */
 
-static void
-side_free(struct tcp_stack *s, struct tcp_conn *c)
+/* NULL: all are taken. */
+struct tcp_side *
+tcp_side_get(struct tcp_conn *c)
 {
-	pool_put(&s->sides, c->side);
+	struct tcp_side *d = pool_get(&c->stack->sides);
+
+	if (!d)
+		return NULL;
+	d->cnt = 0;
+	d->recent_cnt = 0;
+	d->has_fin = false;
+	d->board_cnt = 0;
+	d->high_rxt = c->snd_una;
+	c->side = d;
+	return d;
+}
+
+void
+tcp_side_put_if_empty(struct tcp_conn *c)
+{
+	if (!c->side || has_ooo(c) || has_board(c))
+		return;
+	pool_put(&c->stack->sides, c->side);
 	c->side = NULL;
 }
 
@@ -231,14 +250,8 @@ keep(struct tcp_conn *c, struct tcp_seg *g)
 
 	if (s->mbufs_held >= s->cfg.mbuf_budget / 4 * 3)
 		return false;
-	if (!c->side) {
-		c->side = pool_get(&s->sides);
-		if (!c->side)
-			return false;
-		c->side->cnt = 0;
-		c->side->recent_cnt = 0;
-		c->side->has_fin = false;
-	}
+	if (!c->side && !tcp_side_get(c))
+		return false;
 	while (i < c->side->cnt && seq_lt(c->side->r[i].end, g->seq))
 		i++;
 	if (i < c->side->cnt && seq_geq(g->seq + g->len, c->side->r[i].start)) {
@@ -260,9 +273,9 @@ take_out_of_order(struct tcp_conn *c, struct tcp_seg *g)
 
 	if (g->len > 0 && !keep(c, g)) {
 		counter_inc(&c->stack->cnt->drop_ooo_full);
-	} else if (g->len > 0 || c->side) {
+	} else if (g->len > 0 || has_ooo(c)) {
 		counter_inc(&c->stack->cnt->ooo_in);
-		if (fin && c->side) {
+		if (fin && has_ooo(c)) {
 			c->side->has_fin = true;
 			c->side->fin_seq = end;
 		}
@@ -299,8 +312,9 @@ pull(struct tcp_conn *c)
 		range_remove(d, 0);
 		moved = true;
 	}
-	if (d->cnt == 0 && !d->has_fin)
-		side_free(s, c);
+	if (d->cnt == 0)
+		d->recent_cnt = 0;
+	tcp_side_put_if_empty(c);
 	return moved;
 }
 
@@ -369,10 +383,10 @@ tcp_recv_text(struct tcp_conn *c, struct tcp_seg *g)
 	c->rcv_nxt += len;
 	c->rcv_unread += len;
 	counter_add(&s->cnt->bytes_in, len);
-	if (c->side)
+	if (has_ooo(c))
 		filled = pull(c);
 	tcp_mark_ready(c, EV_BYTES);
-	owe_ack(c, len, filled || c->side);
+	owe_ack(c, len, filled || has_ooo(c));
 }
 
 void
@@ -385,7 +399,9 @@ tcp_recv_purge(struct tcp_stack *s, struct tcp_conn *c)
 		return;
 	for (uint32_t i = 0; i < c->side->cnt; i++)
 		s->mbufs_held -= chain_free(c->side->r[i].head);
-	side_free(s, c);
+	c->side->cnt = 0;
+	c->side->has_fin = false;
+	tcp_side_put_if_empty(c);
 }
 
 unsigned

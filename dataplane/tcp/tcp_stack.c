@@ -349,6 +349,7 @@ tcp_conn_end(struct tcp_conn *c, int err)
 	c->err = (uint8_t)err;
 	wheel_cancel(s->wheel, &c->timer);
 	tcp_sendq_purge(c);
+	tcp_sack_reset(c);
 	c->flags &= ~(uint32_t)(F_WANT_ROOM | F_STARVED | F_ACK_NOW | F_DELACK | EV_ROOM | EV_OPEN);
 	if (c->flags & F_ORPHAN)
 		release(c);
