@@ -291,11 +291,11 @@ act(struct message *m, unsigned groups)
 	m->mixed = groups > 1;
 	if (m->verdict.unscanned)
 		counter_inc(&m->w->n_message.unscanned);
-	if (m->mixed)
+	if (m->mixed &&
+	    !m->prdr) { /* with PRDR each gets its own answer, and there is nothing to split */
 		remember_split(m);
-	if (m->mixed && !m->prdr)
 		message_answer_own(m, SMTP_R_SPLIT, 0);
-	else if (m->deliver_group == GROUP_BLOCK)
+	} else if (m->deliver_group == GROUP_BLOCK)
 		message_answer_blocked(m, m->verdict.filter);
 	else if (m->deliver_group == GROUP_DEFER)
 		message_answer_own(m, SMTP_R_LOCAL_ERROR, 0);
