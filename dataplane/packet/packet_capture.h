@@ -30,7 +30,7 @@ struct filter_term {
 };
 
 /* Terms joined by `and` and `or` (`and` binds tighter): [not] [src|dst] host ADDRESS | [src|dst] net PREFIX | [src|dst] port N |
- * tcp | udp | icmp | arp | ip | ip6. No terms: all frames. */
+ * tcp | udp | icmp | arp | ip | ip6. `and` may be left out behind one of these six ("tcp port 25"). No terms: all frames. */
 struct packet_filter {
 	unsigned cnt;
 	struct filter_term terms[FILTER_TERMS_MAX];

@@ -86,6 +86,14 @@ term(struct text *t, struct filter_term *f)
 	return next_word(t) && addr_parse_prefix(t->word, true, &f->prefix);
 }
 
+/* Words that may follow a protocol without `and`. */
+static bool
+begins_narrower(struct span w)
+{
+	return span_is(w, "src") || span_is(w, "dst") || span_is(w, "host") || span_is(w, "net") ||
+	       span_is(w, "port");
+}
+
 int
 packet_filter_parse(const char *text, struct packet_filter *out, char *err)
 {
@@ -111,6 +119,9 @@ packet_filter_parse(const char *text, struct packet_filter *out, char *err)
 			break;
 		is_or = span_is(t.word, "or");
 		at = (size_t)(t.word.p - text);
+		/* "tcp port 25", as people write it: and */
+		if (!is_or && f.terms[f.cnt - 1].kind >= FILTER_PROTO && begins_narrower(t.word))
+			continue;
 		if ((!is_or && !span_is(t.word, "and")) || !next_word(&t)) {
 			snprintf(err, PACKET_ERROR_TEXT,
 			         "filter: column %zu: expected and, or, then a term", at + 1);

@@ -70,7 +70,7 @@ static void
 fake_drain(void *ctx, bool on)
 {
 	(void)ctx;
-	drained = on;
+	__atomic_store_n(&drained, on, __ATOMIC_RELAXED);
 }
 
 static bool
@@ -445,12 +445,14 @@ test_commands(void)
 	           "is not banned"));
 	usleep(2500000); /* the second one ends by itself */
 	CHECK(!says("{\"command\":\"ban\",\"verb\":\"list\"}", true, "198.51.100.9"));
-	CHECK(says("{\"command\":\"drain\",\"on\":true}", true, "ok") && drained);
+	CHECK(says("{\"command\":\"drain\",\"on\":true}", true, "ok") &&
+	      __atomic_load_n(&drained, __ATOMIC_RELAXED));
 	CHECK(says("{\"command\":\"drained\"}", true, "\"drained\":true"));
 	page = http("/readyz", "*/*");
 	CHECK(strstr(page, "503"));
 	free(page);
-	CHECK(says("{\"command\":\"drain\",\"on\":false}", true, "ok") && !drained);
+	CHECK(says("{\"command\":\"drain\",\"on\":false}", true, "ok") &&
+	      !__atomic_load_n(&drained, __ATOMIC_RELAXED));
 	CHECK(says("{\"command\":\"lookup\",\"verb\":\"mailbox\",\"key\":\"bob@acme.test\","
 	           "\"flush\":true}",
 	           true, "\"flushed\":3"));
