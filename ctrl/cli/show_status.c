@@ -123,7 +123,7 @@ show_ranking(FILE *f, const json_t *o, size_t most, void (*put)(FILE *, long lon
 		{
 			long long n = (long long)json_integer_value(v);
 
-			if (strcmp(key, "total") && n < below && n > best)
+			if (n < below && n > best)
 				best = n;
 		}
 		if (best == 0)
