@@ -355,7 +355,8 @@ deliver_on_ready(void *user)
 	upstream_begin(m->w->upstream, &m->req, &m->mail, m->bdat);
 }
 
-/* Answered 250 before, refused now: 451 for all, and this one is asked live from now on. */
+/* Answered 250 before, refused now: 451 for all, and this one is asked live from now on. What the server only puts off is put off in its
+ * own words. */
 static void
 replay_refused(struct message *m, const struct smtp_client_event *ev)
 {
@@ -368,6 +369,11 @@ replay_refused(struct message *m, const struct smtp_client_event *ev)
 	upstream_release(w->upstream, &m->req);
 	rcpt_cache_forget(&w->rcpts, m->route_id, rcpt);
 	rcpt_cache_put(&w->rcpts, m->route_id, rcpt, &reply, w->now_us);
+	if (smtp_client_pass(SMTP_STAGE_RCPT, reply.code) == SMTP_PASS_ON && reply.code < 500) {
+		m->reply = reply;
+		message_answer_reply(m, REF_SERVER);
+		return;
+	}
 	rcpt_cache_ask_live(&w->rcpts, m->route_id, m->sender, rcpt, w->now_us);
 	message_answer_own(m, SMTP_R_REPLAY, 0);
 }

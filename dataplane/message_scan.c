@@ -284,6 +284,19 @@ deliver_group(const struct message *m)
 	return rcpt_of(m->rcpts.item[0])->group;
 }
 
+/* Even PRDR cannot give two forms of a mail to one transaction: those of the other form come again. */
+static bool
+deliver_differs(const struct message *m)
+{
+	for (unsigned i = 0; i < m->rcpts.cnt; i++) {
+		unsigned group = rcpt_of(m->rcpts.item[i])->group;
+
+		if (group >= GROUP_DELIVER && group != m->deliver_group)
+			return true;
+	}
+	return false;
+}
+
 static void
 act(struct message *m, unsigned groups)
 {
@@ -291,11 +304,11 @@ act(struct message *m, unsigned groups)
 	m->mixed = groups > 1;
 	if (m->verdict.unscanned)
 		counter_inc(&m->w->n_message.unscanned);
-	if (m->mixed &&
-	    !m->prdr) { /* with PRDR each gets its own answer, and there is nothing to split */
+	if (m->mixed && (!m->prdr || deliver_differs(m)))
 		remember_split(m);
+	if (m->mixed && !m->prdr)
 		message_answer_own(m, SMTP_R_SPLIT, 0);
-	} else if (m->deliver_group == GROUP_BLOCK)
+	else if (m->deliver_group == GROUP_BLOCK)
 		message_answer_blocked(m, m->verdict.filter);
 	else if (m->deliver_group == GROUP_DEFER)
 		message_answer_own(m, SMTP_R_LOCAL_ERROR, 0);

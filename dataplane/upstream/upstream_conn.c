@@ -77,7 +77,7 @@ conn_open(struct upstream *u, struct upstream_route *r, unsigned server, struct 
 	c->req = req;
 	c->server = (uint8_t)server;
 	c->state = CONN_OPENING;
-	c->in_loop = c->warm = c->replied = c->tcp_gone = c->mute = false;
+	c->in_loop = c->warm = c->replied = c->early = c->tcp_gone = c->mute = false;
 	c->ccfg = (struct smtp_client_config){ u->cfg.hostname, false, r->cfg.xclient,
 		                               r->cfg.xforward };
 	smtp_client_init(&c->client, &c->ccfg);
@@ -167,6 +167,10 @@ become_idle(struct upstream_conn *c)
 	c->warm = true;
 	if (c->tcp_gone) {
 		closing(c);
+		return;
+	}
+	if (c->early) {
+		conn_cut(c);
 		return;
 	}
 	if (c->route->cfg.proxy_v2 || c->client.reset_cnt >= cfg->max_idle_resets ||
@@ -350,6 +354,8 @@ dispatch(struct upstream_conn *c, enum smtp_client_event_kind kind,
 		/* fall through */
 	default:
 		c->replied = true;
+		c->early = c->early || (kind == SMTP_CE_FINAL && !ev->ok && !c->tcp_gone &&
+		                        tcp_unacked(c->tcp) > 0);
 		if (c->state == CONN_BUSY && c->req)
 			c->req->ops->on_event(c->req->user, kind, ev);
 		break;

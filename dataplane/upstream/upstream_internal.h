@@ -38,13 +38,15 @@ struct upstream_conn {
 	uint64_t due_us;
 	uint8_t server, state;
 	bool in_loop;
-	bool warm;     /* served somebody before */
-	bool replied;  /* an answer came since it was granted */
+	bool warm;    /* served somebody before */
+	bool replied; /* an answer came since it was granted */
+	bool early; /* it refused a mail whose end it cannot have seen: cut, or it might still get it */
 	bool tcp_gone; /* inside or after on_close() */
 	bool mute;     /* a command found no room in TCP: it ends with the next tick */
 	bool counted;  /* in the limits of route and server */
 	struct smtp_client_config ccfg;
-	struct smtp_client_mail left; /* stands in for the mail of a request that went while RSET is under way */
+	struct smtp_client_mail
+	        left; /* stands in for the mail of a request that went while RSET is under way */
 	struct smtp_client client;
 };
 
