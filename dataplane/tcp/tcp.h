@@ -168,7 +168,7 @@ int tcp_listen(struct tcp_stack *s, const struct addr *local, uint16_t port,
 /* No SYN is accepted any more (RST); what is open stays open. -ENOENT. */
 int tcp_unlisten(struct tcp_stack *s, const struct addr *local, uint16_t port);
 
-/* A SYN leaves with the next tcp_flush(). NULL: pool full, or no free port of this worker found within 64 tries. */
+/* A SYN leaves with the next tcp_flush(). NULL: pool full, or no free port of this worker found within 1,024 tries. */
 struct tcp_conn *tcp_connect(struct tcp_stack *s, const struct addr *src, const struct addr *dst,
                              uint16_t dport, const struct tcp_ops *ops, void *user,
                              uint64_t now_us);

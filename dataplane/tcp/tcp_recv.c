@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * tcp_recv.c - the receive queue, bytes out of order, and the window that follows from both
+ * tcp_recv.c - what arrives: the receive queue, and bytes out of order
  *
  * Why     Received mbufs are kept, not copied: one chain in order, and for each run of out-of-order bytes a chain of its
  *         own. Small pieces are copied into the room behind the last mbuf, so that a peer who sends single bytes cannot
  *         pin a 2 KiB mbuf with each.
  * Limit   TCP_RANGES_MAX runs a connection, ooo_cnt connections with any, mbuf_budget mbufs in all.
- * RFC     9293 3.10.7.4 (seventh), 3.8.6.2.2 (silly window), 2018 4.
+ * RFC     9293 3.10.7.4 (seventh), 3.8.6.3 (delayed ACK), 2018 4.
  */
 #include "dataplane/tcp/tcp_conn.h"
 
-#define COPY_MAX      1024  /* a piece shorter than this is copied where it fits */
-#define PRESSED_BYTES 16384 /* receive window of each connection while mbufs are short */
+#define COPY_MAX 1024 /* a piece shorter than this is copied where it fits */
 
 /* --- chains of mbufs: only next, data_off and data_len count --- */
 
@@ -30,8 +29,8 @@ chain_free(struct rte_mbuf *m)
 }
 
 /* n is at most what the chain holds. Returns the mbufs freed. */
-static uint32_t
-chain_trim_front(struct rte_mbuf **head, uint32_t n)
+uint32_t
+tcp_chain_trim_front(struct rte_mbuf **head, uint32_t n)
 {
 	uint32_t cnt = 0;
 
@@ -110,7 +109,7 @@ tcp_seg_trim_front(struct tcp_seg *g, uint32_t n)
 		tcp_seg_free(g);
 		return;
 	}
-	chain_trim_front(&g->m, n);
+	tcp_chain_trim_front(&g->m, n);
 	g->seq += n;
 	g->len -= n;
 }
@@ -182,7 +181,7 @@ absorb(struct tcp_stack *s, struct tcp_side *d, uint32_t i)
 		if (seq_geq(a->end, b->end)) {
 			s->mbufs_held -= chain_free(b->head);
 		} else {
-			s->mbufs_held -= chain_trim_front(&b->head, a->end - b->start);
+			s->mbufs_held -= tcp_chain_trim_front(&b->head, a->end - b->start);
 			a->tail->next = b->head;
 			a->tail = b->tail;
 			a->end = b->end;
@@ -299,7 +298,7 @@ pull(struct tcp_conn *c)
 		if (seq_leq(r->end, c->rcv_nxt)) {
 			s->mbufs_held -= chain_free(r->head);
 		} else {
-			s->mbufs_held -= chain_trim_front(&r->head, known);
+			s->mbufs_held -= tcp_chain_trim_front(&r->head, known);
 			if (c->rcv_head)
 				c->rcv_tail->next = r->head;
 			else
@@ -436,101 +435,4 @@ tcp_recv_ooo_bytes(const struct tcp_conn *c)
 	for (uint32_t i = 0; c->side && i < c->side->cnt; i++)
 		n += c->side->r[i].end - c->side->r[i].start;
 	return n;
-}
-
-/* --- the window --- */
-
-static bool
-is_pressed(const struct tcp_stack *s)
-{
-	return s->mbufs_held > s->cfg.mbuf_budget / 4 * 3;
-}
-
-/* RFC 9293 3.8.6.2.2: the edge moves by a segment or half of the buffer at least, and never back. */
-uint32_t
-tcp_recv_edge(const struct tcp_conn *c)
-{
-	uint32_t buf = is_pressed(c->stack) ? MIN(c->rcv_buf, PRESSED_BYTES) : c->rcv_buf;
-	uint32_t room = buf > c->rcv_unread ? buf - c->rcv_unread : 0;
-	uint32_t edge = c->rcv_nxt + room;
-
-	if (c->flags & F_ORPHAN || seq_leq(edge, c->rcv_adv) ||
-	    edge - c->rcv_adv < MIN(c->rcv_buf / 2, c->snd_mss))
-		return c->rcv_adv;
-	return edge;
-}
-
-/* A reader that took more than half of the window within a round trip could use a larger one. */
-static void
-tune(struct tcp_conn *c)
-{
-	const struct tcp_config *cfg = &c->stack->cfg;
-	uint32_t max = MIN(cfg->rcv_buf_max_bytes, 65535u << c->rcv_wscale);
-	uint16_t passed = (uint16_t)(c->stack->now_ms - c->drs_ms);
-	uint32_t read = c->rcv_nxt - c->rcv_unread;
-
-	if (passed < c->srtt_us / 1000)
-		return;
-	if (read - c->drs_seq > c->rcv_buf / 2 && c->rcv_buf < max && !is_pressed(c->stack))
-		c->rcv_buf = MIN(max, c->rcv_buf * 2);
-	c->drs_ms = (uint16_t)c->stack->now_ms;
-	c->drs_seq = read;
-}
-
-bool
-tcp_peek(struct tcp_conn *c, struct span *out)
-{
-	if (c->rcv_unread == 0)
-		return false;
-	*out = span(rte_pktmbuf_mtod(c->rcv_head, const char *), c->rcv_head->data_len);
-	return true;
-}
-
-bool
-tcp_peek_at(struct tcp_conn *c, size_t skip, struct span *out)
-{
-	const struct rte_mbuf *m = c->rcv_head;
-
-	if (skip >= c->rcv_unread)
-		return false;
-	for (; skip >= m->data_len; m = m->next)
-		skip -= m->data_len;
-	*out = span(rte_pktmbuf_mtod_offset(m, const char *, skip), m->data_len - skip);
-	return true;
-}
-
-size_t
-tcp_unread(const struct tcp_conn *c)
-{
-	return c->rcv_unread;
-}
-
-void
-tcp_consume(struct tcp_conn *c, size_t n)
-{
-	BUG_ON(n > c->rcv_unread);
-	if (n == 0)
-		return;
-	c->stack->mbufs_held -= chain_trim_front(&c->rcv_head, (uint32_t)n);
-	c->rcv_unread -= (uint32_t)n;
-	if (c->rcv_unread == 0)
-		c->rcv_tail = NULL;
-	if (c->state == TCP_CLOSED) {
-		if (c->rcv_unread == 0 && c->err == 0)
-			tcp_mark_ready(c, EV_CLOSE);
-		return;
-	}
-	if (c->flags & F_FIN_RCVD)
-		return;
-	tune(c);
-	if (2 * rcv_wnd(c) <= c->rcv_buf && tcp_recv_edge(c) != c->rcv_adv) {
-		c->flags |= F_ACK_NOW;
-		tcp_mark_dirty(c);
-	}
-}
-
-bool
-tcp_at_eof(const struct tcp_conn *c)
-{
-	return c->flags & F_FIN_RCVD && c->rcv_unread == 0;
 }

@@ -3,7 +3,7 @@
  *
  * Properties, for every seed: what a reader gets is a prefix of what was sent; on_close(0) means that both streams arrived
  * whole; an end that hears of an error is not left alone with it (the other end is told too); afterwards no connection,
- * timer, mbuf, chunk or slice is left on either side. Replay: build/tests/sim/sim_tcp --seed N [--verbose].
+ * timer, mbuf, chunk or slice is left on either side. Over 500 lines: users, run and judgement of one program share its state. Replay: build/tests/sim/sim_tcp --seed N [--verbose].
  */
 #include "base/clock.h"
 #include "dataplane/tcp/tcp.h"
