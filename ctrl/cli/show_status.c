@@ -193,7 +193,7 @@ show_store(FILE *f, const json_t *s)
 	fprintf(f, "; reloads %lld, refused %lld", number(j, "reloads"),
 	        number(j, "reloads_refused"));
 	if (*text(j, "running_on_saved")) {
-		fputs("; RUNNING ON SAVED ", f);
+		fputs("; RUNS ON SAVED INPUTS: ", f);
 		show_text(f, text(j, "running_on_saved"));
 	}
 }
