@@ -54,6 +54,7 @@ test_active_close(void)
 	inject(TCP_ACK | TCP_FIN, at + 4, una + 4, 65535, NULL, 0); /* our ACK was lost */
 	EXPECT_SEG(TCP_ACK, una + 4, at + 5, 0);
 	inject(TCP_RST, at + 5, 0, 0, NULL, 0); /* RFC 1337 */
+	inject(TCP_RST, at + 6, 0, 0, NULL, 0);
 	inject(TCP_ACK, at + 5, una + 4, 65535, NULL, 0);
 	EXPECT_SILENCE("TIME-WAIT keeps still");
 	inject(TCP_SYN, at + 4, 0, 1000, NULL, 0); /* not newer */

@@ -259,6 +259,54 @@ test_small_pieces(void)
 	wire_end();
 }
 
+static void
+inject_sack(uint32_t una, uint32_t ack, const uint32_t (*blocks)[2], unsigned cnt)
+{
+	uint8_t o[40];
+	uint32_t abs[4][2];
+
+	for (unsigned i = 0; i < cnt; i++) {
+		abs[i][0] = una + blocks[i][0] * 1460;
+		abs[i][1] = una + blocks[i][1] * 1460;
+	}
+	put_raw(TCP_ACK, PEER_ISN + 1, una + ack * 1460, 65535, NULL, 0, o,
+	        (uint8_t)tcp_opt_build_sack(o, (const uint32_t(*)[2])abs, cnt));
+	wire_turn();
+}
+
+/* Segments 0 and 3 of ten are lost: both leave again within one round trip, nothing else does, no timer. */
+static void
+test_sack_recovery(void)
+{
+	static const uint32_t b1[][2] = { { 1, 2 } }, b2[][2] = { { 1, 3 } },
+	                      b3[][2] = { { 4, 5 }, { 1, 3 } }, b4[][2] = { { 4, 10 }, { 1, 3 } },
+	                      b5[][2] = { { 4, 10 } };
+	uint32_t una;
+
+	wire_defaults();
+	wire_start();
+	una = accept_one(mss_sack, 8);
+	CHECK(tcp_send(w.c, span(body, 14600)));
+	wire_turn();
+	CHECK(left_out() == 10);
+	inject_sack(una, 0, b1, 1);
+	inject_sack(una, 0, b2, 1);
+	EXPECT_SILENCE("two new blocks");
+	inject_sack(una, 0, b3, 2);
+	EXPECT_SEG(TCP_ACK, una, PEER_ISN + 1, 1460);
+	EXPECT_SILENCE("the pipe is full");
+	inject_sack(una, 0, b4, 2);
+	EXPECT_SEG(TCP_ACK, una + 3 * 1460, PEER_ISN + 1, 1460);
+	EXPECT_SILENCE("no hole is left");
+	inject_sack(una, 3, b5, 1);
+	EXPECT_SILENCE("partial: the hole was sent again already");
+	inject_sack(una, 10, b5, 0);
+	wire_pass_ms(1000);
+	EXPECT_SILENCE("done");
+	CHECK(w.n.retransmit_rto == 0 && tcp_unacked(w.c) == 0);
+	wire_end();
+}
+
 int
 main(void)
 {
@@ -273,5 +321,6 @@ main(void)
 		one_overlap_run(seed);
 	test_run_bound();
 	test_small_pieces();
+	test_sack_recovery();
 	return check_failed;
 }
