@@ -133,7 +133,7 @@ match(const struct cli_command *k, const struct cli *c)
 	const char *space = strchr(k->name, ' ');
 	size_t n = space ? (size_t)(space - k->name) : strlen(k->name);
 
-	if (c->word_cnt == 0 || strlen(c->words[0]) != n || memcmp(c->words[0], k->name, n))
+	if (c->word_cnt == 0 || strlen(c->words[0]) != n || memcmp(c->words[0], k->name, n) != 0)
 		return 0;
 	if (!space)
 		return 1;
@@ -227,7 +227,7 @@ cli_parse(struct cli *c, int argc, char **argv)
 	BUG_ON(!c->words || !c->given);
 	if (!split(c, argc, argv))
 		return false;
-	if (c->word_cnt == 0 || !strcmp(c->words[0], "help"))
+	if (c->word_cnt == 0 || !strcmp(c->words[0], "help") != 0)
 		return true;
 	if (!find_command(c)) {
 		/* `weirctl ban --help` lists what begins with ban */
@@ -260,7 +260,7 @@ run(struct cli *c)
 		cli_help(stderr);
 		return EXIT_USAGE;
 	}
-	if (c->word_cnt > 0 && strcmp(c->words[0], "help"))
+	if (c->word_cnt > 0 && strcmp(c->words[0], "help") != 0)
 		cli_help_matching(stdout, c->words[0]);
 	else if (c->word_cnt > 1)
 		cli_help_matching(stdout, c->words[1]);

@@ -85,9 +85,10 @@ read_reply(int fd, int *why)
 		ssize_t got;
 
 		if (n == cap) {
-			cap *= 2;
-			buf = realloc(buf, cap);
-			BUG_ON(!buf);
+			char *more = realloc(buf, cap *= 2);
+
+			BUG_ON(!more);
+			buf = more;
 		}
 		got = recv(fd, buf + n, cap - n, 0);
 		if (got < 0 && errno == EINTR)

@@ -52,7 +52,7 @@ find_rules(char out[PATH_MAX])
 	char exe[PATH_MAX - 32];
 	ssize_t n;
 
-	strcpy(out, RULES_INSTALLED);
+	snprintf(out, PATH_MAX, "%s", RULES_INSTALLED);
 	if (access(out, R_OK) == 0)
 		return true;
 	n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);

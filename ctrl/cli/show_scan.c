@@ -143,7 +143,7 @@ show_scan(FILE *f, const json_t *scan, bool is_explained)
 		return;
 	}
 	fprintf(f, ": %s", text(scan, "action"));
-	if (strcmp(text(scan, "filter"), "none"))
+	if (strcmp(text(scan, "filter"), "none") != 0)
 		fprintf(f, " by %s filter", text(scan, "filter"));
 	if (*text(scan, "reason")) {
 		fputs(" (", f);

@@ -256,7 +256,8 @@ test_status(void)
 	        "refused by  pattern 3, url 1, mailbox 1\n"
 	        "drops       4 (weirctl errors says which)\n"
 	        "memory      1.0 MiB in use: chunks 1.0 MiB, sessions 1.0 KiB\n"
-	        "store       sqlite /v/c.db; reloads 3, refused 1; RUNS ON SAVED INPUTS: snapshots/11\n"
+	        "store       sqlite /v/c.db; reloads 3, refused 1; RUNS ON SAVED INPUTS: "
+	        "snapshots/11\n"
 	        "log         9 lines; suppressed 1, dropped 2, lost 3\n");
 	for (const char *p = empty; *p; p++)
 		lines += *p == '\n';
