@@ -2,7 +2,8 @@
  * message_internal.h - struct message, for the files message*.c alone
  *
  *   message.c          the story: states, begin, end, every end of a mail in one place
- *   message_rcpt.c     RCPT: whose is it, is it known, ask the customer's server
+ *   message_rcpt.c     RCPT: whose is it, is it known
+ *   message_ask.c      asking the customer's server
  *   message_body.c     bytes into chunks, the hold budget
  *   message_scan.c     scan jobs, verdicts, recipients that differ
  *   message_deliver.c  the envelope again, the body, the server's answer
@@ -190,8 +191,18 @@ bool rcpt_list_push(struct message *m, struct rcpt_list *l, struct span path);
 void rcpt_list_reset(struct rcpt_list *l);
 void rcpt_list_fini(struct rcpt_list *l);
 void message_rcpt_timer(struct message *m);
-void message_ask_over(struct message *m); /* the connection goes back */
+/* Answers to the RCPT at hand. `ref` is what the mail is counted under if every recipient is refused. */
+void rcpt_refuse(struct message *m, const struct smtp_answer *a, struct span rcpt, unsigned ref);
+void rcpt_refuse_own(struct message *m, enum smtp_reply_id id, struct span rcpt, unsigned ref);
+void rcpt_refuse_unknown(struct message *m, const struct upstream_reply *r, struct span rcpt,
+                         unsigned ref);
+void rcpt_accept(struct message *m, struct message_rcpt *r);
 uint64_t message_split_key(const struct message *m, struct span rcpt);
+
+/* message_ask.c */
+void message_ask(struct message *m); /* for m->pending */
+void message_ask_failed(struct message *m);
+void message_ask_over(struct message *m); /* the connection goes back */
 
 /* message_body.c */
 bool message_reserve(struct message *m, uint64_t size);

@@ -6,8 +6,6 @@
  */
 #include "dataplane/message_internal.h"
 
-static void ask(struct message *m);
-
 /* ---- lists of recipients ---- */
 
 bool
@@ -64,8 +62,8 @@ log_refusal(struct message *m, const struct smtp_answer *a, struct span rcpt)
 }
 
 /* Refuse the recipient at hand. `ref` is what it is counted under if every recipient of the mail is refused. */
-static void
-refuse(struct message *m, const struct smtp_answer *a, struct span rcpt, unsigned ref)
+void
+rcpt_refuse(struct message *m, const struct smtp_answer *a, struct span rcpt, unsigned ref)
 {
 	struct worker *w = m->w;
 
@@ -82,17 +80,18 @@ refuse(struct message *m, const struct smtp_answer *a, struct span rcpt, unsigne
 	session_answer(m->s, a);
 }
 
-static void
-refuse_own(struct message *m, enum smtp_reply_id id, struct span rcpt, unsigned ref)
+void
+rcpt_refuse_own(struct message *m, enum smtp_reply_id id, struct span rcpt, unsigned ref)
 {
 	struct smtp_answer a = smtp_answer_own(id);
 
-	refuse(m, &a, rcpt, ref);
+	rcpt_refuse(m, &a, rcpt, ref);
 }
 
 /* An unknown mailbox: counted against its source, and answered late when there is a tarpit. */
-static void
-refuse_unknown(struct message *m, const struct upstream_reply *r, struct span rcpt, unsigned ref)
+void
+rcpt_refuse_unknown(struct message *m, const struct upstream_reply *r, struct span rcpt,
+                    unsigned ref)
 {
 	struct worker *w = m->w;
 	struct session *s = m->s;
@@ -116,16 +115,16 @@ refuse_unknown(struct message *m, const struct upstream_reply *r, struct span rc
 		return;
 	}
 	a = message_reply_of(&m->reply, "5.1.1");
-	refuse(m, &a, rcpt, ref);
+	rcpt_refuse(m, &a, rcpt, ref);
 }
 
-static void
-accept(struct message *m, struct message_rcpt *r)
+void
+rcpt_accept(struct message *m, struct message_rcpt *r)
 {
 	struct worker *w = m->w;
 
 	if (!rcpt_list_push(m, &m->rcpts, rcpt_path(r))) {
-		refuse_own(m, SMTP_R_NO_ROOM, rcpt_path(r), 0);
+		rcpt_refuse_own(m, SMTP_R_NO_ROOM, rcpt_path(r), 0);
 		return;
 	}
 	if (m->rcpts.cnt == 1) {
@@ -221,21 +220,21 @@ refused_by_engine(struct message *m, const struct engine_rcpt *e, struct span pa
 	switch (e->answer) {
 	case ENGINE_RCPT_RELAY_DENIED:
 		counter_inc(&n->rcpt_relay);
-		refuse_own(m, SMTP_R_RELAY_DENIED, path, REF_RELAY);
+		rcpt_refuse_own(m, SMTP_R_RELAY_DENIED, path, REF_RELAY);
 		return true;
 	case ENGINE_RCPT_UNKNOWN_MAILBOX:
 		upstream_reply_set(&unknown, 550, "5.1.1", "mailbox unknown");
-		refuse_unknown(m, &unknown, path, FILTER_MAILBOX);
+		rcpt_refuse_unknown(m, &unknown, path, FILTER_MAILBOX);
 		return true;
 	case ENGINE_RCPT_REFUSED:
 		counter_inc(&n->rcpt_filter);
 		a = smtp_answer_arg(SMTP_R_BLOCKED, span_z(policy_filter_name(e->filter)), buf,
 		                    sizeof(buf));
-		refuse(m, &a, path, e->filter);
+		rcpt_refuse(m, &a, path, e->filter);
 		return true;
 	case ENGINE_RCPT_TOO_BIG:
 		counter_inc(&n->rcpt_other);
-		refuse_own(m, SMTP_R_TOO_BIG, path, REF_FORMAT);
+		rcpt_refuse_own(m, SMTP_R_TOO_BIG, path, REF_FORMAT);
 		return true;
 	default:
 		return false;
@@ -251,7 +250,7 @@ refused_by_route(struct message *m, const struct engine_rcpt *e, struct span pat
 	m->rcpt_is_new_route = m->rcpts.cnt == 0;
 	if (m->rcpts.cnt > 0 && (e->route_id != m->route_id || is_split_from(m, path))) {
 		counter_inc(&w->n_message.rcpt_route);
-		refuse_own(m, SMTP_R_OTHER_ROUTE, path, 0);
+		rcpt_refuse_own(m, SMTP_R_OTHER_ROUTE, path, 0);
 		return true;
 	}
 	if (m->rcpts.cnt == 0 && (!m->route || e->route_id != m->route_id)) {
@@ -267,7 +266,7 @@ refused_by_route(struct message *m, const struct engine_rcpt *e, struct span pat
 	if (m->route)
 		return false;
 	counter_inc(&w->n_message.rcpt_other);
-	refuse_own(m, SMTP_R_NO_ROOM, path, 0);
+	rcpt_refuse_own(m, SMTP_R_NO_ROOM, path, 0);
 	return true;
 }
 
@@ -290,21 +289,21 @@ decide(struct message *m, const struct smtp_path *p, struct span path, const str
 			                               : &w->n_message.cache_bad);
 	}
 	if (known == RCPT_BAD) {
-		refuse_unknown(m, &bad, path, REF_SERVER);
+		rcpt_refuse_unknown(m, &bad, path, REF_SERVER);
 		return;
 	}
 	r = keep(m, p, path, e);
 	if (!r) {
-		refuse_own(m, SMTP_R_NO_ROOM, path, 0);
+		rcpt_refuse_own(m, SMTP_R_NO_ROOM, path, 0);
 		return;
 	}
 	m->pending_max_message = e->max_message;
 	m->pending_filtered = !(e->flags & ENGINE_RCPT_FILTERING_OFF);
 	m->pending = r;
 	if (known == RCPT_GOOD)
-		accept(m, r);
+		rcpt_accept(m, r);
 	else
-		ask(m);
+		message_ask(m);
 }
 
 /* <postmaster> without a domain stands for the configured mailbox. False: there is none. */
@@ -339,12 +338,12 @@ message_rcpt(struct session *s, struct smtp_server_event *ev)
 	m->rcpt_began_us = w->now_us;
 	text = span(path, smtp_path_format(&ev->path, path));
 	if (!w->snapshot) {
-		refuse_own(m, SMTP_R_UNREADY, text, 0);
+		rcpt_refuse_own(m, SMTP_R_UNREADY, text, 0);
 		return;
 	}
 	if (!with_postmaster(w, &ev->path)) {
 		counter_inc(&w->n_message.rcpt_unknown);
-		refuse_own(m, SMTP_R_POSTMASTER, text, FILTER_MAILBOX);
+		rcpt_refuse_own(m, SMTP_R_POSTMASTER, text, FILTER_MAILBOX);
 		return;
 	}
 	text = span(path, smtp_path_format(&ev->path, path));
@@ -354,185 +353,6 @@ message_rcpt(struct session *s, struct smtp_server_event *ev)
 	q.domain = ev->path.domain;
 	engine_rcpt(w->snapshot, &q, &e);
 	decide(m, &ev->path, text, &e);
-}
-
-/* ---- asking the customer's server ---- */
-
-static void
-ask_failed(struct message *m)
-{
-	struct message_rcpt *r = m->pending;
-
-	if (!r)
-		return;
-	counter_inc(&m->w->n_message.rcpt_outage);
-	refuse_own(m, SMTP_R_OUTAGE, rcpt_path(r), 0);
-}
-
-static void
-ask_refused(struct message *m, const struct upstream_reply *reply)
-{
-	struct message_rcpt *r = m->pending;
-	struct smtp_answer a = message_reply_of(reply, NULL);
-
-	if (!r)
-		return;
-	if (rcpt_cache_names_mailbox(reply)) {
-		refuse_unknown(m, reply, rcpt_path(r), REF_SERVER);
-		return;
-	}
-	counter_inc(&m->w->n_message.rcpt_server);
-	m->reply = *reply;
-	a = message_reply_of(&m->reply, NULL);
-	refuse(m, &a, rcpt_path(r), REF_SERVER);
-}
-
-static void
-ask_mail_refused(struct message *m, const struct smtp_client_event *ev)
-{
-	struct upstream_reply reply;
-	enum smtp_pass pass = smtp_client_pass(SMTP_STAGE_MAIL, ev->reply->code);
-
-	upstream_take_reply(&m->req, ev->reply, &reply);
-	upstream_release(m->w->upstream, &m->req);
-	if (pass == SMTP_PASS_ON && m->pending) {
-		struct smtp_answer a;
-
-		counter_inc(&m->w->n_message.rcpt_server);
-		m->reply = reply;
-		a = message_reply_of(&m->reply, NULL);
-		refuse(m, &a, rcpt_path(m->pending), REF_SERVER);
-		return;
-	}
-	counter_inc(&m->w->n_upstream.fault_reply);
-	ask_failed(m);
-}
-
-static void
-ask_answered(struct message *m, const struct smtp_client_event *ev)
-{
-	struct worker *w = m->w;
-	struct message_rcpt *r = m->pending;
-	struct upstream_reply reply;
-
-	if (!r ||
-	    ev->rcpt + 1 != m->asked.cnt) /* one that was answered before a connection was lost */
-		return;
-	upstream_take_reply(&m->req, ev->reply, &reply);
-	message_arm(m, w->now_us + ASK_HOLD_US);
-	if (!ev->ok && smtp_client_pass(SMTP_STAGE_RCPT, reply.code) == SMTP_PASS_FAULT) {
-		counter_inc(&w->n_upstream.fault_reply);
-		upstream_release(w->upstream, &m->req);
-		ask_failed(m);
-		return;
-	}
-	rcpt_cache_put(&w->rcpts, m->route_id, rcpt_path(r), &reply, w->now_us);
-	if (ev->ok)
-		accept(m, r);
-	else
-		ask_refused(m, &reply);
-}
-
-static bool
-needs_utf8(const struct message *m)
-{
-	for (size_t i = 0; i < m->sender.len; i++)
-		if ((unsigned char)m->sender.p[i] >= 0x80)
-			return true;
-	return m->pending && m->pending->utf8;
-}
-
-static void
-ask_on_ready(void *user)
-{
-	struct message *m = user;
-
-	if (!m->pending) {
-		upstream_release(m->w->upstream, &m->req);
-		return;
-	}
-	if (needs_utf8(m) && !(upstream_caps(&m->req) & SMTP_CAP_SMTPUTF8)) {
-		upstream_release(m->w->upstream, &m->req);
-		counter_inc(&m->w->n_message.rcpt_other);
-		refuse_own(m, SMTP_R_UTF8_ROUTE, rcpt_path(m->pending), REF_FORMAT);
-		return;
-	}
-	rcpt_list_reset(&m->asked);
-	rcpt_list_push(m, &m->asked, rcpt_path(m->pending));
-	m->mail = (struct smtp_client_mail){ .sender = m->sender,
-		                             .rcpts = m->asked.item,
-		                             .rcpt_cnt = 1,
-		                             .eightbit = m->eightbit,
-		                             .smtputf8 = m->smtputf8,
-		                             .size = m->declared_size,
-		                             .origin = &m->origin };
-	upstream_begin(m->w->upstream, &m->req, &m->mail, false);
-}
-
-static void
-ask_on_event(void *user, enum smtp_client_event_kind kind, const struct smtp_client_event *ev)
-{
-	struct message *m = user;
-
-	if (kind == SMTP_CE_MAIL && !ev->ok)
-		ask_mail_refused(m, ev);
-	else if (kind == SMTP_CE_RCPT)
-		ask_answered(m, ev);
-	else if (kind == SMTP_CE_ENDED)
-		upstream_release(m->w->upstream, &m->req);
-}
-
-static void
-ask_on_room(void *user)
-{
-	(void)user;
-}
-
-static void
-ask_on_lost(void *user, bool may_retry)
-{
-	struct message *m = user;
-
-	(void)may_retry; /* a question may always be asked again */
-	if (m->pending && !m->tarpitted)
-		upstream_retry(m->w->upstream, &m->req);
-}
-
-static void
-ask_on_failed(void *user)
-{
-	ask_failed(user);
-}
-
-static const struct upstream_user ask_user = { ask_on_ready, ask_on_event, ask_on_room, ask_on_lost,
-	                                       ask_on_failed };
-
-static void
-ask(struct message *m)
-{
-	struct worker *w = m->w;
-
-	counter_inc(&w->n_message.asked);
-	message_arm(m, w->now_us + w->cfg.tunables.rcpt_deadline_us);
-	if (upstream_is_granted(&m->req) && m->asked.cnt < ASKED_MAX &&
-	    rcpt_list_push(m, &m->asked, rcpt_path(m->pending))) {
-		m->mail.rcpts = m->asked.item; /* it may have moved */
-		m->mail.rcpt_cnt = m->asked.cnt;
-		upstream_more(w->upstream, &m->req);
-		return;
-	}
-	message_ask_over(m);
-	m->req.origin = &m->origin;
-	message_arm(m, w->now_us + w->cfg.tunables.rcpt_deadline_us);
-	upstream_want(w->upstream, &m->req, m->route, &ask_user, m);
-}
-
-void
-message_ask_over(struct message *m)
-{
-	if (upstream_is_active(&m->req))
-		upstream_release(m->w->upstream, &m->req);
-	message_arm(m, 0);
 }
 
 /* The tarpit is over, the server was silent for too long, or nobody asked for 2 s. */
@@ -545,14 +365,14 @@ message_rcpt_timer(struct message *m)
 		struct smtp_answer a = message_reply_of(&m->reply, "5.1.1");
 
 		m->tarpitted = false;
-		refuse(m, &a, m->pending ? rcpt_path(m->pending) : span("", 0), m->last_ref);
+		rcpt_refuse(m, &a, m->pending ? rcpt_path(m->pending) : span("", 0), m->last_ref);
 		return;
 	}
 	if (m->pending) {
 		counter_inc(&w->n_message.deadlines);
 		upstream_cut(w->upstream, &m->req);
 		upstream_release(w->upstream, &m->req);
-		ask_failed(m);
+		message_ask_failed(m);
 		return;
 	}
 	message_ask_over(m);

@@ -7,65 +7,14 @@
  */
 #include "dataplane/session.h"
 #include "dataplane/message.h"
-#include "dataplane/smtp/proxy_v2.h"
-#include "dataplane/worker_internal.h"
+#include "dataplane/session_internal.h"
 
-#define STALL_STREAM_US 60000000u /* a streamed mail whose sender says nothing (decisions 11) */
 #define BODY_SPAN_MAX                                                                              \
 	4096u /* input taken at once in a body; twice that is room for its canonical form */
 #define UNREAD_OUT_MAX 65536u /* replies that a sender does not read */
 
-enum session_state {
-	SESSION_PROXY,  /* waits for a PROXY v2 header */
-	SESSION_BANNER, /* waits for banner_delay */
-	SESSION_OPEN,
-};
-
 static void session_run(struct session *s);
 static void session_free(struct session *s);
-
-/* ---- time ---- */
-
-static void
-arm_at(struct session *s, uint64_t due_us)
-{
-	struct worker *w = s->w;
-	uint32_t armed_ms = s->timer.due_ms;
-
-	s->due_us = due_us;
-	if (!wheel_is_armed(&s->timer) ||
-	    armed_ms > w->wheel.now_ms + (due_us - w->now_us) / 1000 + 1)
-		wheel_arm(&w->wheel, &s->timer, due_us);
-}
-
-static uint64_t
-command_us(const struct worker *w)
-{
-	const struct worker_tunables *t = &w->cfg.tunables;
-
-	return worker_has_pressure(w) || w->draining ? MIN(t->command_us, t->pressure_us)
-	                                             : t->command_us;
-}
-
-/* When the state the session is in has lasted too long; it is looked at when the timer fires, not at every byte. */
-static uint64_t
-next_due(const struct session *s)
-{
-	const struct worker_tunables *t = &s->w->cfg.tunables;
-
-	if (smtp_server_is_pending(&s->smtp) || s->paused)
-		return s->w->now_us + 5000000; /* it is us who are waited for */
-	if (smtp_server_in_body(&s->smtp)) {
-		uint64_t due = s->window_us + t->rate_window_us;
-
-		if (s->msg && message_is_streaming(s->msg))
-			due = MIN(due, s->last_us + STALL_STREAM_US);
-		if (s->msg)
-			due = MIN(due, message_data_us(s->msg) + t->mail_us);
-		return due;
-	}
-	return s->last_us + command_us(s->w);
-}
 
 /* ---- beginning and end ---- */
 
@@ -86,8 +35,8 @@ session_log(struct session *s, const char *stage, unsigned code, struct span rep
 	event_commit(w->env.events);
 }
 
-static void
-log_own(struct session *s, const char *stage, enum smtp_reply_id id)
+void
+session_log_own(struct session *s, const char *stage, enum smtp_reply_id id)
 {
 	struct smtp_answer a = smtp_answer_own(id);
 
@@ -96,8 +45,8 @@ log_own(struct session *s, const char *stage, enum smtp_reply_id id)
 }
 
 /* Send what was written; what TCP has no room for is kept once, more than that ends the session. */
-static void
-flush(struct session *s)
+void
+session_flush(struct session *s)
 {
 	struct worker *w = s->w;
 	struct span out = span(w->out.p, w->out.len);
@@ -158,8 +107,8 @@ session_free(struct session *s)
 }
 
 /* Polite end: what is queued goes out, then FIN. */
-static void
-leave(struct session *s)
+void
+session_leave(struct session *s)
 {
 	if (s->over)
 		return;
@@ -171,8 +120,8 @@ leave(struct session *s)
 	s->over = true;
 }
 
-static void
-over(struct session *s)
+void
+session_over(struct session *s)
 {
 	if (s->tcp) {
 		tcp_abort(s->tcp);
@@ -187,15 +136,15 @@ session_end(struct session *s, enum smtp_reply_id id, uint64_t *counter)
 	struct worker *w = s->w;
 
 	counter_inc(counter);
-	log_own(s, "session", id);
+	session_log_own(s, "session", id);
 	let_mail_go(s);
 	if (s->state == SESSION_OPEN) {
 		smtp_server_close(&s->smtp, id, &w->out);
-		flush(s);
+		session_flush(s);
 	}
-	leave(s);
+	session_leave(s);
 	if (!s->in_loop)
-		over(s);
+		session_over(s);
 }
 
 void
@@ -215,7 +164,7 @@ session_drain(struct session *s)
 	if (!s->msg)
 		session_end(s, SMTP_R_SHUTDOWN, &s->w->n_session.end_drain);
 	else
-		arm_at(s, next_due(s)); /* its sender has less time now */
+		session_arm(s, session_next_due(s)); /* its sender has less time now */
 }
 
 /* ---- answers ---- */
@@ -242,7 +191,7 @@ session_answer(struct session *s, const struct smtp_answer *a)
 	BUG_ON(!smtp_server_answer(&s->smtp, a,
 	                           &s->w->out)); /* SMTP_OUT_ROOM is free between calls */
 	check_421(s, a->code);
-	flush(s);
+	session_flush(s);
 	run_again(s);
 }
 
@@ -251,7 +200,7 @@ session_answer_own(struct session *s, enum smtp_reply_id id)
 {
 	BUG_ON(!smtp_server_answer_own(&s->smtp, id, &s->w->out));
 	check_421(s, smtp_answer_own(id).code);
-	flush(s);
+	session_flush(s);
 	run_again(s);
 }
 
@@ -268,7 +217,7 @@ void
 session_answer_rcpt(struct session *s, const struct smtp_answer *a)
 {
 	BUG_ON(!smtp_server_answer_rcpt(&s->smtp, a, &s->w->out));
-	flush(s);
+	session_flush(s);
 }
 
 /* ---- the loop ---- */
@@ -297,7 +246,7 @@ on_event(struct session *s, enum smtp_event kind, struct smtp_server_event *ev)
 	case SMTP_EV_REPLIED:
 		if (smtp_answer_own(ev->reply).code >= 400) {
 			counter_inc(&n->commands_refused);
-			log_own(s, "command", ev->reply);
+			session_log_own(s, "command", ev->reply);
 		}
 		return true;
 	case SMTP_EV_HELO:
@@ -330,13 +279,13 @@ on_event(struct session *s, enum smtp_event kind, struct smtp_server_event *ev)
 	case SMTP_EV_QUIT:
 		counter_inc(&n->end_quit);
 		let_mail_go(s);
-		leave(s);
+		session_leave(s);
 		return false;
 	case SMTP_EV_CLOSE:
 		counter_inc(&n->end_error);
-		log_own(s, "session", ev->reply);
+		session_log_own(s, "session", ev->reply);
 		let_mail_go(s);
-		leave(s);
+		session_leave(s);
 		return false;
 	}
 	return false;
@@ -378,7 +327,7 @@ step(struct session *s)
 	}
 	if (took > 0 && kind != SMTP_EV_BODY) /* ev.body lies in the input */
 		tcp_consume(s->tcp, took);
-	flush(s);
+	session_flush(s);
 	if (s->over)
 		return false;
 	if (!on_event(s, kind, &ev))
@@ -399,15 +348,15 @@ session_run(struct session *s)
 	if (!s->over && tcp_at_eof(s->tcp) && !smtp_server_is_pending(&s->smtp)) {
 		counter_inc(&s->w->n_session.end_closed);
 		let_mail_go(s);
-		leave(s);
+		session_leave(s);
 	}
 	s->in_loop = false;
 	if (s->over)
-		over(s);
+		session_over(s);
 	else if (s->w->draining && !s->msg && !smtp_server_is_pending(&s->smtp))
 		session_end(s, SMTP_R_SHUTDOWN, &s->w->n_session.end_drain);
 	else
-		arm_at(s, next_due(s));
+		session_arm(s, session_next_due(s));
 }
 
 void
@@ -419,162 +368,7 @@ session_resume(struct session *s)
 	session_run(s);
 }
 
-/* ---- opening ---- */
-
-static void
-banner(struct session *s)
-{
-	struct worker *w = s->w;
-
-	s->state = SESSION_OPEN;
-	if (tcp_unread(s->tcp) > 0) {
-		counter_inc(&w->n_session.early_talk);
-		smtp_server_early_talk(&s->smtp, &w->out);
-		log_own(s, "connect", SMTP_R_EARLY_TALK);
-		flush(s);
-		leave(s);
-		return;
-	}
-	smtp_server_banner(&s->smtp, &w->out);
-	flush(s);
-	s->last_us = w->now_us;
-	arm_at(s, next_due(s));
-}
-
-static void
-wait_or_greet(struct session *s)
-{
-	uint64_t delay = s->w->cfg.tunables.banner_delay_us;
-
-	if (delay == 0) {
-		banner(s);
-		return;
-	}
-	s->state = SESSION_BANNER;
-	arm_at(s, s->w->now_us + delay);
-}
-
-/* 421 (or what the row says) and close; true so that callers can return it. */
-static void
-turn_away(struct session *s, enum smtp_reply_id id, uint64_t *counter)
-{
-	counter_inc(counter);
-	log_own(s, "connect", id);
-	smtp_server_close(&s->smtp, id, &s->w->out);
-	flush(s);
-	leave(s);
-}
-
-/* Whoever it is, now that we know the address. */
-static void
-admit(struct session *s)
-{
-	struct worker *w = s->w;
-
-	if (w->draining) {
-		turn_away(s, SMTP_R_SHUTDOWN, &w->n_session.refused_drain);
-		return;
-	}
-	if (!limits_connect(&w->limits, &s->client, w->now_us)) {
-		turn_away(s, SMTP_R_CONNECTIONS, &w->n_session.refused_limit);
-		return;
-	}
-	s->limited = true;
-	if (w->snapshot)
-		engine_country(w->snapshot, &s->client, s->country);
-	wait_or_greet(s);
-}
-
-static bool
-is_trusted_proxy(const struct worker *w, const struct addr *a)
-{
-	const struct worker_tunables *t = &w->cfg.tunables;
-
-	for (uint32_t i = 0; i < t->proxy_cnt; i++)
-		if (addr_in_prefix(a, &t->proxies[i]))
-			return true;
-	return false;
-}
-
-static void
-read_proxy_header(struct session *s)
-{
-	char buf[PROXY_V2_MAX];
-	struct proxy_v2 p;
-	size_t n = 0, len;
-	struct span piece;
-	enum proxy_v2_status st;
-
-	while (n < sizeof(buf) && tcp_peek_at(s->tcp, n, &piece)) {
-		size_t k = MIN(piece.len, sizeof(buf) - n);
-
-		memcpy(buf + n, piece.p, k);
-		n += k;
-	}
-	st = proxy_v2_decode(span(buf, n), &p, &len);
-	if (st == PROXY_V2_MORE && !tcp_at_eof(s->tcp) && n < sizeof(buf))
-		return;
-	if (st != PROXY_V2_OK) {
-		counter_inc(&s->w->n_session.bad_proxy);
-		tcp_abort(s->tcp);
-		s->tcp = NULL;
-		s->over = true;
-		return;
-	}
-	tcp_consume(s->tcp, len);
-	if (!p.local) {
-		s->client = p.src;
-		s->client_port = p.src_port;
-		s->local = p.dst;
-		s->local_port = p.dst_port;
-	}
-	admit(s);
-}
-
-static void
-refuse_without_session(struct worker *w, struct tcp_conn *t)
-{
-	counter_inc(&w->n_session.refused_busy);
-	tcp_send(t, span_z("421 4.3.2 busy, try again later\r\n"));
-	tcp_detach(t);
-}
-
-static void
-on_open(struct tcp_conn *t, void *user)
-{
-	struct worker *w = user;
-	struct session *s = pool_get(&w->sessions);
-
-	counter_inc(&w->n_session.accepted);
-	if (!s) {
-		refuse_without_session(w, t);
-		return;
-	}
-	memset(s, 0, offsetof(struct session, helo));
-	s->w = w;
-	s->tcp = t;
-	list_init(&s->link);
-	list_add_tail(&w->session_list, &s->link);
-	counter_inc(&w->n_session.open);
-	wheel_timer_init(&s->timer, WHEEL_SESSION);
-	s->opened_us = s->last_us = w->now_us;
-	s->client = *tcp_remote_addr(t);
-	s->client_port = tcp_remote_port(t);
-	s->local = *tcp_local_addr(t);
-	s->local_port = tcp_local_port(t);
-	smtp_server_init(&s->smtp, &w->smtp, worker_next_id(w));
-	tcp_set_user(t, s);
-	s->in_loop = true;
-	if (is_trusted_proxy(w, &s->client)) {
-		s->state = SESSION_PROXY;
-		arm_at(s, w->now_us + 10000000);
-	} else {
-		admit(s);
-	}
-	s->in_loop = false;
-	if (s->over)
-		over(s);
-}
+/* ---- TCP calls ---- */
 
 static void
 on_bytes(struct tcp_conn *t, void *user)
@@ -589,12 +383,12 @@ on_bytes(struct tcp_conn *t, void *user)
 	}
 	s->in_loop = true;
 	if (s->state == SESSION_PROXY)
-		read_proxy_header(s);
+		session_read_proxy(s);
 	else
-		banner(s); /* before its time: early talk */
+		session_banner(s); /* before its time: early talk */
 	s->in_loop = false;
 	if (s->over)
-		over(s);
+		session_over(s);
 }
 
 static void
@@ -619,69 +413,7 @@ on_close(struct tcp_conn *t, void *user, int err)
 	session_free(s);
 }
 
-const struct tcp_ops session_ops = { on_open, on_bytes, on_room, on_close };
-
-/* ---- time is over ---- */
-
-static void
-check_body(struct session *s)
-{
-	struct worker *w = s->w;
-	const struct worker_tunables *t = &w->cfg.tunables;
-	uint64_t past = w->now_us - s->window_us;
-
-	if (s->msg && message_is_streaming(s->msg) && w->now_us >= s->last_us + STALL_STREAM_US) {
-		session_end(s, SMTP_R_STALLED, &w->n_session.end_slow);
-		return;
-	}
-	if (s->msg && w->now_us >= message_data_us(s->msg) + t->mail_us) {
-		session_end(s, SMTP_R_SLOW, &w->n_session.end_slow);
-		return;
-	}
-	if (past >= t->rate_window_us) {
-		if (t->min_rate && s->window_bytes < t->min_rate * past / 1000000) {
-			session_end(s, SMTP_R_SLOW, &w->n_session.end_slow);
-			return;
-		}
-		s->window_us = w->now_us;
-		s->window_bytes = 0;
-	}
-	arm_at(s, next_due(s));
-}
-
-void
-session_on_timer(void *ctx, struct wheel_timer *timer, uint64_t now_us)
-{
-	struct session *s = container_of(timer, struct session, timer);
-	struct worker *w = ctx;
-	uint64_t due;
-
-	if (now_us < s->due_us) {
-		wheel_arm(&w->wheel, &s->timer, s->due_us);
-		return;
-	}
-	if (s->state == SESSION_PROXY) {
-		session_end(s, SMTP_R_IDLE, &w->n_session.bad_proxy);
-		return;
-	}
-	if (s->state == SESSION_BANNER) {
-		banner(s);
-		if (s->over)
-			over(s);
-		return;
-	}
-	if (s->paused && s->msg && now_us >= message_data_us(s->msg) + w->cfg.tunables.mail_us) {
-		session_end(s, SMTP_R_STALLED, &w->n_session.end_slow);
-		return;
-	}
-	due = next_due(s);
-	if (now_us < due)
-		arm_at(s, due);
-	else if (smtp_server_in_body(&s->smtp) && !s->paused && !smtp_server_is_pending(&s->smtp))
-		check_body(s);
-	else
-		session_end(s, SMTP_R_IDLE, &w->n_session.end_timeout);
-}
+const struct tcp_ops session_ops = { session_on_open, on_bytes, on_room, on_close };
 
 /* ---- for message ---- */
 

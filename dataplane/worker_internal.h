@@ -108,3 +108,6 @@ worker_has_pressure(const struct worker *w)
 {
 	return w->hold_used > w->hold_budget / 4 * 3;
 }
+
+/* smtp's configuration from the tunables. */
+void worker_seal_smtp(struct worker *w);

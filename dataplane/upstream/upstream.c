@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * upstream.c - routes, and who gets which connection
+ * upstream.c - who gets which connection
  */
 #include "dataplane/upstream/upstream_internal.h"
 
@@ -40,19 +40,6 @@ no_routes:
 no_conns:
 	free(u);
 	return NULL;
-}
-
-static void
-route_free(struct upstream *u, struct upstream_route *r)
-{
-	BUG_ON(r->user_cnt || r->conn_cnt || !list_is_empty(&r->waiting));
-	wheel_cancel(u->env.wheel, &r->timer);
-	list_del(&r->hash);
-	list_del(&r->unused);
-	for (unsigned i = 0; i < r->cfg.server_cnt; i++)
-		upstream_health_put(u->env.health, r->health[i]);
-	upstream_health_put(u->env.health, r->own);
-	pool_put(&u->routes, r);
 }
 
 void
@@ -100,157 +87,6 @@ upstream_log(struct upstream *u, const struct upstream_route *r, unsigned server
 	event_text(e, 1, span(address, addr_format(&r->cfg.servers[server].addr, address)));
 	event_text(e, 2, text);
 	event_commit(u->env.events);
-}
-
-/* ---- routes ---- */
-
-static struct list *
-bucket_of(struct upstream *u, uint64_t id)
-{
-	return &u->buckets[(id ^ id >> 32) % ROUTE_BUCKETS];
-}
-
-static struct upstream_route *
-route_new(struct upstream *u, const struct upstream_route_cfg *cfg)
-{
-	struct upstream_route *r = pool_get(&u->routes);
-	struct addr id = { { 0 } };
-
-	if (!r && !list_is_empty(&u->unused)) {
-		route_free(u, list_entry(u->unused.next, struct upstream_route, unused));
-		r = pool_get(&u->routes);
-	}
-	if (!r)
-		return NULL;
-	memset(r, 0, sizeof(*r));
-	r->cfg = *cfg;
-	r->u = u;
-	list_init(&r->unused);
-	list_init(&r->idle);
-	list_init(&r->waiting);
-	wheel_timer_init(&r->timer, u->cfg.wheel_kind + 1);
-	for (unsigned i = 0; i < cfg->server_cnt; i++)
-		r->health[i] = upstream_health_get(u->env.health, &cfg->servers[i].addr,
-		                                   cfg->servers[i].port);
-	memcpy(id.b, &cfg->id, sizeof(cfg->id));
-	r->own = upstream_health_get(u->env.health, &id, 0); /* no server has port 0 */
-	list_add_tail(bucket_of(u, cfg->id), &r->hash);
-	return r;
-}
-
-struct upstream_route *
-upstream_route_get(struct upstream *u, const struct upstream_route_cfg *cfg)
-{
-	struct upstream_route *r = NULL;
-
-	BUG_ON(cfg->server_cnt > ROUTE_SERVERS_MAX || cfg->egress_cnt > ROUTE_EGRESS_MAX);
-	list_for_each_safe(it, tmp, bucket_of(u, cfg->id))
-	{
-		struct upstream_route *one = list_entry(it, struct upstream_route, hash);
-
-		if (one->cfg.id == cfg->id)
-			r = one;
-	}
-	if (!r)
-		r = route_new(u, cfg);
-	if (!r) {
-		counter_inc(&u->env.counters->route_full);
-		return NULL;
-	}
-	list_del(&r->unused);
-	r->user_cnt++;
-	u->held_cnt++;
-	return r;
-}
-
-static void
-route_maybe_unused(struct upstream *u, struct upstream_route *r)
-{
-	if (r->user_cnt == 0 && r->conn_cnt == 0 && list_is_empty(&r->unused))
-		list_add_tail(&u->unused, &r->unused);
-}
-
-void
-upstream_route_put(struct upstream *u, struct upstream_route *r)
-{
-	BUG_ON(r->user_cnt == 0);
-	r->user_cnt--;
-	u->held_cnt--;
-	route_maybe_unused(u, r);
-}
-
-const struct upstream_route_cfg *
-upstream_route_cfg(const struct upstream_route *r)
-{
-	return &r->cfg;
-}
-
-/* ---- choice of a server ---- */
-
-/* Smooth weighted round robin (as nginx does it) among `mask`. */
-static unsigned
-pick_by_weight(struct upstream_route *r, uint32_t mask)
-{
-	int32_t total = 0;
-	int best = -1;
-
-	for (unsigned i = 0; i < r->cfg.server_cnt; i++) {
-		if (!(mask & 1u << i))
-			continue;
-		r->share[i] += MAX(r->cfg.servers[i].weight, 1);
-		total += MAX(r->cfg.servers[i].weight, 1);
-		if (best < 0 || r->share[i] > r->share[best])
-			best = (int)i;
-	}
-	BUG_ON(best < 0);
-	r->share[best] -= total;
-	return (unsigned)best;
-}
-
-/* Servers of one priority: those that are up in *up; a dead one whose back-off is over and that is ours to probe is returned. */
-static int
-look_at_priority(struct upstream_route *r, unsigned priority, unsigned tried, uint32_t *up,
-                 uint64_t *wait_us, uint64_t now_us)
-{
-	for (unsigned i = 0; i < r->cfg.server_cnt; i++) {
-		uint64_t wait = upstream_health_wait_us(r->health[i], now_us);
-
-		if (r->cfg.servers[i].priority != priority || tried & 1u << i)
-			continue;
-		if (upstream_health_is_up(r->health[i]))
-			*up |= 1u << i;
-		else if (wait == 0 && upstream_health_may_try(r->health[i], now_us))
-			return (int)i;
-		else
-			*wait_us = MIN(*wait_us, MAX(wait, RETRY_US));
-	}
-	return -1;
-}
-
-/* The server to use now, or -1: then *wait_us says when to look again, UINT64_MAX when never. */
-static int
-pick_server(struct upstream_route *r, unsigned tried, uint64_t *wait_us, uint64_t now_us)
-{
-	int priority = -1;
-
-	*wait_us = UINT64_MAX;
-	for (;;) {
-		int next = 256, probe;
-		uint32_t up = 0;
-
-		for (unsigned i = 0; i < r->cfg.server_cnt; i++)
-			if (r->cfg.servers[i].priority > priority &&
-			    r->cfg.servers[i].priority < next)
-				next = r->cfg.servers[i].priority;
-		if (next == 256)
-			return -1;
-		priority = next;
-		probe = look_at_priority(r, (unsigned)priority, tried, &up, wait_us, now_us);
-		if (probe >= 0)
-			return probe;
-		if (up)
-			return (int)pick_by_weight(r, up);
-	}
 }
 
 /* ---- requests ---- */
@@ -320,7 +156,7 @@ static enum served
 serve(struct upstream *u, struct upstream_req *req, uint64_t *wait_us)
 {
 	struct upstream_route *r = req->route;
-	int server = pick_server(r, req->tried, wait_us, u->now_us);
+	int server = route_pick_server(r, req->tried, wait_us, u->now_us);
 	struct upstream_conn *c;
 
 	if (server < 0)

@@ -25,25 +25,6 @@ arm(struct upstream_conn *c, uint64_t for_us)
 
 /* ---- life ---- */
 
-static bool
-source_address(struct upstream *u, struct upstream_route *r, const struct addr *dst,
-               struct addr *src)
-{
-	bool v4 = addr_is_v4(dst);
-
-	if (r->cfg.egress_cnt == 0)
-		return u->env.source_for(u->env.ctx, dst, src);
-	for (unsigned i = 0; i < r->cfg.egress_cnt; i++) { /* in turn, of the server's family */
-		const struct addr *a = &r->cfg.egress[r->next_egress++ % r->cfg.egress_cnt];
-
-		if (addr_is_v4(a) == v4) {
-			*src = *a;
-			return true;
-		}
-	}
-	return false;
-}
-
 static void
 count(struct upstream_conn *c, int n)
 {
@@ -60,7 +41,7 @@ conn_open(struct upstream *u, struct upstream_route *r, unsigned server, struct 
 	struct upstream_conn *c;
 	struct addr src;
 
-	if (!source_address(u, r, &s->addr, &src))
+	if (!route_source_address(u, r, &s->addr, &src))
 		return false;
 	c = pool_get(&u->conns);
 	if (!c)
@@ -516,99 +497,4 @@ conn_on_timer(void *ctx, struct wheel_timer *t, uint64_t now_us)
 	case CONN_DEAD:
 		break;
 	}
-}
-
-/* ---- the dialogue, as messages see it ---- */
-
-void
-upstream_begin(struct upstream *u, struct upstream_req *req, const struct smtp_client_mail *m,
-               bool chunking)
-{
-	struct upstream_conn *c = req->conn;
-
-	c->ccfg.chunking = chunking;
-	u->out.len = 0;
-	smtp_client_begin(&c->client, m, &u->out);
-	conn_flush(c);
-	conn_run(c);
-}
-
-void
-upstream_more(struct upstream *u, struct upstream_req *req)
-{
-	struct upstream_conn *c = req->conn;
-
-	u->out.len = 0;
-	smtp_client_more(&c->client, &u->out);
-	conn_flush(c);
-	conn_run(c);
-}
-
-unsigned
-upstream_caps(const struct upstream_req *req)
-{
-	return req->conn->client.caps;
-}
-
-size_t
-upstream_room(const struct upstream_req *req)
-{
-	return req->conn->tcp_gone ? 0 : tcp_room(req->conn->tcp);
-}
-
-bool
-upstream_send(struct upstream_req *req, struct chunk *ch, uint32_t off, uint32_t len)
-{
-	return !req->conn->tcp_gone && tcp_send_chunk(req->conn->tcp, ch, off, len);
-}
-
-bool
-upstream_end(struct upstream *u, struct upstream_req *req, struct span tail)
-{
-	bool ok;
-
-	u->out.len = 0;
-	ok = smtp_client_end(&req->conn->client, tail, &u->out);
-	conn_flush(req->conn);
-	return ok;
-}
-
-bool
-upstream_chunk(struct upstream *u, struct upstream_req *req, uint64_t bytes, bool last)
-{
-	bool ok;
-
-	u->out.len = 0;
-	ok = smtp_client_chunk(&req->conn->client, bytes, last, &u->out);
-	conn_flush(req->conn);
-	return ok;
-}
-
-void
-upstream_sent(struct upstream_req *req, uint64_t bytes)
-{
-	smtp_client_sent(&req->conn->client, bytes);
-}
-
-void
-upstream_take_reply(const struct upstream_req *req, const struct smtp_reply *r,
-                    struct upstream_reply *out)
-{
-	const struct upstream_conn *c = req->conn;
-	struct addr addrs[ROUTE_SERVERS_MAX];
-	struct smtp_private hide = { addrs,
-		                     c->route->cfg.server_cnt,
-		                     { smtp_client_banner_name(&c->client),
-		                       smtp_client_ehlo_name(&c->client) } };
-	char buf[SMTP_REPLY_TEXT_MAX];
-	struct smtp_answer a;
-
-	for (unsigned i = 0; i < c->route->cfg.server_cnt; i++)
-		addrs[i] = c->route->cfg.servers[i].addr;
-	a = smtp_answer_pass(r, &hide, buf, sizeof(buf));
-	out->code = r->code;
-	out->enhanced_len = (uint8_t)MIN(strlen(r->enhanced), sizeof(out->enhanced));
-	memcpy(out->enhanced, r->enhanced, out->enhanced_len);
-	out->text_len = (uint16_t)MIN(a.text.len, sizeof(out->text));
-	memcpy(out->text, a.text.p, out->text_len);
 }

@@ -98,3 +98,12 @@ void route_conn_is_idle(struct upstream_conn *c);
 void route_conn_is_gone(struct upstream *u, struct upstream_route *r);
 void upstream_log(struct upstream *u, const struct upstream_route *r, unsigned server,
                   const char *what, unsigned code, struct span text);
+
+/* upstream_route.c */
+void route_free(struct upstream *u, struct upstream_route *r);
+void route_maybe_unused(struct upstream *u, struct upstream_route *r);
+/* The server to use now, or -1: then *wait_us says when to look again, UINT64_MAX when never. */
+int route_pick_server(struct upstream_route *r, unsigned tried, uint64_t *wait_us, uint64_t now_us);
+/* Our address to talk to dst from: the route's egress in turn, else what the ports say. False: none of its family. */
+bool route_source_address(struct upstream *u, struct upstream_route *r, const struct addr *dst,
+                          struct addr *src);

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * worker_calls.c - what control asks of a core between two turns
+ */
+#include "dataplane/worker.h"
+#include "dataplane/message.h"
+#include "dataplane/worker_internal.h"
+
+void
+worker_drain(struct worker *w, bool on)
+{
+	w->draining = on;
+	upstream_drain(w->upstream, on);
+	if (!on)
+		return;
+	list_for_each_safe(it, tmp, &w->session_list)
+	        session_drain(list_entry(it, struct session, link));
+}
+
+bool
+worker_is_drained(const struct worker *w)
+{
+	struct tcp_usage u;
+
+	tcp_get_usage(w->tcp, &u); /* last replies may still be on their way */
+	return w->sessions.used_cnt == 0 && w->messages.used_cnt == 0 && u.slices == 0;
+}
+
+void
+worker_tune(struct worker *w, const struct worker_tunables *t)
+{
+	w->cfg.tunables = *t;
+	w->rcpts.enabled = t->rcpt_cache;
+	w->limits.cfg = t->limits;
+	upstream_tune(w->upstream, t->max_connections, t->max_refusals, t->max_idle_resets,
+	              t->retry_max_us, t->upstream_idle_us);
+	worker_seal_smtp(w);
+}
+
+size_t
+worker_flush_rcpt(struct worker *w, struct span address)
+{
+	const char *at = memrchr(address.p, '@', address.len);
+	struct engine_client nobody = { 0 };
+	struct engine_rcpt_query q = { .client = &nobody };
+	struct engine_rcpt e;
+
+	if (address.len == 0)
+		return rcpt_cache_clear(&w->rcpts);
+	if (!at || !w->snapshot)
+		return 0;
+	q.local = span(address.p, (size_t)(at - address.p));
+	q.domain = span_skip(address, q.local.len + 1);
+	engine_rcpt(w->snapshot, &q, &e);
+	return e.route && rcpt_cache_forget(&w->rcpts, e.route_id, address) ? 1 : 0;
+}
