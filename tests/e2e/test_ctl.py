@@ -177,7 +177,7 @@ def ban(b):
 @case
 def capture(b):
     path = os.path.join(b.dir, "x.pcapng")
-    p = subprocess.Popen([os.path.join(b.relay.build, "weirctl"), "--socket", b.relay.socket, "capture", "tcp port 25", "--count", "20", "--seconds", "10", "-w", path],
+    p = subprocess.Popen([os.path.join(b.relay.build, "weirctl"), "--socket", b.relay.socket, "capture", "port 25", "--count", "20", "--seconds", "10", "-w", path],
                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     end = time.monotonic() + 8
     while p.poll() is None and time.monotonic() < end:

@@ -390,17 +390,17 @@ def prdr(b):
 def different_policies(b):
     b.sink.forget()
     with fresh() as c:
-        verb, r = c.mail("ann@sender.test", ["bob@strict.test", "bob@mild.test"], mails.plain("agree"))
+        verb, r = c.mail("eve@sender.test", ["bob@strict.test", "bob@mild.test"], mails.plain("agree"))
         expect("actions agree: one answer", r, 250, "2.0.0")
-        verb, r = c.mail("ann@sender.test", ["bob@strict.test", "bob@mild.test"], mails.gtube(4))
+        verb, r = c.mail("eve@sender.test", ["bob@strict.test", "bob@mild.test"], mails.gtube(4))
         expect("actions differ: 451 once", r, 451, "4.7.1")
-        c.cmd("MAIL FROM:<ann@sender.test>")
+        c.cmd("MAIL FROM:<eve@sender.test>")
         one = c.cmd("RCPT TO:<bob@strict.test>")
         two = c.cmd("RCPT TO:<bob@mild.test>")
         expect("the retry: first recipient", one, 250, "2.1.5")
         expect("the retry: second recipient later", two, 452, "4.5.3")
         expect("the first one's verdict", c.data(mails.gtube(4)), 550, "5.7.1")
-        verb, r = c.mail("ann@sender.test", ["bob@mild.test"], mails.gtube(4))
+        verb, r = c.mail("eve@sender.test", ["bob@mild.test"], mails.gtube(4))
         expect("the second one's verdict", r, 250, "2.0.0")
     equal("at the server", [m["rcpt"] for m in b.sink.mails()], [["bob@strict.test", "bob@mild.test"], ["bob@mild.test"]])
 
