@@ -38,7 +38,8 @@ def netns_up(ns, extra4=()):
     for a in extra4:
         sh(*ip, "addr", "add", f"{a}/24", "dev", TAP)
     sh(*ip, "addr", "add", f"{KERNEL6}/64", "dev", TAP, "nodad")
-    sh(*ip, "link", "set", TAP, "up")
+    # A thousand connections that end at once are as many packets: none may fall out of the queue.
+    sh(*ip, "link", "set", TAP, "txqueuelen", "10000", "up")
     # Thousands of connections from one address need the whole range of ports, again and soon.
     for key, value in (("ipv4/ip_local_port_range", "1024 65000"), ("ipv4/tcp_tw_reuse", "1"),
                        ("core/somaxconn", "8192"), ("ipv4/tcp_max_syn_backlog", "8192")):
