@@ -240,8 +240,9 @@ send_bdat(struct message *m)
 	struct chunk *c;
 	uint32_t off, len;
 
-	for (;;) {
-		if (m->bdat_left == 0 && !announce(m))
+	for (;
+	     ;) { /* behind a refused chunk only the one under way is brought to its end (RFC 3030 2) */
+		if (m->bdat_left == 0 && (m->have_final || !announce(m)))
 			break;
 		while (m->bdat_left > 0) {
 			BUG_ON(!next_piece(m, &c, &off, &len));

@@ -70,6 +70,7 @@ enum server_fault {
 	SF_DATA_RESET,
 	SF_BODY_RESET,
 	SF_BODY_CLOSE,
+	SF_CHUNK_5XX,
 	SF_FINAL_4XX,
 	SF_FINAL_5XX,
 	SF_FINAL_SILENT,
@@ -95,7 +96,8 @@ struct peer_server {
 	bool fired;              /* it struck already */
 	enum { PS_COMMANDS, PS_DATA, PS_BDAT } mode;
 	bool body_open, dead, poor;
-	bool envelope; /* a MAIL was accepted */
+	bool envelope;  /* a MAIL was accepted */
+	bool no_chunks; /* one was refused: the others are, up to RSET */
 	unsigned rcpts;
 	char line[1100];
 	size_t line_len;

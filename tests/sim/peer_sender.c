@@ -60,9 +60,9 @@ leave(struct peer_sender *s, bool reset)
 }
 
 static size_t
-random_size(struct rng *r)
+random_size(struct rng *r, bool chunks)
 {
-	if (rng_odds(r, 1, 12))
+	if (rng_odds(r, 1, chunks ? 3 : 12))
 		return 60000 + rng_below(r, 150000); /* beyond the simulated hold_bytes */
 	return 50 + rng_below(r, 4000);
 }
@@ -71,7 +71,7 @@ random_size(struct rng *r)
 static void
 make_body(struct peer_sender *s, struct ledger_mail *m)
 {
-	size_t want = random_size(s->rng), n;
+	size_t want = random_size(s->rng, s->habit == SH_BDAT), n;
 	char *b = malloc(want + 1200);
 
 	BUG_ON(!b);

@@ -7,47 +7,15 @@
 #define SEC 1000000ull
 
 const char *const server_fault_names[SF_KINDS] = {
-	"none",
-	"banner-late",
-	"banner-4xx",
-	"banner-5xx",
-	"banner-silent",
-	"banner-reset",
-	"banner-garbage",
-	"ehlo-5xx",
-	"ehlo-421",
-	"ehlo-silent",
-	"ehlo-reset",
-	"ehlo-poor",
-	"mail-4xx",
-	"mail-5xx",
-	"mail-421",
-	"mail-silent",
-	"mail-reset",
-	"rcpt-4xx",
-	"rcpt-5xx",
-	"rcpt-policy-5xx",
-	"rcpt-421",
-	"rcpt-silent",
-	"rcpt-reset",
-	"rcpt-late",
-	"data-4xx",
-	"data-5xx",
-	"data-silent",
-	"data-reset",
-	"body-reset",
-	"body-close",
-	"final-4xx",
-	"final-5xx",
-	"final-silent",
-	"final-reset",
-	"final-late",
-	"final-250-reset",
-	"final-multiline",
-	"rset-silent",
-	"rset-reset",
-	"unasked",
-	"bytewise",
+	"none",         "banner-late",     "banner-4xx",      "banner-5xx",   "banner-silent",
+	"banner-reset", "banner-garbage",  "ehlo-5xx",        "ehlo-421",     "ehlo-silent",
+	"ehlo-reset",   "ehlo-poor",       "mail-4xx",        "mail-5xx",     "mail-421",
+	"mail-silent",  "mail-reset",      "rcpt-4xx",        "rcpt-5xx",     "rcpt-policy-5xx",
+	"rcpt-421",     "rcpt-silent",     "rcpt-reset",      "rcpt-late",    "data-4xx",
+	"data-5xx",     "data-silent",     "data-reset",      "body-reset",   "body-close",
+	"chunk-5xx",    "final-4xx",       "final-5xx",       "final-silent", "final-reset",
+	"final-late",   "final-250-reset", "final-multiline", "rset-silent",  "rset-reset",
+	"unasked",      "bytewise",
 };
 
 uint32_t
@@ -336,7 +304,12 @@ bdat_done(struct peer_server *s, uint64_t now_us)
 	s->mode = PS_COMMANDS;
 	if (body_struck(s))
 		return;
-	if (s->bdat_last)
+	if (s->no_chunks) {
+		say(s, "503 5.5.1 RSET first\r\n");
+	} else if (!s->bdat_last && strikes(s, SF_CHUNK_5XX)) {
+		s->no_chunks = true;
+		say(s, "552 5.3.4 chunk refused\r\n");
+	} else if (s->bdat_last)
 		finish(s, now_us);
 	else
 		say(s, "250 2.0.0 chunk\r\n");
@@ -363,7 +336,7 @@ on_rset(struct peer_server *s)
 {
 	s->envelope = false;
 	s->rcpts = 0;
-	s->body_open = false;
+	s->body_open = s->no_chunks = false;
 	if (!stage_fault(s, SF_NONE, SF_NONE, SF_NONE, SF_RSET_SILENT, SF_RSET_RESET))
 		say(s, "250 2.0.0 reset\r\n");
 	if (strikes(s, SF_UNASKED))
