@@ -227,7 +227,7 @@ cli_parse(struct cli *c, int argc, char **argv)
 	BUG_ON(!c->words || !c->given);
 	if (!split(c, argc, argv))
 		return false;
-	if (c->word_cnt == 0 || !strcmp(c->words[0], "help") != 0)
+	if (c->word_cnt == 0 || !strcmp(c->words[0], "help"))
 		return true;
 	if (!find_command(c)) {
 		/* `weirctl ban --help` lists what begins with ban */
