@@ -70,7 +70,6 @@ line_end(struct trace_scan *t)
 {
 	if (t->line_empty) {
 		t->done = true;
-		t->header_end = t->offset - 1;
 		return;
 	}
 	word_end(t);

@@ -19,7 +19,6 @@ struct trace_scan {
 	const char *own;     /* our host name: the caller's, outlives the scan */
 	uint64_t offset;     /* bytes taken in the header */
 	uint64_t subject_at; /* offset just behind "Subject:" of the first one; 0: none came */
-	uint64_t header_end; /* offset of the empty line that ends the header; 0: not yet */
 	uint16_t received_cnt, own_cnt;
 	uint16_t word_len, own_len;
 	uint8_t name_len; /* bytes of the field name seen; 255: past it */

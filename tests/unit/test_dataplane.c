@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * test_dataplane.c - what session, message and upstream stand on: memo, RCPT cache, health of servers, limits, trace lines
+ */
+#include "dataplane/limits.h"
+#include "dataplane/trace.h"
+#include "dataplane/upstream/memo.h"
+#include "dataplane/upstream/rcpt_cache.h"
+#include "dataplane/upstream/upstream_health.h"
+#include "tests/check.h"
+
+#define SEC 1000000ull
+
+static const struct siphash_key key = { 1, 2 };
+
+static void
+test_memo(void)
+{
+	struct memo m;
+	uint64_t *v;
+
+	CHECK(memo_init(&m, 8, sizeof(uint64_t)) == 0);
+	CHECK(!memo_find(&m, 7, 0));
+	v = memo_put(&m, 7, 100, 0);
+	CHECK(v && *v == 0);
+	*v = 42;
+	CHECK(memo_find(&m, 7, 99) == v, "one before its time");
+	CHECK(!memo_find(&m, 7, 100), "at its time");
+	CHECK(*(uint64_t *)memo_put(&m, 7, 200, 99) == 42, "kept while it lives");
+	CHECK(*(uint64_t *)memo_put(&m, 7, 300, 200) == 0, "fresh once it expired");
+	CHECK(memo_drop(&m, 7) && !memo_drop(&m, 7));
+	/* One set of eight: the ninth takes the place of what expires first. */
+	for (uint64_t k = 1; k <= 8; k++)
+		memo_put(&m, k << 32, 100 + k, 0);
+	memo_put(&m, 9ull << 32, 500, 0);
+	CHECK(!memo_find(&m, 1ull << 32, 0) && memo_find(&m, 2ull << 32, 0) &&
+	      memo_find(&m, 9ull << 32, 0));
+	CHECK(m.evicted_cnt == 1);
+	memo_clear(&m);
+	for (uint64_t k = 1; k <= 8; k++)
+		memo_put(&m, k << 32, MEMO_PINNED, 0);
+	CHECK(!memo_put(&m, 9ull << 32, 500, 0) && m.full_cnt == 1, "pinned ones never go");
+	memo_expire(&m, memo_find(&m, 3ull << 32, 0), 10);
+	CHECK(memo_put(&m, 9ull << 32, 500, 0) && !memo_find(&m, 3ull << 32, 0));
+	CHECK(memo_clear(&m) == 8);
+	memo_fini(&m);
+}
+
+static void
+test_memo_key(void)
+{
+	const struct span a[] = { { "ab", 2 }, { "c", 1 } }, b[] = { { "a", 1 }, { "bc", 2 } };
+	char big[2000];
+	struct span c = { big, sizeof(big) };
+
+	memset(big, 'x', sizeof(big));
+	CHECK(memo_key(&key, 0, a, 2) != memo_key(&key, 0, b, 2), "where one ends matters");
+	CHECK(memo_key(&key, 0, a, 2) != memo_key(&key, 1, a, 2), "the salt matters");
+	CHECK(memo_key(&key, 0, &c, 1) == memo_key(&key, 0, &c, 1),
+	      "too long is cut, not read over");
+}
+
+static void
+test_cacheable(void)
+{
+	static const struct {
+		unsigned code;
+		const char *enhanced;
+		bool kept;
+	} rows[] = {
+		{ 250, "2.1.5", false }, { 450, "4.1.1", false }, { 550, "5.1.0", true },
+		{ 550, "5.1.1", true },  { 550, "5.1.2", true },  { 553, "5.1.3", true },
+		{ 550, "5.1.4", false }, { 551, "5.1.6", true },  { 556, "5.1.10", true },
+		{ 550, "5.2.1", true },  { 550, "5.2.2", false }, { 550, "5.7.1", false },
+		{ 550, "", true },       { 551, "", true },       { 553, "", true },
+		{ 552, "", false },      { 554, "", false },      { 549, "5.1.1", false },
+		{ 557, "5.1.1", false }, { 500, "", false },      { 550, "5.1.11", false },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct upstream_reply r;
+
+		upstream_reply_set(&r, rows[i].code, rows[i].enhanced, "text");
+		CHECK(rcpt_cache_names_mailbox(&r) == rows[i].kept, "%u %s", rows[i].code,
+		      rows[i].enhanced);
+	}
+}
+
+static void
+test_rcpt_cache(void)
+{
+	struct span bob = span_z("bob@x.test"), amy = span_z("amy@x.test"),
+	            from = span_z("a@b.test");
+	struct upstream_reply good, bad, soft, policy, out;
+	struct rcpt_cache c;
+
+	upstream_reply_set(&good, 250, "2.1.5", "ok");
+	upstream_reply_set(&bad, 550, "5.1.1", "no such user");
+	upstream_reply_set(&soft, 450, "4.2.0", "later");
+	upstream_reply_set(&policy, 550, "5.7.1", "not you");
+	CHECK(rcpt_cache_init(&c, 64, true, &key) == 0);
+	CHECK(rcpt_cache_get(&c, 1, bob, 0, &out) == RCPT_NOT_KNOWN);
+	rcpt_cache_put(&c, 1, bob, &good, 1);
+	CHECK(rcpt_cache_get(&c, 1, bob, RCPT_CACHE_GOOD_US, &out) == RCPT_GOOD);
+	CHECK(rcpt_cache_get(&c, 1, bob, RCPT_CACHE_GOOD_US + 1, &out) == RCPT_NOT_KNOWN);
+	CHECK(rcpt_cache_get(&c, 2, bob, 1, &out) == RCPT_NOT_KNOWN, "another route");
+	rcpt_cache_put(&c, 1, amy, &bad, 1);
+	CHECK(rcpt_cache_get(&c, 1, amy, RCPT_CACHE_BAD_US, &out) == RCPT_BAD && out.code == 550);
+	CHECK(span_is(upstream_reply_text(&out), "no such user"));
+	CHECK(span_is(upstream_reply_enhanced(&out), "5.1.1"));
+	CHECK(rcpt_cache_get(&c, 1, amy, RCPT_CACHE_BAD_US + 1, &out) == RCPT_NOT_KNOWN);
+	rcpt_cache_put(&c, 1, amy, &good, 2);
+	CHECK(rcpt_cache_get(&c, 1, amy, 3, &out) == RCPT_GOOD, "the newer answer holds");
+	rcpt_cache_put(&c, 1, bob, &good, 1);
+	rcpt_cache_put(&c, 1, bob, &soft, 2);
+	CHECK(rcpt_cache_get(&c, 1, bob, 3, &out) == RCPT_GOOD, "4xx changes nothing");
+	rcpt_cache_put(&c, 1, bob, &policy, 2);
+	CHECK(rcpt_cache_get(&c, 1, bob, 3, &out) == RCPT_NOT_KNOWN,
+	      "5.7.1 is not kept, and 250 is not true any more");
+	rcpt_cache_put(&c, 1, bob, &good, 1);
+	CHECK(rcpt_cache_forget(&c, 1, bob) && !rcpt_cache_forget(&c, 1, bob));
+	rcpt_cache_ask_live(&c, 1, from, bob, 0);
+	CHECK(rcpt_cache_is_live(&c, 1, from, bob, RCPT_CACHE_LIVE_US - 1));
+	CHECK(!rcpt_cache_is_live(&c, 1, from, bob, RCPT_CACHE_LIVE_US));
+	CHECK(!rcpt_cache_is_live(&c, 1, from, amy, 1) && !rcpt_cache_is_live(&c, 1, bob, bob, 1));
+	c.enabled = false;
+	rcpt_cache_put(&c, 1, bob, &good, 1);
+	CHECK(rcpt_cache_get(&c, 1, bob, 2, &out) == RCPT_NOT_KNOWN);
+	CHECK(rcpt_cache_is_live(&c, 1, from, bob, 1), "live asks work without the cache");
+	rcpt_cache_fini(&c);
+}
+
+static void
+test_health(void)
+{
+	struct upstream_health_table *t = upstream_health_new();
+	struct addr a = addr_v4(0x0a4d0001), b = addr_v4(0x0a4d0002);
+	struct upstream_health *h = upstream_health_get(t, &a, 25);
+	uint64_t wait;
+
+	CHECK(upstream_health_get(t, &a, 25) == h && upstream_health_get(t, &a, 26) != h);
+	CHECK(upstream_health_get(t, &b, 25) != h && h->refs == 2);
+	CHECK(upstream_health_may_try(h, 5) && upstream_health_is_up(h));
+	upstream_health_bad(h, true, 60 * SEC, 0, 1000);
+	wait = upstream_health_wait_us(h, 1000);
+	CHECK(wait == 100000 && !upstream_health_may_try(h, 1000 + wait - 1));
+	CHECK(upstream_health_may_try(h, 1000 + wait) && !upstream_health_may_try(h, 1000 + wait),
+	      "one probes, the others wait");
+	for (unsigned i = 0; i < 20; i++)
+		upstream_health_bad(h, true, 60 * SEC, 0, 0);
+	CHECK(upstream_health_wait_us(h, 0) == 800000,
+	      "a host that says no is asked within a second");
+	upstream_health_good(h);
+	CHECK(upstream_health_is_up(h));
+	for (unsigned i = 0; i < 20; i++)
+		upstream_health_bad(h, false, 60 * SEC, 0, 0);
+	CHECK(upstream_health_wait_us(h, 0) == 60 * SEC, "silence: up to retry_max");
+	upstream_health_bad(h, false, 60 * SEC, 0xffff, 0);
+	CHECK(upstream_health_wait_us(h, 0) >= 45 * SEC, "jitter takes a quarter at most");
+	upstream_health_bad(&t->overflow, false, 60 * SEC, 0, 0);
+	CHECK(upstream_health_is_up(&t->overflow), "it stands for many");
+	upstream_health_free(t);
+}
+
+static void
+test_limits(void)
+{
+	const struct limits_config cfg = { true,
+		                           2,
+		                           { [LIMITS_MAILS] = 3, [LIMITS_FAILED_RCPTS] = 0 } };
+	struct addr a = addr_v4(1), six, same, other;
+	struct limits l;
+
+	CHECK(addr_parse(span_z("2001:db8::1"), &six) && addr_parse(span_z("2001:db8::2"), &same) &&
+	      addr_parse(span_z("2001:db8:0:1::1"), &other));
+	CHECK(limits_init(&l, &cfg, 64, &key) == 0);
+	CHECK(limits_connect(&l, &a, 0) && limits_connect(&l, &a, 0) && !limits_connect(&l, &a, 0));
+	limits_disconnect(&l, &a, 0);
+	CHECK(limits_connect(&l, &a, 500 * SEC), "a place came free; the other is still open");
+	CHECK(!limits_connect(&l, &a, 500 * SEC));
+	CHECK(limits_connect(&l, &six, 0) && limits_connect(&l, &same, 0), "two of one /64");
+	CHECK(!limits_connect(&l, &six, 0) && limits_connect(&l, &other, 0));
+	for (unsigned i = 0; i < 3; i++)
+		CHECK(limits_count(&l, &a, LIMITS_MAILS, 59 * SEC));
+	CHECK(!limits_count(&l, &a, LIMITS_MAILS, 59 * SEC) &&
+	      limits_is_over(&l, &a, LIMITS_MAILS, 59 * SEC));
+	CHECK(limits_count(&l, &a, LIMITS_MAILS, 60 * SEC), "the next minute");
+	for (unsigned i = 0; i < 1000; i++)
+		CHECK(limits_count(&l, &a, LIMITS_FAILED_RCPTS, 0), "0 is no limit");
+	l.cfg.enabled = false;
+	CHECK(limits_connect(&l, &six, 0) && limits_count(&l, &a, LIMITS_MAILS, 59 * SEC));
+	limits_fini(&l);
+}
+
+static const struct {
+	const char *name, *text;
+	unsigned received, own;
+	uint64_t subject_at;
+	bool ends;
+} scans[] = {
+	{ "empty header", "\r\nReceived: by me.test\r\n", 0, 0, 0, true },
+	{ "one", "Received: from a by me.test with ESMTP\r\n\r\n", 1, 1, 0, true },
+	{ "folded", "Received: from a\r\n\tby\r\n\tme.test; x\r\n\r\n", 1, 1, 0, true },
+	{ "case", "RECEIVED: BY Me.Test\r\n\r\n", 1, 1, 0, true },
+	{ "another name", "Received: by xme.test\r\nReceived: by me.test2\r\n\r\n", 2, 0, 0, true },
+	{ "not by", "Received: from me.test by b\r\n\r\n", 1, 0, 0, true },
+	{ "in another field", "X-Received: by me.test\r\nReceivedX: by me.test\r\n\r\n", 0, 0, 0,
+	  true },
+	{ "twice in one", "Received: by me.test by me.test\r\n\r\n", 1, 2, 0, true },
+	{ "in the body", "A: b\r\n\r\nReceived: by me.test\r\nSubject: x\r\n", 0, 0, 0, true },
+	{ "subject", "A: b\r\nsubject: x\r\nSubject: y\r\n\r\n", 0, 0, 14, true },
+	{ "subject with a blank before the colon is none of RFC 5322", "Subject : x\r\n\r\n", 0, 0,
+	  0, true },
+	{ "no end", "Subject: x\r\n", 0, 0, 8, false },
+};
+
+/* Whole, and cut in two at every byte. */
+static void
+test_trace_scan(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(scans); i++) {
+		struct span all = span_z(scans[i].text);
+
+		for (size_t cut = 0; cut <= all.len; cut++) {
+			struct trace_scan t;
+
+			trace_scan_init(&t, "me.test");
+			trace_scan_feed(&t, span(all.p, cut));
+			trace_scan_feed(&t, span_skip(all, cut));
+			CHECK(t.received_cnt == scans[i].received && t.own_cnt == scans[i].own &&
+			              t.subject_at == scans[i].subject_at,
+			      "%s cut at %zu: %u %u %llu", scans[i].name, cut, t.received_cnt,
+			      t.own_cnt, (unsigned long long)t.subject_at);
+			CHECK(t.done == scans[i].ends, "%s", scans[i].name);
+		}
+	}
+}
+
+static void
+test_loop(void)
+{
+	struct trace_scan t;
+
+	for (unsigned n = 49; n <= 51; n++) {
+		trace_scan_init(&t, "me.test");
+		for (unsigned i = 0; i < n; i++)
+			trace_scan_feed(&t, span_z("Received: by x\r\n"));
+		CHECK(trace_is_loop(&t) == (n > 50), "%u", n);
+	}
+	trace_scan_init(&t, "me.test");
+	trace_scan_feed(&t, span_z("Received: by me.test\r\n"));
+	CHECK(!trace_is_loop(&t));
+	trace_scan_feed(&t, span_z("Received: by me.test\r\n"));
+	CHECK(trace_is_loop(&t));
+}
+
+static void
+test_received(void)
+{
+	struct trace_line l = { .helo = span_z("h.test"),
+		                .client = addr_v4(0x0a4d0001),
+		                .by = span_z("me.test"),
+		                .esmtp = true,
+		                .rcpt = span_z("bob@x.test"),
+		                .wall_us = 1764000000ull * SEC };
+	char out[TRACE_LINE_MAX], big[400];
+	size_t n = trace_received(&l, out);
+
+	CHECK(span_is(span(out, n), "Received: from h.test (unknown [10.77.0.1])\r\n"
+	                            "\tby me.test with ESMTP id 0000000000000\r\n"
+	                            "\tfor <bob@x.test>; Mon, 24 Nov 2025 16:00:00 +0000\r\n"),
+	      "%.*s", (int)n, out);
+	l.esmtp = false;
+	l.rcpt = span("", 0);
+	l.helo = span_z("a\r\nb(c)");
+	CHECK(addr_parse(span_z("2001:db8::1"), &l.client));
+	n = trace_received(&l, out);
+	CHECK(span_is(span(out, n), "Received: from a??b?c? (unknown [IPv6:2001:db8::1])\r\n"
+	                            "\tby me.test with SMTP id 0000000000000; Mon, 24 Nov 2025 "
+	                            "16:00:00 +0000\r\n"),
+	      "%.*s", (int)n, out);
+	memset(big, 'x', sizeof(big));
+	l.helo = l.by = l.rcpt = span(big, sizeof(big));
+	n = trace_received(&l, out);
+	CHECK(n < TRACE_LINE_MAX && out[n - 1] == '\n', "the longest of everything is whole");
+}
+
+static void
+test_tag(void)
+{
+	char out[128], big[300];
+	size_t n = trace_tag(span_z("[SPAM]"), out);
+
+	CHECK(span_is(span(out, n), " [SPAM]"));
+	n = trace_tag(span_z("a\r\nBcc: x"), out);
+	CHECK(span_is(span(out, n), " a  Bcc: x"), "%.*s", (int)n, out);
+	n = trace_tag(span_z("\xc3\xa4"), out);
+	CHECK(span_is(span(out, n), " =?UTF-8?B?w6Q=?="), "%.*s", (int)n, out);
+	memset(big, 'x', sizeof(big));
+	CHECK(trace_tag(span(big, sizeof(big)), out) <= sizeof(out));
+	big[299] = (char)0xc3;
+	n = trace_tag(span(big, sizeof(big)), out);
+	CHECK(n <= 76 && out[n - 1] == '=', "an encoded word is 75 bytes at most");
+}
+
+int
+main(void)
+{
+	test_memo();
+	test_memo_key();
+	test_cacheable();
+	test_rcpt_cache();
+	test_health();
+	test_limits();
+	test_trace_scan();
+	test_loop();
+	test_received();
+	test_tag();
+	return check_failed;
+}
