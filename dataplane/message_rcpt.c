@@ -104,7 +104,7 @@ rcpt_refuse_unknown(struct message *m, const struct upstream_reply *r, struct sp
 		m->last_code = r->code;
 		m->last_ref = (uint8_t)ref;
 		m->pending = NULL;
-		session_end(s, SMTP_R_ERRORS, &w->n_session.end_limit);
+		session_end(s, SMTP_R_RATE, &w->n_session.end_limit);
 		return;
 	}
 	m->reply = *r;
