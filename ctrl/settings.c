@@ -2,40 +2,10 @@
  * settings.c - from a YAML document to struct settings, by the table
  */
 #include "ctrl/settings.h"
+#include "ctrl/settings_table.h"
 #include "ctrl/settings_yaml.h"
 #include <stdarg.h>
 #include <unistd.h>
-
-enum setting_type { TEXT, BOOL, COUNT, SIZE, DURATION, ENUM, TEXTS, PREFIXES, REFUSED };
-enum setting_when { START, RELOAD };
-
-struct setting {
-	enum setting_type type;
-	const char *key, *dflt;
-	uint64_t lo, hi;
-	enum setting_when when;
-	const char *text;
-	size_t at; /* offset in struct settings */
-};
-
-#define AT_TEXT(f)     offsetof(struct settings, f)
-#define AT_BOOL(f)     offsetof(struct settings, f)
-#define AT_COUNT(f)    offsetof(struct settings, f)
-#define AT_SIZE(f)     offsetof(struct settings, f)
-#define AT_DURATION(f) offsetof(struct settings, f)
-#define AT_ENUM(f)     offsetof(struct settings, f)
-#define AT_TEXTS(f)    offsetof(struct settings, f)
-#define AT_PREFIXES(f) offsetof(struct settings, f)
-#define AT_REFUSED(f)  0
-
-static const struct setting table[] = {
-#define SETTING(type, field, key, dflt, lo, hi, when, text)                                        \
-	{ type, key, dflt, lo, hi, when, text, AT_##type(field) },
-#include "ctrl/settings.def"
-#undef SETTING
-};
-
-static const char *const list_keys[] = { "ports", "listen", "feeds" };
 
 void
 settings_error(struct settings_errors *e, const char *fmt, ...)
@@ -178,9 +148,9 @@ static void
 read_value(struct settings_reader *r, const struct setting *s, yaml_node_t *n)
 {
 	char *field = (char *)r->out + s->at;
-	bool list = s->type == TEXTS || s->type == PREFIXES;
+	bool list = s->type == SET_TEXTS || s->type == SET_PREFIXES;
 
-	if (s->type == REFUSED) {
+	if (s->type == SET_REFUSED) {
 		reader_error(r, n, "%s: %s; remove the key", s->key, s->text);
 		return;
 	}
@@ -189,69 +159,47 @@ read_value(struct settings_reader *r, const struct setting *s, yaml_node_t *n)
 		return;
 	}
 	switch (s->type) {
-	case TEXT:
+	case SET_TEXT:
 		reader_text(r, n, s->key, (const char **)(void *)field);
 		break;
-	case BOOL:
+	case SET_BOOL:
 		read_bool(r, n, s->key, (bool *)field);
 		break;
-	case COUNT:
-	case SIZE:
+	case SET_COUNT:
+	case SET_SIZE:
 		reader_number(r, n, s->key, s->lo, s->hi, (uint64_t *)(void *)field);
 		break;
-	case DURATION:
+	case SET_DURATION:
 		reader_duration(r, n, s->key, s->lo, s->hi, (uint64_t *)(void *)field);
 		break;
-	case ENUM:
+	case SET_ENUM:
 		read_enum(r, n, s, (unsigned *)(void *)field);
 		break;
-	case TEXTS:
+	case SET_TEXTS:
 		reader_texts(r, n, s->key, (struct settings_texts *)(void *)field);
 		break;
-	case PREFIXES:
+	case SET_PREFIXES:
 		read_prefixes(r, n, s->key, (struct settings_prefixes *)(void *)field);
 		break;
-	case REFUSED:
+	case SET_REFUSED:
 		break;
 	}
-}
-
-static const struct setting *
-find(struct span key)
-{
-	for (size_t i = 0; i < ARRAY_LEN(table); i++)
-		if (span_is(key, table[i].key))
-			return &table[i];
-	return NULL;
 }
 
 static bool
 is_section(struct span name)
 {
-	for (size_t i = 0; i < ARRAY_LEN(table); i++)
-		if (!strncmp(table[i].key, name.p, name.len) && table[i].key[name.len] == '.')
+	for (size_t i = 0; i < settings_table_cnt; i++)
+		if (!strncmp(settings_table[i].key, name.p, name.len) &&
+		    settings_table[i].key[name.len] == '.')
 			return true;
 	return false;
-}
-
-static const char *
-suggestion(struct span key)
-{
-	const char *keys[ARRAY_LEN(table) + ARRAY_LEN(list_keys) + 1];
-	size_t n = 0;
-
-	for (size_t i = 0; i < ARRAY_LEN(table); i++)
-		keys[n++] = table[i].key;
-	for (size_t i = 0; i < ARRAY_LEN(list_keys); i++)
-		keys[n++] = list_keys[i];
-	keys[n] = NULL;
-	return settings_nearest(key, keys);
 }
 
 static void
 unknown_key(struct settings_reader *r, const yaml_node_t *k, struct span key)
 {
-	const char *near = suggestion(key);
+	const char *near = settings_suggestion(key);
 
 	if (near)
 		reader_error(r, k, "unknown key \"%.*s\"; did you mean \"%s\"?", (int)key.len,
@@ -274,16 +222,16 @@ read_key(struct settings_reader *r, struct span section, yaml_node_t *k, yaml_no
 	snprintf(name, sizeof(name), "%.*s%s%.*s", (int)section.len, section.p,
 	         section.len ? "." : "", (int)MIN(reader_scalar(k).len, (size_t)100),
 	         reader_scalar(k).p);
-	s = find(span_z(name));
+	s = settings_find(span_z(name));
 	if (!s) {
 		unknown_key(r, k, span_z(name));
 		return;
 	}
-	if (seen[s - table]) {
+	if (seen[s - settings_table]) {
 		reader_error(r, k, "%s: given twice", name);
 		return;
 	}
-	seen[s - table] = true;
+	seen[s - settings_table] = true;
 	read_value(r, s, v);
 }
 
@@ -304,7 +252,9 @@ read_section(struct settings_reader *r, yaml_node_t *k, yaml_node_t *v, bool *se
 static void
 read_top(struct settings_reader *r, yaml_node_t *root)
 {
-	bool seen[ARRAY_LEN(table)] = { false };
+	bool seen[256] = { false };
+
+	BUG_ON(settings_table_cnt > ARRAY_LEN(seen));
 
 	if (root->type != YAML_MAPPING_NODE) {
 		reader_error(r, root, "wants a map of sections");
@@ -333,18 +283,18 @@ read_top(struct settings_reader *r, yaml_node_t *root)
 static void
 set_defaults(struct settings *s)
 {
-	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
-		const struct setting *t = &table[i];
+	for (size_t i = 0; i < settings_table_cnt; i++) {
+		const struct setting *t = &settings_table[i];
 		char *field = (char *)s + t->at;
 		struct span dflt = span_z(t->dflt);
 
-		if (t->type == TEXT)
+		if (t->type == SET_TEXT)
 			*(const char **)(void *)field = t->dflt;
-		else if (t->type == BOOL)
+		else if (t->type == SET_BOOL)
 			*(bool *)field = !strcmp(t->dflt, "on");
-		else if (t->type == COUNT || t->type == SIZE)
+		else if (t->type == SET_COUNT || t->type == SET_SIZE)
 			BUG_ON(!settings_size_parse(dflt, (uint64_t *)(void *)field));
-		else if (t->type == DURATION)
+		else if (t->type == SET_DURATION)
 			BUG_ON(!settings_duration_parse(dflt, (uint64_t *)(void *)field));
 	}
 	s->listen[0].port = 25;
@@ -477,16 +427,16 @@ differs(const struct setting *t, const struct settings *a, const struct settings
 	const char *x = (const char *)a + t->at, *y = (const char *)b + t->at;
 
 	switch (t->type) {
-	case TEXT:
+	case SET_TEXT:
 		return strcmp(*(const char *const *)(const void *)x,
 		              *(const char *const *)(const void *)y);
-	case BOOL:
+	case SET_BOOL:
 		return *(const bool *)x != *(const bool *)y;
-	case ENUM:
+	case SET_ENUM:
 		return memcmp(x, y, sizeof(unsigned)) != 0;
-	case COUNT:
-	case SIZE:
-	case DURATION:
+	case SET_COUNT:
+	case SET_SIZE:
+	case SET_DURATION:
 		return memcmp(x, y, sizeof(uint64_t)) != 0;
 	default:
 		return false;
@@ -498,72 +448,16 @@ settings_needs_restart(const struct settings *running, const struct settings *wa
 {
 	char *out = strdup("");
 
-	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+	for (size_t i = 0; i < settings_table_cnt; i++) {
 		char *grown;
 
-		if (table[i].when != START || !differs(&table[i], running, wanted))
+		if (settings_table[i].when != START ||
+		    !differs(&settings_table[i], running, wanted))
 			continue;
-		BUG_ON(asprintf(&grown, "%s%s%s", out, *out ? ", " : "", table[i].key) < 0);
+		BUG_ON(asprintf(&grown, "%s%s%s", out, *out ? ", " : "", settings_table[i].key) <
+		       0);
 		free(out);
 		out = grown;
 	}
 	return out;
-}
-
-static const char *const type_names[] = { "text",          "on or off",        "number",
-	                                  "bytes",         "duration",         "word",
-	                                  "list of texts", "list of prefixes", "not there yet" };
-
-void
-settings_reference(FILE *out)
-{
-	fprintf(out, "# Configuration\n\nMade by `weirctl config reference` from "
-	             "`ctrl/settings.def`; do not edit. "
-	             "YAML (or JSON); every key is\noptional but `ports`. Sizes take KiB, MiB, "
-	             "GiB; durations ms, s, "
-	             "m, h, d. \"reload\" keys follow `weirctl reload`.\n\n| key | type | default "
-	             "| applied | what it "
-	             "is |\n|---|---|---|---|---|\n");
-	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
-		char dflt[128];
-		size_t n = 0;
-
-		for (const char *p = table[i].dflt; *p && n + 2 < sizeof(dflt); p++) {
-			if (*p == '|') /* a bar would end the cell */
-				dflt[n++] = '\\';
-			dflt[n++] = *p;
-		}
-		dflt[n] = 0;
-		fprintf(out, "| `%s` | %s | %s | %s | %s |\n", table[i].key,
-		        type_names[table[i].type], *dflt ? dflt : "-",
-		        table[i].when == RELOAD ? "reload" : "start", table[i].text);
-	}
-	fprintf(out, "\n`ports`: a list of `{device, addresses, gateway4, gateway6, mtu, vlan, "
-	             "mac}`; `listen`: a "
-	             "list of `{address, port}`\n(default `any`, 25); `feeds`: a list of `{name, "
-	             "kind, source, "
-	             "period, target}`, sources are files.\n");
-}
-
-bool
-settings_explain(FILE *out, const char *key)
-{
-	const struct setting *s = find(span_z(key));
-	const char *near = s ? NULL : suggestion(span_z(key));
-
-	if (!s) {
-		fprintf(out, "no such key: %s%s%s%s\n", key, near ? "; did you mean " : "",
-		        near ? near : "", near ? "?" : "");
-		return false;
-	}
-	fprintf(out, "%s (%s, %s)\n  default: %s\n  %s\n", s->key, type_names[s->type],
-	        s->when == RELOAD ? "applied by reload" : "applied at start",
-	        *s->dflt ? s->dflt : "-", s->text);
-	if (s->hi > 0)
-		fprintf(out, "  from %llu to %llu%s\n", (unsigned long long)s->lo,
-		        (unsigned long long)s->hi,
-		        s->type == DURATION ? " us"
-		        : s->type == SIZE   ? " bytes"
-		                            : "");
-	return true;
 }
