@@ -2,6 +2,7 @@
  * policy_find.c - from a recipient to its customer and mailbox: one or three probes
  */
 #include "engine/policy/policy_internal.h"
+#include "base/siphash.h"
 #include <idn2.h>
 
 size_t
@@ -80,6 +81,18 @@ find_mailbox(const struct policy *p, uint32_t customer, struct span local, struc
 	return NULL;
 }
 
+static uint64_t
+rcpt_print(struct span local, struct span domain)
+{
+	static const struct siphash_key fixed = { 0x7263707420707269ull, 0x6e74000000000000ull };
+	char text[SMTP_LOCAL_MAX];
+	size_t n = MIN(local.len, sizeof(text));
+
+	for (size_t i = 0; i < n; i++)
+		text[i] = ascii_lower(local.p[i]);
+	return siphash(&fixed, text, n) ^ siphash(&fixed, domain.p, domain.len) * 7;
+}
+
 bool
 policy_find(const struct policy *p, struct span local, struct span domain, struct policy_rcpt *out)
 {
@@ -99,11 +112,13 @@ policy_find(const struct policy *p, struct span local, struct span domain, struc
 		m = find_mailbox(p, at, local, span(d, n));
 	if (m)
 		out->mailbox = *m;
-	/* Everything that can change a verdict is mixed in; whose mail it is cannot. */
-	out->fingerprint = c->profile->fingerprint ^ c->own_fingerprint * 3 ^
-	                   out->mailbox.own_fingerprint * 5 ^
-	                   (out->is_postmaster ? 0x9e3779b97f4a7c15ull : 0) ^
-	                   (out->mailbox.flags & MAILBOX_FILTERING_OFF ? 0xc2b2ae3d27d4eb4full : 0);
+	/* Everything that can change a verdict is mixed in; whose mail it is cannot, but by a rule on the recipient. */
+	out->fingerprint =
+	        c->profile->fingerprint ^ c->own_fingerprint * 3 ^
+	        out->mailbox.own_fingerprint * 5 ^
+	        (out->is_postmaster ? 0x9e3779b97f4a7c15ull : 0) ^
+	        (out->mailbox.flags & MAILBOX_FILTERING_OFF ? 0xc2b2ae3d27d4eb4full : 0) ^
+	        (c->flags & CUSTOMER_HAS_RCPT_RULES ? rcpt_print(local, span(d, n)) : 0);
 	return true;
 }
 

@@ -124,7 +124,10 @@ test_find(const struct policy *p)
 	}
 	CHECK(rcpt(p, "bob@acme.test").fingerprint != rcpt(p, "alice@acme.test").fingerprint,
 	      "entries of his own");
-	CHECK(rcpt(p, "alice@acme.test").fingerprint == rcpt(p, "eve@acme.example").fingerprint);
+	/* acme has a rule on the recipient: each of his is judged alone */
+	CHECK(rcpt(p, "alice@acme.test").fingerprint != rcpt(p, "eve@acme.example").fingerprint);
+	CHECK(rcpt(p, "Alice@ACME.test").fingerprint == rcpt(p, "alice@acme.test").fingerprint);
+	CHECK(rcpt(p, "x@other.test").fingerprint == rcpt(p, "y@other.test").fingerprint);
 	CHECK(rcpt(p, "alice@acme.test").fingerprint != rcpt(p, "raw@acme.test").fingerprint);
 	CHECK(rcpt(p, "x@other.test").fingerprint != rcpt(p, "postmaster@other.test").fingerprint);
 	CHECK(rcpt(p, "x@other.test").customer->route == rcpt(p, "bob@acme.test").customer->route,
