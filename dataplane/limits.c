@@ -74,7 +74,8 @@ limits_connect(struct limits *l, const struct addr *a, uint64_t now_us)
 void
 limits_disconnect(struct limits *l, const struct addr *a, uint64_t now_us)
 {
-	struct source *s = l->cfg.enabled ? memo_find(&l->sources, key_of(l, a), now_us) : NULL;
+	struct source *s =
+	        memo_find(&l->sources, key_of(l, a), now_us); /* even if switched off since */
 
 	if (!s || s->conn_cnt == 0) /* came while the table was full */
 		return;

@@ -306,7 +306,7 @@ message_text(struct message *m, size_t n)
 		return p;
 	}
 	if (!c || c->cap - c->len < need) {
-		/* 1,000 recipients of the longest kind are 45 chunks; refused ones count too, so there is an end to it. */
+		/* 1,000 recipients of the longest kind are 45 chunks; refused ones give theirs back. */
 		struct chunk *fresh = chunk_new(&m->w->chunks);
 
 		if (!fresh)
@@ -317,6 +317,20 @@ message_text(struct message *m, size_t n)
 	p = c->data + c->len;
 	c->len += (uint32_t)need;
 	return p;
+}
+
+void
+message_text_back(struct message *m, const void *last)
+{
+	const uint8_t *p = last;
+	struct chunk *c = m->text;
+
+	if (!c) {
+		m->text_used = (uint32_t)(p - (const uint8_t *)m->text_small);
+		return;
+	}
+	BUG_ON(p < c->data || p >= c->data + c->len);
+	c->len = (uint32_t)(p - c->data);
 }
 
 /* ---- MAIL ---- */
@@ -473,6 +487,12 @@ bool
 message_is_streaming(const struct message *m)
 {
 	return m->streaming;
+}
+
+bool
+message_in_body(const struct message *m)
+{
+	return m->state == MSG_BODY && !m->whole;
 }
 
 uint64_t

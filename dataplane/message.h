@@ -37,6 +37,9 @@ bool message_has_room(struct message *m, size_t bytes);
 /* It goes on to the customer's server while it comes in. */
 bool message_is_streaming(const struct message *m);
 
+/* Its body comes in. */
+bool message_in_body(const struct message *m);
+
 /* When its DATA was accepted. */
 uint64_t message_data_us(const struct message *m);
 

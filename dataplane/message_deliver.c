@@ -437,7 +437,10 @@ deliver_on_event(void *user, enum smtp_client_event_kind kind, const struct smtp
 	case SMTP_CE_CHUNK:
 		send_body(m);
 		break;
-	case SMTP_CE_DATA:
+	case SMTP_CE_DATA: /* refused: RSET's answer is not waited for */
+		take_final(m, ev);
+		give_final(m);
+		break;
 	case SMTP_CE_FINAL:
 		take_final(m, ev);
 		break;

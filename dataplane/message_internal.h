@@ -173,7 +173,8 @@ enum mail_result {
 enum { REF_RELAY = FILTERS, REF_SERVER, REF_FORMAT, REF_KINDS };
 
 void message_arm(struct message *m, uint64_t due_us);
-void *message_text(struct message *m, size_t n); /* NULL: no room */
+void *message_text(struct message *m, size_t n);             /* NULL: no room */
+void message_text_back(struct message *m, const void *last); /* what message_text() gave last */
 void message_count(struct message *m);
 
 /* The end of every mail: counted, logged, freed. `code` is what the sender got, 0 nothing. Answer before, not after. */

@@ -70,6 +70,8 @@ rcpt_refuse(struct message *m, const struct smtp_answer *a, struct span rcpt, un
 	log_refusal(m, a, rcpt);
 	m->last_code = a->code;
 	m->last_ref = (uint8_t)ref;
+	if (m->pending) /* refused ones take no room, however many there are */
+		message_text_back(m, m->pending);
 	m->pending = NULL;
 	hist_add(&w->hists[HIST_RCPT_US], w->now_us - m->rcpt_began_us);
 	if (m->rcpts.cnt == 0 && m->route && m->rcpt_is_new_route && !upstream_is_active(&m->req)) {
@@ -110,8 +112,10 @@ rcpt_refuse_unknown(struct message *m, const struct upstream_reply *r, struct sp
 	m->reply = *r;
 	m->last_ref = (uint8_t)ref;
 	if (step > 0) {
+		message_ask_over(m); /* who waits here must not keep a customer's connection busy */
 		m->tarpitted = true;
-		message_arm(m, w->now_us + step * MIN(s->unknown_cnt, TARPIT_UNKNOWN_MAX));
+		message_arm(m, MIN(w->now_us + step * MIN(s->unknown_cnt, TARPIT_UNKNOWN_MAX),
+		                   m->rcpt_began_us + w->cfg.tunables.rcpt_deadline_us));
 		return;
 	}
 	a = message_reply_of(&m->reply, "5.1.1");

@@ -336,6 +336,8 @@ act_on_tail(struct message *m)
 		message_log_verdict(m, r, &v);
 		m->verdict = v;
 		r->group = GROUP_BLOCK;
+		r->action = (uint8_t)v.action;
+		r->filter = (uint8_t)v.filter;
 	}
 	m->scan = SCAN_TAIL_DONE;
 	message_scan_cancel(m);

@@ -174,7 +174,7 @@ run_again(struct session *s)
 {
 	if (s->in_loop)
 		return;
-	s->last_us = s->w->now_us; /* the sender's time begins with our answer */
+	s->last_us = s->line_us = s->w->now_us; /* the sender's time begins with our answer */
 	session_run(s);
 }
 
@@ -315,7 +315,11 @@ step(struct session *s)
 	struct span in;
 	size_t before, took;
 
-	if (s->unsent || tcp_unacked(s->tcp) > UNREAD_OUT_MAX || !next_input(s, &in))
+	if (tcp_unacked(s->tcp) > UNREAD_OUT_MAX) {
+		tcp_want_room(s->tcp);
+		return false;
+	}
+	if (s->unsent || !next_input(s, &in))
 		return false;
 	before = in.len;
 	kind = smtp_server_next(&s->smtp, &in, &s->w->out, &ev);
@@ -328,6 +332,8 @@ step(struct session *s)
 	if (took > 0 && kind != SMTP_EV_BODY) /* ev.body lies in the input */
 		tcp_consume(s->tcp, took);
 	session_flush(s);
+	if (kind != SMTP_EV_MORE && kind != SMTP_EV_WAIT)
+		s->line_us = s->w->now_us;
 	if (s->over)
 		return false;
 	if (!on_event(s, kind, &ev))
@@ -340,8 +346,12 @@ step(struct session *s)
 static void
 session_run(struct session *s)
 {
-	if (s->in_loop || s->over || s->state != SESSION_OPEN)
+	if (s->in_loop || s->state != SESSION_OPEN)
 		return;
+	if (s->over) { /* an answer found no room */
+		session_over(s);
+		return;
+	}
 	s->in_loop = true;
 	while (step(s))
 		;
@@ -386,6 +396,10 @@ on_bytes(struct tcp_conn *t, void *user)
 		session_read_proxy(s);
 	else
 		session_banner(s); /* before its time: early talk */
+	if (!s->over && s->state == SESSION_OPEN && tcp_at_eof(s->tcp)) {
+		counter_inc(&s->w->n_session.end_closed);
+		session_leave(s);
+	}
 	s->in_loop = false;
 	if (s->over)
 		session_over(s);

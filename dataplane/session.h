@@ -25,7 +25,9 @@ struct session {
 	struct chunk *unsent; /* replies for which TCP had no room */
 	struct wheel_timer timer;
 	uint64_t due_us;
-	uint64_t opened_us, last_us;      /* last_us: the last byte that came */
+	uint64_t opened_us, last_us; /* last_us: the last byte that came */
+	uint64_t
+	        line_us; /* the last whole command, or our last answer: half a command buys no time */
 	uint64_t window_us, window_bytes; /* rate window of the body under way */
 	uint64_t bytes_in;
 	struct addr client, local;

@@ -20,7 +20,7 @@ session_banner(struct session *s)
 	}
 	smtp_server_banner(&s->smtp, &w->out);
 	session_flush(s);
-	s->last_us = w->now_us;
+	s->last_us = s->line_us = w->now_us;
 	session_arm(s, session_next_due(s));
 }
 
@@ -140,7 +140,7 @@ session_on_open(struct tcp_conn *t, void *user)
 	list_add_tail(&w->session_list, &s->link);
 	counter_inc(&w->n_session.open);
 	wheel_timer_init(&s->timer, WHEEL_SESSION);
-	s->opened_us = s->last_us = w->now_us;
+	s->opened_us = s->last_us = s->line_us = w->now_us;
 	s->client = *tcp_remote_addr(t);
 	s->client_port = tcp_remote_port(t);
 	s->local = *tcp_local_addr(t);

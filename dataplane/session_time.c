@@ -30,24 +30,39 @@ command_us(const struct worker *w)
 	                                             : t->command_us;
 }
 
+/* A mail comes in, be it between two of its chunks. */
+static bool
+is_in_mail(const struct session *s)
+{
+	return smtp_server_in_body(&s->smtp) || (s->msg && message_in_body(s->msg));
+}
+
+static uint64_t
+command_due(const struct session *s)
+{
+	return smtp_server_in_body(&s->smtp) ? UINT64_MAX : s->line_us + command_us(s->w);
+}
+
+static uint64_t
+body_due(const struct session *s)
+{
+	const struct worker_tunables *t = &s->w->cfg.tunables;
+	uint64_t due = s->window_us + t->rate_window_us;
+
+	if (s->msg && message_is_streaming(s->msg))
+		due = MIN(due, s->last_us + STALL_STREAM_US);
+	if (s->msg)
+		due = MIN(due, message_data_us(s->msg) + t->mail_us);
+	return due;
+}
+
 /* When the state the session is in has lasted too long; it is looked at when the timer fires, not at every byte. */
 uint64_t
 session_next_due(const struct session *s)
 {
-	const struct worker_tunables *t = &s->w->cfg.tunables;
-
 	if (smtp_server_is_pending(&s->smtp) || s->paused)
 		return s->w->now_us + 5000000; /* it is us who are waited for */
-	if (smtp_server_in_body(&s->smtp)) {
-		uint64_t due = s->window_us + t->rate_window_us;
-
-		if (s->msg && message_is_streaming(s->msg))
-			due = MIN(due, s->last_us + STALL_STREAM_US);
-		if (s->msg)
-			due = MIN(due, message_data_us(s->msg) + t->mail_us);
-		return due;
-	}
-	return s->last_us + command_us(s->w);
+	return MIN(command_due(s), is_in_mail(s) ? body_due(s) : UINT64_MAX);
 }
 
 static void
@@ -104,7 +119,7 @@ session_on_timer(void *ctx, struct wheel_timer *timer, uint64_t now_us)
 	due = session_next_due(s);
 	if (now_us < due)
 		session_arm(s, due);
-	else if (smtp_server_in_body(&s->smtp) && !s->paused && !smtp_server_is_pending(&s->smtp))
+	else if (is_in_mail(s) && now_us < command_due(s))
 		check_body(s);
 	else
 		session_end(s, SMTP_R_IDLE, &w->n_session.end_timeout);

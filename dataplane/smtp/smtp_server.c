@@ -439,7 +439,8 @@ on_run(struct turn *t, struct span run)
 
 	if (s->discard)
 		return SMTP_EV_MORE;
-	if (run.len > s->cfg->max_message - s->body_bytes)
+	if (s->body_bytes > s->cfg->max_message || /* a reload may have made it smaller */
+	    run.len > s->cfg->max_message - s->body_bytes)
 		return start_drop(t, SMTP_R_TOO_BIG);
 	s->body_bytes += run.len;
 	t->ev->body = run;

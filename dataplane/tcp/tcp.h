@@ -207,6 +207,9 @@ bool tcp_send(struct tcp_conn *c, struct span bytes);
 /* Queued and not acknowledged by the peer, without the FIN. */
 size_t tcp_unacked(const struct tcp_conn *c);
 
+/* on_room() with the next acknowledgement that finds less than half of the send buffer in use, whatever was queued before. */
+void tcp_want_room(struct tcp_conn *c);
+
 /* --- ending --- */
 
 /*

@@ -165,6 +165,12 @@ tcp_unacked(const struct tcp_conn *c)
 	return c->snd_bytes;
 }
 
+void
+tcp_want_room(struct tcp_conn *c)
+{
+	c->flags |= F_WANT_ROOM;
+}
+
 bool
 tcp_send_chunk(struct tcp_conn *c, struct chunk *ch, uint32_t off, uint32_t len)
 {
