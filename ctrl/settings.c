@@ -189,10 +189,12 @@ read_value(struct settings_reader *r, const struct setting *s, yaml_node_t *n)
 static bool
 is_section(struct span name)
 {
-	for (size_t i = 0; i < settings_table_cnt; i++)
-		if (!strncmp(settings_table[i].key, name.p, name.len) &&
-		    settings_table[i].key[name.len] == '.')
+	for (size_t i = 0; i < settings_table_cnt; i++) {
+		const char *key = settings_table[i].key, *dot = strchr(key, '.');
+
+		if (dot && span_eq(name, span(key, (size_t)(dot - key))))
 			return true;
+	}
 	return false;
 }
 

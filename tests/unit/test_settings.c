@@ -33,6 +33,7 @@ static const struct { const char *in, *error; } bad[] = {
 	{ "ports: [{device: x, addresses: [10.0.0.1/8], gatway4: 1.2.3.4}]\n", "unknown key \"gatway4\"" },
 	{ PORT "smtp: [1, 2\n", "c.yaml:" },
 	{ PORT "? [a]\n: b\n", "a key must be a word" },
+	{ PORT "\"tls\\0yyyyyy\": 1\n", "tls" }, /* a key with NUL is longer than it looks */
 };
 /* clang-format on */
 
