@@ -19,6 +19,33 @@ take(struct span text, struct settings *s)
 	return cnt;
 }
 
+/* What is done with settings that were taken, and with names of keys. */
+static void
+use(const struct settings *a, struct span text)
+{
+	static const char plain[] = "ports: [{device: x, addresses: [10.0.0.1/8]}]\n";
+	static FILE *null;
+	struct span key = span(text.p, MIN(text.len, (size_t)40));
+	struct settings base;
+	char path[4096], *restart, *name;
+
+	if (!null) {
+		null = fopen("/dev/null", "we");
+		settings_reference(null);
+	}
+	BUG_ON(take(span_z(plain), &base) != 0);
+	restart = settings_needs_restart(&base, a);
+	BUG_ON(strlen(restart) > 4096);
+	free(restart);
+	settings_fini(&base);
+	settings_store_path(a, path);
+	BUG_ON(!*settings_hostname(a) || !*path);
+	name = strndup(key.p, key.len);
+	settings_explain(null, name);
+	free(name);
+	settings_explain(null, "smtp.max_message");
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
@@ -38,6 +65,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	restart = settings_needs_restart(&a, &b);
 	BUG_ON(*restart);
 	free(restart);
+	use(&a, text);
 	settings_fini(&a);
 	settings_fini(&b);
 	return 0;

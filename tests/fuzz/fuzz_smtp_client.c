@@ -3,7 +3,8 @@
  * nothing written is malformed
  *
  * Input: one byte of options, then replies, one to a line of the input or more; each is given when
- * the client asked for something and reads on. The same replies are given whole and byte by byte.
+ * the client asked for something and reads on. The same replies are given byte by byte, in
+ * pieces and by lines; that must not matter.
  */
 #include "base/siphash.h"
 #include "dataplane/smtp/smtp_client.h"
@@ -106,8 +107,9 @@ init(struct run *r, unsigned options)
 	smtp_client_init(&r->c, &r->cfg);
 }
 
+/* lines: one line at a time, as a server that says one thing after the other; else across lines, as one that talks ahead. */
 static uint64_t
-run(const uint8_t *data, size_t size, unsigned options, size_t step)
+run(const uint8_t *data, size_t size, unsigned options, size_t step, bool lines)
 {
 	static struct run r;
 	struct smtp_client_event ev;
@@ -115,10 +117,10 @@ run(const uint8_t *data, size_t size, unsigned options, size_t step)
 
 	init(&r, options);
 	while (at < size && !r.done) {
-		const uint8_t *lf = memchr(data + at, '\n', size - at);
+		const uint8_t *lf = lines ? memchr(data + at, '\n', size - at) : NULL;
 		size_t end = lf ? (size_t)(lf + 1 - data) : size;
 
-		while (at < end && !r.done) { /* one line: a server that says one thing at a time */
+		while (at < end && !r.done) {
 			size_t n = MIN(step, end - at);
 			char *piece = malloc(n);
 			struct span in = span(piece, n);
@@ -146,8 +148,14 @@ run(const uint8_t *data, size_t size, unsigned options, size_t step)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	uint64_t bytes;
+
 	if (size < 2 || size > 8192)
 		return 0;
-	BUG_ON(run(data + 1, size - 1, data[0], size) != run(data + 1, size - 1, data[0], 1));
+	bytes = run(data + 1, size - 1, data[0], 1, true);
+	BUG_ON(run(data + 1, size - 1, data[0], size, true) != bytes);
+	BUG_ON(run(data + 1, size - 1, data[0], 2u + data[0] / 32, true) != bytes);
+	run(data + 1, size - 1, data[0], size,
+	    false); /* who talks ahead may be caught by it: other events */
 	return 0;
 }

@@ -3,7 +3,10 @@
  *
  * Input   Records of 1 byte kind, 1 byte length, then that many bytes of TCP header and payload. Kinds also let time pass,
  *         read, write, close. Ports and, where the kind says so, numbers are put right, so that segments get far.
- * Asserts The same input gives the same segments and bytes twice (nothing depends on memory that nobody wrote); one by one
+ *         Bit 1 of the first byte: records of 4 bytes instead, each a piece of one stream (offset, length, what else happens),
+ *         in any order and overlap; then all of it once more in order.
+ * Asserts How a stream was cut into segments changes none of its bytes, and all of them arrive.
+ *         The same input gives the same segments and bytes twice (nothing depends on memory that nobody wrote); one by one
  *         or in bursts nothing is left behind: no mbuf, timer, slice; no segment leaves that is malformed.
  */
 #include "dataplane/tcp/tcp.h"
@@ -11,7 +14,10 @@
 #include "tests/sim/sim_eal.h"
 #include <rte_mbuf.h>
 
-#define BURST 16
+#define BURST        16
+#define TIME_MAX_US  150000000ull
+#define STREAM_BYTES 9000u /* twice the receive buffer and a bit */
+#define STREAM_PIECE 1400u
 
 struct world {
 	struct tcp_stack *stack;
@@ -23,6 +29,7 @@ struct world {
 	uint32_t our_seq, our_ack; /* of the last segment that left */
 	uint16_t our_port;
 	uint64_t read, closed;
+	bool is_stream;
 	struct packet_in in[BURST];
 	unsigned in_cnt, burst;
 };
@@ -132,6 +139,12 @@ pass(struct world *w, uint64_t us)
 	turn(w);
 }
 
+static uint8_t
+stream_byte(uint32_t at)
+{
+	return (uint8_t)(at * 2654435761u >> 24);
+}
+
 static void
 read_all(struct world *w)
 {
@@ -139,8 +152,11 @@ read_all(struct world *w)
 
 	while (w->c && tcp_peek(w->c, &in)) {
 		BUG_ON(in.len == 0 || in.len > tcp_unread(w->c));
-		for (size_t i = 0; i < in.len; i++)
+		for (size_t i = 0; i < in.len; i++) {
 			mix(w, (uint8_t)in.p[i]);
+			BUG_ON(w->is_stream &&
+			       (uint8_t)in.p[i] != stream_byte((uint32_t)(w->read + i)));
+		}
 		w->read += in.len;
 		tcp_consume(w->c, in.len);
 	}
@@ -182,7 +198,9 @@ call(struct world *w, uint8_t kind, uint8_t arg)
 		pass(w, 1000u + arg * 1000u);
 		break;
 	case 1:
-		pass(w, arg * 1000000ull);
+		if (w->now_us <
+		    TIME_MAX_US) /* the wheel turns a millisecond at a time, which costs */
+			pass(w, arg < 240 ? arg * 20000ull : (arg - 239) * 8000000ull);
 		break;
 	case 2:
 		read_all(w);
@@ -237,6 +255,14 @@ begin(struct world *w, bool active, unsigned burst)
 	turn(w);
 }
 
+static void
+end(struct world *w)
+{
+	tcp_stack_free(w->stack);
+	BUG_ON(w->wheel.armed_cnt != 0);
+	BUG_ON(rte_mempool_in_use_count(pool) != 0);
+}
+
 static uint64_t
 run(const uint8_t *data, size_t size, unsigned burst)
 {
@@ -255,10 +281,72 @@ run(const uint8_t *data, size_t size, unsigned burst)
 	}
 	turn(w);
 	read_all(w);
-	tcp_stack_free(w->stack);
-	BUG_ON(w->wheel.armed_cnt != 0);
-	BUG_ON(rte_mempool_in_use_count(pool) != 0);
+	end(w);
 	return w->sum;
+}
+
+static void
+stream_put(struct world *w, uint32_t seq, uint32_t ack, uint32_t off, uint32_t len, uint8_t flags)
+{
+	uint8_t h[20 + STREAM_PIECE] = { [12] = 5 << 4, [13] = flags, [14] = 16 };
+
+	store_be32(h + 4, seq + off);
+	store_be32(h + 8, ack);
+	for (uint32_t i = 0; i < len; i++)
+		h[20 + i] = stream_byte(off + i);
+	segment(w, 0, h, 20 + len);
+}
+
+/* Everything once more, in order and within the window, up to the FIN. */
+static void
+stream_rest(struct world *w, uint32_t seq, uint32_t ack)
+{
+	for (uint32_t off = 0; off < STREAM_BYTES; off += STREAM_PIECE / 2) {
+		uint32_t len = MIN(STREAM_PIECE / 2, STREAM_BYTES - off);
+		bool last = off + len == STREAM_BYTES;
+
+		stream_put(w, seq, ack, off, len, TCP_ACK | (last ? TCP_FIN : 0));
+		turn(w);
+		read_all(w);
+		turn(w);
+		BUG_ON(w->read < off + len);
+	}
+	BUG_ON(w->read != STREAM_BYTES || !w->c || !tcp_at_eof(w->c));
+}
+
+static void
+run_stream(const uint8_t *data, size_t size, unsigned burst)
+{
+	struct world *w = &world;
+	uint32_t seq = (uint32_t)0 - data[1] * 64u, ack; /* the wrap is near */
+	uint8_t syn[24] = { [12] = 6 << 4, [13] = TCP_SYN, [14] = 16, [20] = 4, [21] = 2, 1, 1 };
+
+	begin(w, false, burst);
+	w->is_stream = true;
+	store_be32(syn + 4, seq - 1);
+	segment(w, 4, syn, sizeof(syn));
+	ack = w->our_seq + 1;
+	stream_put(w, seq, ack, 0, 0, TCP_ACK);
+	turn(w);
+	BUG_ON(!w->c);
+	for (size_t at = 2; at + 4 <= size; at += 4) {
+		uint32_t off = load_be16(data + at) % STREAM_BYTES;
+		uint32_t len = MIN(data[at + 2] * 6u, STREAM_PIECE);
+
+		len = MIN(len, STREAM_BYTES - off);
+		stream_put(w, seq, ack, off, len, TCP_ACK | (data[at + 3] & 8 ? TCP_PSH : 0));
+		if (data[at + 3] & 1)
+			turn(w);
+		if (data[at + 3] & 2)
+			read_all(w);
+		if (data[at + 3] & 4)
+			pass(w, 1000u * (data[at + 3] >> 4));
+	}
+	turn(w);
+	read_all(w);
+	turn(w);
+	stream_rest(w, seq, ack);
+	end(w);
 }
 
 int
@@ -270,6 +358,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (size < 3 || size > 8192)
 		return 0;
+	if (data[0] & 2) {
+		run_stream(data, size, 1);
+		run_stream(data, size, BURST);
+		return 0;
+	}
 	BUG_ON(run(data, size, 1) != run(data, size, 1));
 	run(data, size, BURST);
 	return 0;

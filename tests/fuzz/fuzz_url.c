@@ -25,6 +25,7 @@ run(struct url_set *s, struct phone_set *ph, const char *p, size_t n, size_t ste
 	url_finder_end(&f);
 	phone_finder_end(&g);
 	url_add(s, span(p, n), URL_F_FROM_ATTR, 2);
+	phone_add_link(ph, span(p, n), 2);
 }
 
 int

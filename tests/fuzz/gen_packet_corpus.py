@@ -58,6 +58,27 @@ def main():
         "overlap": record(ip4(6, part[:56], 0x2000), 0) + record(ip4(6, part[48:], 6), 0),
         "vlan": record(ME + PEER + b"\x81\0\0\0" + ip4(6, tcp())[12:]),
     }
+    own = A6[2] + b"\2\1" + PEER
+    group = bytes.fromhex("ff0200000000000000000001ff000002")
+    seeds["nd_dad"] = record(ip6(58, icmp(135, 0, 0, A6[2]), 255, group, bytes(16)))  # somebody else wants our address
+    seeds["nd_conflict"] = record(ip6(58, icmp(136, 0, 0x20000000, own), 255))
+    seeds["nd_ours"] = record(ip6(58, icmp(135, 0, 0, own[:16]), 255)) + record(ip6(58, icmp(136, 0, 0x20000000, own), 255), 3)
+    seeds["nd_answered"] = b"".join([record(ip6(58, icmp(135, 0, 0, A6[2] + b"\1\1" + PEER), 255)),
+                                     record(ip6(58, icmp(136, 0, 0x60000000, A6[9] + b"\2\1" + PEER), 255), 3),
+                                     record(ip6(58, icmp(136, 0, 0x40000000, A6[9]), 255))])
+    seeds["nd_bad"] = b"".join([record(ip6(58, icmp(135, 0, 0, A6[2] + b"\1\0" + PEER), 255)),
+                                record(ip6(58, icmp(135, 0, 0, A6[2] + b"\1\1"), 255)),
+                                record(ip6(58, icmp(135, 0, 0, A6[2]), 64)),
+                                record(ip6(58, icmp(134, 0, 0, A6[2]), 255)),
+                                record(ip6(58, icmp(135, 0, 0, group), 255)),
+                                record(ip6(58, icmp(135, 0, 0, A6[2] + b"\1\1" + PEER), 255, group, bytes(16))),
+                                record(ip6(58, icmp(136, 0, 0x40000000, A6[9]), 255, group))])
+    big = tcp(1400)
+    seeds["frag_three"] = record(ip4(6, big[:464], 0x2000), 0) + record(ip4(6, big[928:], 116), 0) + record(ip4(6, big[464:928], 0x2000 | 58), 0)
+    seeds["frag_odd"] = b"".join([record(ip4(6, big[:8], 0x2000), 0), record(ip4(6, big[:61], 0x2000, 2), 0),
+                                  record(ip4(6, big[:64], 0x2000, 3), 0), record(ip4(6, big[:64], 0x2000, 3), 0),
+                                  record(ip4(6, big[:64], 0x2000 | 0x1ff0, 4), 0)])
+    seeds["frag_many"] = b"".join(record(ip4(6, big[:64], 0x2000, i), 0) for i in range(20)) + record(ip4(6, big[:64], 0x2000, 99), 2)
     os.makedirs(out, exist_ok=True)
     for name, data in seeds.items():
         with open(os.path.join(out, name), "wb") as f:
