@@ -8,17 +8,21 @@
 static struct snapshot *snapshot;
 static struct engine_worker *worker;
 
-static void
-start(void)
+/* The rules are compiled before the first input: seconds, which are no input's. */
+int
+LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	static const char *const dirs[] = { "contrib/rules" };
 	struct engine_config cfg = { 0 };
 	struct snapshot_errors e = { 0 };
 	struct snapshot_input in = { .generation = 1, .rule_dirs = dirs, .rule_dir_cnt = 1 };
 
+	(void)argc;
+	(void)argv;
 	snapshot = snapshot_build(&in, &e);
 	worker = engine_worker_new(&cfg);
 	BUG_ON(!snapshot || !worker || engine_worker_attach(worker, snapshot) != 0);
+	return 0;
 }
 
 static struct engine_job *
@@ -41,8 +45,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct engine_job *a, *b;
 	struct span mail;
 
-	if (!snapshot)
-		start();
 	if (size < 2)
 		return 0;
 	mail = span(data + 2, size - 2);

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * fuzz_html.c - charset, HTML, fold and render in a row: how the bytes were cut must not matter, output is bounded
+ *
+ * Why     HTML hands on whole characters; so fold and render get the bytes as they came as well.
  */
 #include "engine/text/charset.h"
 #include "engine/text/fold.h"
 #include "engine/text/html.h"
 
 struct sum {
-	uint64_t h[6]; /* lanes, attributes, folded, rendered */
+	uint64_t h[8]; /* lanes, attributes, folded, rendered, both of the raw bytes */
 	size_t in, out;
-	struct fold fold;
-	struct render render;
+	struct fold fold, raw_fold;
+	struct render render, raw_render;
 };
 
 static void
@@ -17,6 +19,17 @@ mix(uint64_t *h, struct span v)
 {
 	for (size_t i = 0; i < v.len; i++)
 		*h = (*h ^ (unsigned char)v.p[i]) * 1099511628211u;
+}
+
+static void
+raw_text(struct sum *s, struct span text)
+{
+	char buf[256];
+
+	for (struct span t = text; t.len > 0;)
+		mix(&s->h[6], span(buf, fold_feed(&s->raw_fold, &t, buf, sizeof(buf))));
+	for (struct span t = text; t.len > 0;)
+		mix(&s->h[7], span(buf, render_feed(&s->raw_render, &t, buf, sizeof(buf))));
 }
 
 static void
@@ -73,6 +86,7 @@ run(struct html *h, struct charset_set *set, unsigned id, struct sum *s, const c
 		struct span in = span(cut, MIN(step, n - i));
 
 		memcpy(cut, p + i, in.len);
+		raw_text(s, in);
 		while (in.len > 0)
 			html_feed(h, span(buf, charset_feed(&c, &in, buf, sizeof(buf))));
 		free(cut);
@@ -81,6 +95,8 @@ run(struct html *h, struct charset_set *set, unsigned id, struct sum *s, const c
 	html_end(h);
 	mix(&s->h[4], span(buf, fold_end(&s->fold, buf, sizeof(buf))));
 	mix(&s->h[5], span(buf, render_end(&s->render, buf, sizeof(buf))));
+	mix(&s->h[6], span(buf, fold_end(&s->raw_fold, buf, sizeof(buf))));
+	mix(&s->h[7], span(buf, render_end(&s->raw_render, buf, sizeof(buf))));
 	mix(&s->h[3], span(html_stats(h), sizeof(struct html_stats)));
 }
 

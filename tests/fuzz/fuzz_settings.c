@@ -19,6 +19,26 @@ take(struct span text, struct settings *s)
 	return cnt;
 }
 
+/* Numbers are inside the bounds of the table. */
+static void
+check_bounds(const struct settings *s)
+{
+#define BOUNDS_COUNT(f, lo, hi)    BUG_ON(s->f - (uint64_t)(lo) > (uint64_t)(hi) - (uint64_t)(lo));
+#define BOUNDS_SIZE(f, lo, hi)     BOUNDS_COUNT(f, lo, hi)
+#define BOUNDS_DURATION(f, lo, hi) BOUNDS_COUNT(f, lo, hi)
+#define BOUNDS_TEXT(f, lo, hi)
+#define BOUNDS_BOOL(f, lo, hi)
+#define BOUNDS_ENUM(f, lo, hi)
+#define BOUNDS_TEXTS(f, lo, hi)
+#define BOUNDS_PREFIXES(f, lo, hi)
+#define BOUNDS_REFUSED(f, lo, hi)
+#define SETTING(type, field, key, dflt, lo, hi, when, text) BOUNDS_##type(field, lo, hi)
+#include "ctrl/settings.def"
+#undef SETTING
+	for (size_t i = 0; i < s->port_cnt; i++)
+		BUG_ON(s->ports[i].mtu > 9000 || s->ports[i].vlan > 4094);
+}
+
 /* What is done with settings that were taken, and with names of keys. */
 static void
 use(const struct settings *a, struct span text)
@@ -65,6 +85,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	restart = settings_needs_restart(&a, &b);
 	BUG_ON(*restart);
 	free(restart);
+	check_bounds(&a);
 	use(&a, text);
 	settings_fini(&a);
 	settings_fini(&b);
