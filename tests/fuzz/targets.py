@@ -23,8 +23,8 @@ COVERS = {
     "html": ["engine/text/html.c", "engine/text/html_style.c", "engine/text/charset.c", "engine/text/fold.c"],
     "url": ["engine/url/url.c", "engine/url/url_find.c", "engine/url/url_host.c", "engine/url/phone.c"],
     "rules": ["engine/rule_parse.c", "engine/rule_expr.c", "engine/rule_list.c", "engine/rule_names.c"],
-    "customers": ["ctrl/customers.c"],
-    "settings": ["ctrl/settings_lists.c", "ctrl/settings_values.c", "ctrl/settings.c"],
+    "customers": ["ctrl/customers.c", "ctrl/customers_json.c", "ctrl/customers_route.c"],
+    "settings": ["ctrl/settings_table.c", "ctrl/settings_lists.c", "ctrl/settings_values.c", "ctrl/settings.c"],
     "engine": ["engine/job.c", "engine/job_text.c", "engine/job_header.c", "engine/job_hits.c", "engine/job_finish.c"],
 }
 
