@@ -304,6 +304,15 @@ set_defaults(struct settings *s)
 }
 
 /* What no single key can tell. */
+static bool
+is_mailbox(const char *text)
+{
+	const char *at = strrchr(text, '@');
+
+	return at && at > text && at[1] && at - text <= SMTP_LOCAL_MAX &&
+	       strlen(at + 1) <= SMTP_DOMAIN_MAX;
+}
+
 static void
 check_together(struct settings_reader *r)
 {
@@ -324,6 +333,14 @@ check_together(struct settings_reader *r)
 		settings_error(r->errors,
 		               "%s: error: upstream.retry_min is larger than upstream.retry_max\n",
 		               r->path);
+	if (*s->smtp_postmaster && !is_mailbox(s->smtp_postmaster))
+		settings_error(r->errors,
+		               "%s: error: smtp.postmaster: \"%s\" is no address like "
+		               "postmaster@example.net\n",
+		               r->path, s->smtp_postmaster);
+	if (s->smtp_trusted_proxies.cnt > SETTINGS_PROXIES_MAX)
+		settings_error(r->errors, "%s: error: smtp.trusted_proxies: at most %d\n", r->path,
+		               SETTINGS_PROXIES_MAX);
 	if (s->port_cnt == 0)
 		settings_error(r->errors,
 		               "%s: error: ports: at least one device with an address is needed\n",

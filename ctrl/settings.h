@@ -40,8 +40,9 @@ struct settings_feed {
 	uint64_t period_us;
 };
 
-#define LISTEN_MAX 16
-#define FEEDS_MAX  256
+#define LISTEN_MAX           16
+#define SETTINGS_PROXIES_MAX 64 /* as a worker has room for */
+#define FEEDS_MAX            256
 
 struct settings {
 	struct arena arena;

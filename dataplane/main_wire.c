@@ -69,6 +69,7 @@ tunables(const struct settings *s, struct worker_tunables *t)
 	t->min_rate = s->smtp_min_rate;
 	t->rcpt_deadline_us = s->upstream_rcpt_deadline;
 	t->final_deadline_us = s->upstream_final_deadline;
+	t->retry_min_us = s->upstream_retry_min;
 	t->retry_max_us = s->upstream_retry_max;
 	t->upstream_idle_us = s->upstream_idle_timeout;
 	t->connect_us = s->upstream_connect_timeout;

@@ -5,7 +5,6 @@
 #include "base/limits.h"
 #include "base/msgid.h"
 #include <stdarg.h>
-#include <time.h>
 
 void
 trace_scan_init(struct trace_scan *t, const char *own_name)
@@ -126,13 +125,18 @@ trace_date(uint64_t wall_us, char out[40])
 	static const char days[7][4] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
 	static const char months[12][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
 		                            "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
-	time_t at = (time_t)(wall_us / 1000000u);
-	struct tm tm;
-	int n;
+	/* Not gmtime_r(): it takes a lock and reads a file at first. Years begin in March, so that the leap day ends one. */
+	uint64_t at = wall_us / 1000000u, day = at / 86400, days0 = day + 719468;
+	unsigned era_day = (unsigned)(days0 % 146097);
+	unsigned era_year = (era_day - era_day / 1460 + era_day / 36524 - era_day / 146096) / 365;
+	unsigned year_day = era_day - (365 * era_year + era_year / 4 - era_year / 100);
+	unsigned month = (5 * year_day + 2) / 153; /* 0 is March */
+	uint64_t year = era_year + days0 / 146097 * 400 + (month >= 10);
+	int n = snprintf(out, 40, "%s, %u %s %u %02u:%02u:%02u +0000", days[(day + 4) % 7],
+	                 year_day - (153 * month + 2) / 5 + 1, months[(month + 2) % 12],
+	                 (unsigned)year, (unsigned)(at / 3600 % 24), (unsigned)(at / 60 % 60),
+	                 (unsigned)(at % 60));
 
-	gmtime_r(&at, &tm); /* UTC needs no time zone file: no system call */
-	n = snprintf(out, 40, "%s, %d %s %d %02d:%02d:%02d +0000", days[tm.tm_wday % 7], tm.tm_mday,
-	             months[tm.tm_mon % 12], tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
 	return n < 0 ? 0 : MIN((size_t)n, 39u);
 }
 

@@ -43,7 +43,7 @@ struct worker_tunables {
 	uint64_t command_us, mail_us, rate_window_us, pressure_us;
 	uint64_t min_rate; /* bytes a second; 0: any */
 	uint64_t rcpt_deadline_us, final_deadline_us;
-	uint64_t retry_max_us, upstream_idle_us, connect_us;
+	uint64_t retry_min_us, retry_max_us, upstream_idle_us, connect_us;
 	uint32_t max_connections, max_refusals, max_idle_resets;
 	struct limits_config limits;
 	char postmaster_local[SMTP_LOCAL_MAX + 1],

@@ -128,6 +128,7 @@ worker_tunables_default(struct worker_tunables *t)
 	t->min_rate = 64;
 	t->rcpt_deadline_us = 90000000;
 	t->final_deadline_us = 540000000;
+	t->retry_min_us = 1000000;
 	t->retry_max_us = 60000000;
 	t->upstream_idle_us = 30000000;
 	t->connect_us = 10000000;
@@ -259,6 +260,7 @@ make_upstream(struct worker *w, char *err)
 		                           .greet_us = 2 * t->connect_us,
 		                           .reset_us = 30000000,
 		                           .idle_us = t->upstream_idle_us,
+		                           .retry_min_us = t->retry_min_us,
 		                           .retry_max_us = t->retry_max_us,
 		                           .wheel_kind = WHEEL_UPSTREAM,
 		                           .worker = (uint16_t)w->cfg.worker };

@@ -387,11 +387,13 @@ upstream_drain(struct upstream *u, bool on)
 
 void
 upstream_tune(struct upstream *u, uint32_t max_connections, uint32_t max_refusals,
-              uint32_t max_idle_resets, uint64_t retry_max_us, uint64_t idle_us)
+              uint32_t max_idle_resets, uint64_t retry_min_us, uint64_t retry_max_us,
+              uint64_t idle_us)
 {
 	u->cfg.max_connections = max_connections;
 	u->cfg.max_refusals = max_refusals;
 	u->cfg.max_idle_resets = max_idle_resets;
+	u->cfg.retry_min_us = retry_min_us;
 	u->cfg.retry_max_us = retry_max_us;
 	u->cfg.idle_us = idle_us;
 }

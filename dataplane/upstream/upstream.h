@@ -63,12 +63,12 @@ struct upstream_config {
 	struct span hostname; /* EHLO; outlives the pool */
 	uint32_t conn_cnt, route_cnt;
 	uint32_t max_connections, max_refusals, max_idle_resets;
-	uint64_t greet_us; /* from connect to the end of EHLO */
-	uint64_t reset_us; /* RSET and QUIT answered */
-	uint64_t idle_us;  /* a warm connection is kept so long */
-	uint64_t retry_max_us;
-	uint32_t wheel_kind; /* first of UPSTREAM_WHEEL_KINDS */
-	uint16_t worker;     /* in event records */
+	uint64_t greet_us;                   /* from connect to the end of EHLO */
+	uint64_t reset_us;                   /* RSET and QUIT answered */
+	uint64_t idle_us;                    /* a warm connection is kept so long */
+	uint64_t retry_min_us, retry_max_us; /* back-off of a dead server: from, to */
+	uint32_t wheel_kind;                 /* first of UPSTREAM_WHEEL_KINDS */
+	uint16_t worker;                     /* in event records */
 };
 
 /* What the pool stands on; all outlive it. */
@@ -127,7 +127,8 @@ void upstream_drain(struct upstream *u, bool on);
 
 /* Figures that an operator may change while it runs. */
 void upstream_tune(struct upstream *u, uint32_t max_connections, uint32_t max_refusals,
-                   uint32_t max_idle_resets, uint64_t retry_max_us, uint64_t idle_us);
+                   uint32_t max_idle_resets, uint64_t retry_min_us, uint64_t retry_max_us,
+                   uint64_t idle_us);
 
 /* The route of this id, made from cfg if it is not there; a reference. NULL: table full (counted). */
 struct upstream_route *upstream_route_get(struct upstream *u, const struct upstream_route_cfg *cfg);

@@ -227,8 +227,8 @@ tell_lost(struct upstream_conn *c, enum conn_state was, bool refused, bool may_r
 
 	c->req = NULL;
 	if (was == CONN_OPENING)
-		upstream_health_bad(c->route->health[c->server], refused, u->cfg.retry_max_us,
-		                    rng_next(u->env.rng), u->now_us);
+		upstream_health_bad(c->route->health[c->server], refused, u->cfg.retry_min_us,
+		                    u->cfg.retry_max_us, rng_next(u->env.rng), u->now_us);
 	if (!req)
 		return;
 	req->conn = NULL;

@@ -6,7 +6,7 @@
 
 #define WAYS           8
 #define REFUSED_MAX_US 800000u   /* a host that says no at once is asked again within a second */
-#define FIRST_US       100000u   /* back-off after the first refusal; 1 s after the first silence */
+#define REFUSED_SHARE  10u       /* of retry_min: the back-off after the first refusal */
 #define PROBE_AGE_US   60000000u /* longer than any connect time-out */
 
 #define LOAD(p)     __atomic_load_n(p, __ATOMIC_RELAXED)
@@ -135,16 +135,15 @@ upstream_health_good(struct upstream_health *h)
 }
 
 void
-upstream_health_bad(struct upstream_health *h, bool refused, uint64_t retry_max_us, uint64_t jitter,
-                    uint64_t now_us)
+upstream_health_bad(struct upstream_health *h, bool refused, uint64_t retry_min_us,
+                    uint64_t retry_max_us, uint64_t jitter, uint64_t now_us)
 {
 	uint32_t fails = LOAD(&h->fail_cnt);
 	uint64_t back;
 
 	if (LOAD(&h->key) == 0) /* the overflow entry stands for many servers */
 		return;
-	back = refused ? FIRST_US : 10 * FIRST_US;
-
+	back = refused ? retry_min_us / REFUSED_SHARE : retry_min_us;
 	back <<= MIN(fails, 10u);
 	back = MIN(back, retry_max_us);
 	if (refused)

@@ -50,8 +50,8 @@ void upstream_health_good(struct upstream_health *h);
 
 /* No connection, or no dialogue. `refused`: the host answered at once that nobody listens, so asking again is cheap and
  * the back-off stays short. `jitter` is any random number. */
-void upstream_health_bad(struct upstream_health *h, bool refused, uint64_t retry_max_us,
-                         uint64_t jitter, uint64_t now_us);
+void upstream_health_bad(struct upstream_health *h, bool refused, uint64_t retry_min_us,
+                         uint64_t retry_max_us, uint64_t jitter, uint64_t now_us);
 
 static inline void
 upstream_health_conn_add(struct upstream_health *h, int n)

@@ -7,6 +7,7 @@
 #include "dataplane/upstream/rcpt_cache.h"
 #include "dataplane/upstream/upstream_health.h"
 #include "tests/check.h"
+#include <time.h>
 
 #define SEC 1000000ull
 
@@ -140,23 +141,28 @@ test_health(void)
 	CHECK(upstream_health_get(t, &a, 25) == h && upstream_health_get(t, &a, 26) != h);
 	CHECK(upstream_health_get(t, &b, 25) != h && h->refs == 2);
 	CHECK(upstream_health_may_try(h, 5) && upstream_health_is_up(h));
-	upstream_health_bad(h, true, 60 * SEC, 0, 1000);
+	upstream_health_bad(h, true, SEC, 60 * SEC, 0, 1000);
 	wait = upstream_health_wait_us(h, 1000);
 	CHECK(wait == 100000 && !upstream_health_may_try(h, 1000 + wait - 1));
 	CHECK(upstream_health_may_try(h, 1000 + wait) && !upstream_health_may_try(h, 1000 + wait),
 	      "one probes, the others wait");
 	for (unsigned i = 0; i < 20; i++)
-		upstream_health_bad(h, true, 60 * SEC, 0, 0);
+		upstream_health_bad(h, true, SEC, 60 * SEC, 0, 0);
 	CHECK(upstream_health_wait_us(h, 0) == 800000,
 	      "a host that says no is asked within a second");
 	upstream_health_good(h);
 	CHECK(upstream_health_is_up(h));
 	for (unsigned i = 0; i < 20; i++)
-		upstream_health_bad(h, false, 60 * SEC, 0, 0);
+		upstream_health_bad(h, false, SEC, 60 * SEC, 0, 0);
 	CHECK(upstream_health_wait_us(h, 0) == 60 * SEC, "silence: up to retry_max");
-	upstream_health_bad(h, false, 60 * SEC, 0xffff, 0);
+	upstream_health_bad(h, false, SEC, 60 * SEC, 0xffff, 0);
 	CHECK(upstream_health_wait_us(h, 0) >= 45 * SEC, "jitter takes a quarter at most");
-	upstream_health_bad(&t->overflow, false, 60 * SEC, 0, 0);
+	upstream_health_good(h);
+	upstream_health_bad(h, false, 7 * SEC, 60 * SEC, 0, 0);
+	CHECK(upstream_health_wait_us(h, 0) == 7 * SEC, "from retry_min");
+	upstream_health_bad(h, false, 7 * SEC, 60 * SEC, 0, 0);
+	CHECK(upstream_health_wait_us(h, 0) == 14 * SEC, "doubling");
+	upstream_health_bad(&t->overflow, false, SEC, 60 * SEC, 0, 0);
 	CHECK(upstream_health_is_up(&t->overflow), "it stands for many");
 	upstream_health_free(t);
 }
@@ -285,6 +291,26 @@ test_received(void)
 }
 
 static void
+test_date(void)
+{
+	uint64_t at = 1;
+
+	for (unsigned i = 0; i < 20000;
+	     i++, at = (at * 6364136223846793005u + 1442695040888963407u) % 7258118400u) {
+		time_t t = (time_t)at;
+		char want[40], got[40];
+		struct tm tm;
+		size_t n = trace_date(at * 1000000 + 999999, got);
+
+		gmtime_r(&t, &tm);
+		strftime(want, sizeof(want), "%a, %e %b %Y %T +0000", &tm);
+		if (want[5] == ' ')
+			memmove(want + 5, want + 6, strlen(want + 5));
+		CHECK(n == strlen(want) && !memcmp(got, want, n), "%.*s is %s", (int)n, got, want);
+	}
+}
+
+static void
 test_tag(void)
 {
 	char out[128], big[300];
@@ -314,6 +340,7 @@ main(void)
 	test_trace_scan();
 	test_loop();
 	test_received();
+	test_date();
 	test_tag();
 	return check_failed;
 }

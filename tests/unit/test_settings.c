@@ -21,6 +21,7 @@ static const struct { const char *in, *error; } bad[] = {
 	{ PORT "smtp: {hold_bytes: 64KiB, scan_bytes: 65537}\n", "larger than smtp.hold_bytes" },
 	{ PORT "smtp: {trusted_proxies: [10.0.0.1/8]}\n", "host bits" },
 	{ PORT "smtp: {hostname: x, hostname: y}\n", "given twice" },
+	{ PORT "smtp: {postmaster: postmaster}\n", "smtp.postmaster" },
 	{ PORT "store: {driver: postgres}\n", "store.driver" },
 	{ PORT "store: {dsn: x}\n", "store.dsn" },
 	{ PORT "tls: {certificate: x}\n", "tls" },
