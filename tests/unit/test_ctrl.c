@@ -2,7 +2,7 @@
  * test_ctrl.c - control from start to stop over its socket, with the real engine and two workers that are threads of this test
  *
  * The workers do what real ones do towards control: read the published pointer once a turn, begin and put scan jobs, pass
- * quiescent states. Reloads run meanwhile, good and bad ones.
+ * quiescent states. Reloads run meanwhile, good and bad ones. Over 500 lines: the rig of workers, store and socket serves all cases.
  */
 #include "base/clock.h"
 #include "base/msgid.h"

@@ -149,6 +149,7 @@ enum {
 	HOME = 2048, /* from 192.0.2.7 */
 };
 
+/* Over 60 lines: they are one table of cases. */
 static void
 test_decide(const struct policy *p)
 {
