@@ -239,11 +239,22 @@ slowest(struct worker *w)
 	return worst;
 }
 
+/* Under pressure all deadlines are pressure_us (interfaces, Time): nothing came for so long, or what came would not have been a held
+ * mail in that time. A declared size alone holds room, so a mail that stands at its last byte is one of these. */
+static bool
+is_too_slow(const struct message *m)
+{
+	const struct worker *w = m->w;
+	uint64_t patience = w->cfg.tunables.pressure_us, age = w->now_us - m->data_us;
+
+	return w->now_us - m->s->last_us > patience ||
+	       (age > patience && m->body_bytes < w->cfg.hold_bytes / 1000 * (age / 1000) /
+	                                                  MAX(patience / 1000000, 1u));
+}
+
 void
 message_pressure_turn(struct worker *w)
 {
-	uint64_t patience = w->cfg.tunables.pressure_us;
-
 	feed_starved(w);
 	if (!worker_has_pressure(w))
 		return;
@@ -251,7 +262,9 @@ message_pressure_turn(struct worker *w)
 	{
 		struct message *m = list_entry(it, struct message, body_link);
 
-		if (m->s && !m->starved && w->now_us - m->s->last_us > patience)
+		if (!worker_has_pressure(w))
+			break;
+		if (m->s && !m->starved && is_too_slow(m))
 			session_end(m->s, SMTP_R_OVERLOAD, &w->n_session.end_pressure);
 	}
 	if (w->starved_cnt > 0) {

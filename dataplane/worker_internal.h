@@ -103,10 +103,11 @@ worker_next_id(struct worker *w)
 	return msgid_make(w->wall_us, w->cfg.node_number, w->cfg.worker, w->id_seq++);
 }
 
+/* A mail of the largest held size might find no room any more. */
 static inline bool
 worker_has_pressure(const struct worker *w)
 {
-	return w->hold_used > w->hold_budget / 4 * 3;
+	return w->hold_used + MIN(w->cfg.hold_bytes, w->hold_budget / 16) > w->hold_budget / 4 * 3;
 }
 
 /* smtp's configuration from the tunables. */
