@@ -33,6 +33,17 @@ link_send(void *ctx, struct rte_mbuf *m, const struct addr *src, const struct ad
 }
 
 static bool
+is_local(void *ctx, const struct addr *a)
+{
+	struct worker *w = ctx;
+
+	for (unsigned i = 0; i < w->env.port_cnt; i++)
+		if (packet_is_local(w->packets[i], a))
+			return true;
+	return false;
+}
+
+static bool
 source_for(void *ctx, const struct addr *dst, struct addr *src)
 {
 	struct worker *w = ctx;
@@ -265,7 +276,8 @@ make_upstream(struct worker *w, char *err)
 		                           .wheel_kind = WHEEL_UPSTREAM,
 		                           .worker = (uint16_t)w->cfg.worker };
 	const struct upstream_env e = { w->tcp,        &w->wheel,      &w->rng, w->env.health,
-		                        w->env.events, &w->n_upstream, w,       source_for };
+		                        w->env.events, &w->n_upstream, w,       source_for,
+		                        is_local };
 
 	w->upstream = upstream_new(&c, &e);
 	if (w->upstream)

@@ -152,12 +152,34 @@ enum served {
 	FAILED,
 };
 
+/* It waits. If the server was picked to be probed, somebody else may. */
+static enum served
+wait_conn(struct upstream_route *r, int server, uint64_t *wait_us)
+{
+	upstream_health_not_tried(r->health[server]);
+	*wait_us = RETRY_US;
+	return WAIT_CONN;
+}
+
+/* Nobody can reach it from here: of no family of ours, or none of the route's egress addresses is on this node. */
+static void
+skip_server(struct upstream *u, struct upstream_req *req, int server)
+{
+	struct upstream_route *r = req->route;
+
+	counter_inc(&u->env.counters->fail_source);
+	upstream_log(u, r, (unsigned)server, "no source address", 0, span("", 0));
+	upstream_health_not_tried(r->health[server]);
+	req->tried = (uint16_t)(req->tried | 1u << server);
+}
+
 static enum served
 serve(struct upstream *u, struct upstream_req *req, uint64_t *wait_us)
 {
 	struct upstream_route *r = req->route;
 	int server = route_pick_server(r, req->tried, wait_us, u->now_us);
 	struct upstream_conn *c;
+	struct addr src;
 
 	if (server < 0)
 		return *wait_us <= PROBE_WAIT_US ? WAIT_SERVER : FAILED;
@@ -170,16 +192,17 @@ serve(struct upstream *u, struct upstream_req *req, uint64_t *wait_us)
 		/* A warm one of another server of this route gives way: QUIT makes room for the one we want. */
 		if (!list_is_empty(&r->idle))
 			conn_quit(list_entry(r->idle.prev, struct upstream_conn, link));
-		if (is_at_limit(u, r)) {
-			*wait_us = RETRY_US;
-			return WAIT_CONN;
-		}
+		if (is_at_limit(u, r))
+			return wait_conn(r, server, wait_us);
 	}
-	if (conn_open(u, r, (unsigned)server, req))
+	if (!route_source_address(u, r, &r->cfg.servers[server].addr, &src)) {
+		skip_server(u, req, server);
+		return serve(u, req, wait_us); /* as deep as there are servers */
+	}
+	if (conn_open(u, r, (unsigned)server, &src, req))
 		return SERVED;
 	counter_inc(&u->env.counters->fail_local);
-	*wait_us = RETRY_US;
-	return WAIT_CONN;
+	return wait_conn(r, server, wait_us);
 }
 
 static void

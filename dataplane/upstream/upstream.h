@@ -81,6 +81,7 @@ struct upstream_env {
 	struct upstream_counters *counters;
 	void *ctx;
 	bool (*source_for)(void *ctx, const struct addr *dst, struct addr *src);
+	bool (*is_local)(void *ctx, const struct addr *a); /* one of this node's addresses */
 };
 
 /* What a request calls back. A callback may call anything below, but for upstream_free(). */

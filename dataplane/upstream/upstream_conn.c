@@ -35,18 +35,16 @@ count(struct upstream_conn *c, int n)
 }
 
 bool
-conn_open(struct upstream *u, struct upstream_route *r, unsigned server, struct upstream_req *req)
+conn_open(struct upstream *u, struct upstream_route *r, unsigned server, const struct addr *src,
+          struct upstream_req *req)
 {
 	const struct upstream_server *s = &r->cfg.servers[server];
 	struct upstream_conn *c;
-	struct addr src;
 
-	if (!route_source_address(u, r, &s->addr, &src))
-		return false;
 	c = pool_get(&u->conns);
 	if (!c)
 		return false;
-	c->tcp = tcp_connect(u->env.tcp, &src, &s->addr, s->port, &conn_ops, c, u->now_us);
+	c->tcp = tcp_connect(u->env.tcp, src, &s->addr, s->port, &conn_ops, c, u->now_us);
 	if (!c->tcp) {
 		pool_put(&u->conns, c);
 		return false;

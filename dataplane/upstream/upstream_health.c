@@ -127,6 +127,13 @@ upstream_health_may_try(struct upstream_health *h, uint64_t now_us)
 }
 
 void
+upstream_health_not_tried(struct upstream_health *h)
+{
+	if (!upstream_health_is_up(h))
+		STORE(&h->probing, 0u);
+}
+
+void
 upstream_health_good(struct upstream_health *h)
 {
 	STORE(&h->fail_cnt, 0u);

@@ -40,6 +40,8 @@ void upstream_health_put(struct upstream_health_table *t, struct upstream_health
 
 /* May a connection be opened at now_us? True when up; when down, once the back-off is over and no one else probes. */
 bool upstream_health_may_try(struct upstream_health *h, uint64_t now_us);
+/* It was picked by may_try() and then nothing was tried: the next one may. */
+void upstream_health_not_tried(struct upstream_health *h);
 bool upstream_health_is_up(const struct upstream_health *h);
 
 /* Microseconds until a try makes sense; 0 when it does now. */

@@ -82,7 +82,8 @@ struct upstream {
 
 /* upstream_conn.c */
 bool conn_open(struct upstream *u, struct upstream_route *r, unsigned server,
-               struct upstream_req *req); /* false: no connection or no address to be had now */
+               const struct addr *src,
+               struct upstream_req *req); /* false: no connection to be had now */
 void conn_grant(struct upstream_conn *c, struct upstream_req *req, bool warm);
 void conn_run(struct upstream_conn *c);
 void conn_flush(struct upstream_conn *c);

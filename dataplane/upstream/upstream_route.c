@@ -173,10 +173,11 @@ route_source_address(struct upstream *u, struct upstream_route *r, const struct 
 
 	if (r->cfg.egress_cnt == 0)
 		return u->env.source_for(u->env.ctx, dst, src);
-	for (unsigned i = 0; i < r->cfg.egress_cnt; i++) { /* in turn, of the server's family */
+	/* In turn; customers are the same on all nodes of a cluster, addresses are not. */
+	for (unsigned i = 0; i < r->cfg.egress_cnt; i++) {
 		const struct addr *a = &r->cfg.egress[r->next_egress++ % r->cfg.egress_cnt];
 
-		if (addr_is_v4(a) == v4) {
+		if (addr_is_v4(a) == v4 && u->env.is_local(u->env.ctx, a)) {
 			*src = *a;
 			return true;
 		}

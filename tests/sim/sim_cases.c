@@ -613,6 +613,49 @@ gone_before_the_banner(void)
 	world_end();
 }
 
+/* A server that cannot be reached from here is no reason to wait, and egress addresses of other nodes are none of ours. */
+static void
+source_addresses(void)
+{
+	struct worker_tunables t = world_defaults();
+
+	world_begin(&t, &polite, false);
+	one_mail("one@six.test", "250 2.0.0");
+	CHECK(now_s() < 2 && said_at(2526, "DATA") == 1);
+	for (unsigned i = 0; i < 3; i++)
+		one_mail("one@egress.test", "250 2.0.0");
+	CHECK(now_s() < 4);
+	TELL("MAIL FROM:<a@b.test>", "250");
+	TELL("RCPT TO:<one@nowhere.test>", "451 4.4.1");
+	CHECK(now_s() < 5);
+	world_end();
+}
+
+/* The server hears who the sender is. */
+static void
+origin(void)
+{
+	struct worker_tunables t = world_defaults();
+	struct answers a = polite;
+
+	a.ehlo = "250-sink\r\n250-PIPELINING\r\n250 XCLIENT NAME ADDR PORT PROTO HELO";
+	world_begin(&t, &a, false);
+	one_mail("one@xclient.test", "250 2.0.0");
+	CHECK(said("XCLIENT") >= 1 && said("EHLO") == said("XCLIENT") + 1);
+	CHECK(strstr(x.server[0].lines[1].text, " ADDR=10.77.0.1 ") &&
+	      strstr(x.server[0].lines[1].text, " HELO=sender.test"));
+	x.answers = polite;
+	x.answers.proxy_bytes = 28;
+	one_mail("one@proxy.test", "250 2.0.0");
+	CHECK(x.server_cnt == 3); /* a connection for RCPT, one for the mail: they are somebody's */
+	for (unsigned i = 1; i < 3; i++)
+		CHECK(!memcmp(x.server[i].first,
+		              "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x0a\x4d\0\x01\x0a\x4d\0\x02",
+		              24) &&
+		      !memcmp(x.server[i].first + 26, "\0\x19", 2));
+	world_end();
+}
+
 /* clang-format off */
 static const struct {
 	const char *name;
@@ -639,6 +682,8 @@ static const struct {
 	{ "late block",                late_block },
 	{ "a budget of stuck mails",   full_of_stuck },
 	{ "gone before the banner",    gone_before_the_banner },
+	{ "source addresses",          source_addresses },
+	{ "XCLIENT, PROXY v2",         origin },
 };
 /* clang-format on */
 

@@ -86,6 +86,8 @@ server_line(struct end *e, const char *l)
 		answer(e, a->final, a->final_after_us);
 	} else if (!strncmp(l, "EHLO", 4))
 		answer(e, a->ehlo, 0);
+	else if (!strncmp(l, "XCLIENT", 7))
+		answer(e, "220 sink again", 0);
 	else if (!strncmp(l, "MAIL", 4))
 		answer(e, a->mail, 0);
 	else if (!strncmp(l, "RCPT", 4))
@@ -110,6 +112,12 @@ server_line(struct end *e, const char *l)
 static void
 take_byte(struct end *e, char c, bool is_server)
 {
+	if (e->first_len < sizeof(e->first))
+		e->first[e->first_len++] = c;
+	if (e->proxy_left > 0) {
+		e->proxy_left--;
+		return;
+	}
 	if (e->chunk_left > 0) {
 		e->chunk_left--;
 		return;
@@ -181,6 +189,7 @@ on_server_open(struct tcp_conn *t, void *user)
 	e->port = tcp_local_port(t);
 	e->tcp = t;
 	tcp_set_user(t, e);
+	e->proxy_left = x.answers.proxy_bytes;
 	answer(e, x.answers.banner, x.answers.banner_after_us);
 }
 
@@ -297,7 +306,8 @@ build(void)
 {
 	/* One server each but two.test, with 2525 before 2526. */
 	static const char *const names[] = { "any.test",   "list.test",    "two.test",
-		                             "proxy.test", "xclient.test", "tag.test" };
+		                             "proxy.test", "xclient.test", "tag.test",
+		                             "six.test",   "egress.test",  "nowhere.test" };
 	static struct span domains[ARRAY_LEN(names)], boxes[2];
 	static const char *const dirs[] = { "contrib/rules" };
 	struct snapshot_customer c[ARRAY_LEN(names)];
@@ -333,6 +343,15 @@ build(void)
 	c[3].route.proxy_v2 = true;
 	c[4].route.xclient = true;
 	c[5].profile.actions[FILTER_PATTERN] = ACTION_TAG;
+	c[6].route.server_cnt = 2; /* the first by IPv6, which the node does not have */
+	c[6].route.servers[1] = c[2].route.servers[1];
+	BUG_ON(!addr_parse(span_z("fd77::1"), &c[6].route.servers[0].addr));
+	c[7].route.egress_cnt = 3; /* of other nodes, of another family, ours */
+	BUG_ON(!addr_parse(span_z("10.77.0.99"), &c[7].route.egress[0]) ||
+	       !addr_parse(span_z("fd77::2"), &c[7].route.egress[1]) ||
+	       !addr_parse(span_z("10.77.0.2"), &c[7].route.egress[2]));
+	c[8].route.egress_cnt = 1;
+	c[8].route.egress[0] = c[7].route.egress[0];
 	s = snapshot_build(&in, &errors);
 	snapshot_errors_fini(&errors);
 	return s;

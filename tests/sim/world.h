@@ -28,6 +28,8 @@ struct end {
 	size_t part_len;
 	struct line *lines; /* of a server: commands; of a sender: replies */
 	unsigned line_cnt, read_cnt;
+	char first[64]; /* the first bytes that came */
+	unsigned first_len, proxy_left;
 	bool in_data;
 	uint64_t chunk_left, body_bytes, body_cnt; /* bodies: ended ones */
 	char body[4096]; /* the first of the last one, with its line ends */
@@ -38,6 +40,7 @@ struct end {
 /* What a server says to a verb, "" nothing, "!" a reset; bad_rcpt is for RCPTs that have bad_part in them. */
 struct answers {
 	const char *banner, *ehlo, *mail, *rcpt, *data, *final, *rset, *bad_part, *bad_rcpt;
+	unsigned proxy_bytes; /* of a PROXY header that a server reads first */
 	uint64_t banner_after_us, rcpt_after_us, final_after_us;
 };
 
