@@ -131,6 +131,76 @@ mail_text_make(struct mail_text *t, char *out, uint64_t seq, size_t bytes, enum 
 	return n;
 }
 
+/* Words from the set, at least n bytes of them. */
+static size_t
+put_words(struct mail_text *t, struct rng *r, char *out, size_t n)
+{
+	const char *p = t->text + rng_below(r, t->text_len - 4096), *from;
+
+	while (*p != ' ')
+		p++;
+	for (from = p; (size_t)(p - from) < n || *p != ' ';)
+		p++;
+	memcpy(out, from, (size_t)(p - from));
+	return (size_t)(p - from);
+}
+
+/* A row of a newsletter's table. */
+static size_t
+put_row(struct mail_text *t, struct rng *r, char *out, uint64_t seq, unsigned row)
+{
+	static const char *const entities[] = { "&nbsp;",  "&amp;",    "&rsquo;",
+		                                "&#8211;", "&eacute;", "&copy;" };
+	size_t n =
+	        (size_t)sprintf(out, "<tr><td style=\"padding:8px 0;font-family:Arial,sans-serif;"
+	                             "font-size:14px;color:#333333\" align=\"left\">\r\n<p>");
+
+	n += put_words(t, r, out + n, 150);
+	n += (size_t)sprintf(out + n, "%s <b>", entities[rng_below(r, ARRAY_LEN(entities))]);
+	n += put_words(t, r, out + n, 12);
+	n += (size_t)sprintf(
+	        out + n,
+	        "</b> <a href=\"https://news.shop%u.example.com/a/%u?id=%llu&amp;r=%u\" "
+	        "style=\"color:#0055aa;text-decoration:none\">",
+	        (unsigned)rng_below(r, 3), (unsigned)rng_below(r, 1000), (unsigned long long)seq,
+	        row);
+	n += put_words(t, r, out + n, 16);
+	n += (size_t)sprintf(out + n, "</a>%s", entities[rng_below(r, ARRAY_LEN(entities))]);
+	n += put_words(t, r, out + n, 60);
+	n += (size_t)sprintf(out + n, "</p><br>\r\n");
+	if (row % 3 == 0)
+		n += (size_t)sprintf(out + n,
+		                     "<img src=\"https://img.example.net/%u.png\" width=\"120\" "
+		                     "height=\"40\" border=\"0\" alt=\"picture\">\r\n",
+		                     row);
+	return n + (size_t)sprintf(out + n, "</td></tr>\r\n");
+}
+
+size_t
+mail_text_make_html(struct mail_text *t, char *out, uint64_t seq, size_t bytes)
+{
+	static const char end[] = "</table></body></html>\r\n";
+	struct rng r;
+	size_t n;
+
+	rng_seed(&r, seq);
+	n = (size_t)sprintf(
+	        out,
+	        "From: Load Source <source@load.test>\r\nTo: <sink@load.test>\r\n"
+	        "Subject: load test mail number %llu\r\n"
+	        "Date: Mon, 02 Nov 2026 10:00:00 +0000\r\nMessage-ID: <%llu@load.test>\r\n"
+	        "MIME-Version: 1.0\r\nContent-Type: text/html; charset=utf-8\r\nX-Seq: %llu\r\n\r\n"
+	        "<!DOCTYPE html>\r\n<html><head><title>News</title>\r\n<style type=\"text/css\">"
+	        "body{margin:0;padding:0} a{color:#05a} @media (max-width:600px){td{width:100%%}}"
+	        "</style></head>\r\n<body bgcolor=\"#ffffff\" text=\"#333333\">\r\n"
+	        "<table width=\"600\" cellpadding=\"0\" cellspacing=\"0\" border=\"0\">\r\n",
+	        (unsigned long long)seq, (unsigned long long)seq, (unsigned long long)seq);
+	for (unsigned row = 0; n + 800 < bytes || row == 0; row++)
+		n += put_row(t, &r, out + n, seq, row);
+	memcpy(out + n, end, sizeof(end) - 1);
+	return n + sizeof(end) - 1;
+}
+
 void
 mail_check_init(struct mail_check *c)
 {

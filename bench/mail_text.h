@@ -35,6 +35,9 @@ void mail_text_fini(struct mail_text *t);
 size_t mail_text_make(struct mail_text *t, char *out, uint64_t seq, size_t bytes,
                       enum mail_hit hit);
 
+/* The same as one HTML part: a table, styles, links, pictures, entities. Without X-Crc; not for mail_check. */
+size_t mail_text_make_html(struct mail_text *t, char *out, uint64_t seq, size_t bytes);
+
 /* Incremental check of a mail as it arrives, CR LF form, whatever headers stand on top. */
 struct mail_check {
 	uint64_t seq;
