@@ -4,6 +4,7 @@
  * Why     The relay's budget is counted in cycles a mail. The machine may be shared: processor time of this thread is measured,
  *         not the clock on the wall, and every stage is run beside memcpy of the same bytes. Over 500 lines: one program.
  * Usage   engine-micro [--rules DIR] [--phrases N] [--mails FILE.tar.zst] [--ms N] [--rounds N] [--only STAGE]
+ *         [--corpus text|html|real]
  *         --phrases adds a list of N made-up sentences; --mails takes real mails beside the made ones.
  */
 #include "bench/mail_text.h"
@@ -505,15 +506,14 @@ make_mails(struct corpus *c, bool is_html)
 int
 main(int argc, char **argv)
 {
-	static const struct option options[] = { { "rules", 1, NULL, 'r' },
-		                                 { "phrases", 1, NULL, 'p' },
-		                                 { "mails", 1, NULL, 'm' },
-		                                 { "ms", 1, NULL, 't' },
-		                                 { "rounds", 1, NULL, 'n' },
-		                                 { "only", 1, NULL, 'o' },
-		                                 { 0 } };
+	static const struct option options[] = {
+		{ "rules", 1, NULL, 'r' },  { "phrases", 1, NULL, 'p' },
+		{ "mails", 1, NULL, 'm' },  { "ms", 1, NULL, 't' },
+		{ "rounds", 1, NULL, 'n' }, { "only", 1, NULL, 'o' },
+		{ "corpus", 1, NULL, 'c' }, { 0 }
+	};
 	const char *rules = "contrib/rules", *mails = "../shared/data/mail/dev.tar.zst",
-	           *only = NULL;
+	           *only = NULL, *one = NULL;
 	static struct corpus corpora[] = { { .name = "text" },
 		                           { .name = "html" },
 		                           { .name = "real" } };
@@ -543,6 +543,9 @@ main(int argc, char **argv)
 		case 'o':
 			only = optarg;
 			break;
+		case 'c':
+			one = optarg;
+			break;
 		default:
 			return 2;
 		}
@@ -554,6 +557,8 @@ main(int argc, char **argv)
 	printf("%-5s %-10s %8s %10s %10s %8s %9s\n", "mails", "stage", "bytes", "least", "median",
 	       "/byte", "x memcpy");
 	for (size_t c = 0; c < ARRAY_LEN(corpora); c++) {
+		if (one && strcmp(one, corpora[c].name))
+			continue;
 		fill_pieces(b, &corpora[c]);
 		for (size_t i = 0; i < ARRAY_LEN(stages); i++)
 			if (!only || !strcmp(only, stages[i].name))

@@ -2,6 +2,7 @@
  * phone.c - runs of digits and separators that are phone numbers
  */
 #include "engine/url/phone.h"
+#include "base/block64.h"
 
 void
 phone_set_reset(struct phone_set *s)
@@ -213,11 +214,42 @@ run_byte(struct phone_finder *f, char c)
 	f->in_word = is_glue(c);
 }
 
+/* Bytes before the next one that may begin a number. */
+static size_t
+until_number(struct span s)
+{
+	size_t i = 0;
+
+	while (i < s.len) {
+		bool is_part = s.len - i < BLOCK64;
+		struct block64 b =
+		        is_part ? block64_load_part(s.p + i, s.len - i) : block64_load(s.p + i);
+		uint64_t begins_run =
+		        block64_range(b, '0', '9') | block64_is(b, '+') | block64_is(b, '(');
+
+		if (begins_run)
+			return i + clear_run(begins_run);
+		i += is_part ? s.len - i : BLOCK64;
+	}
+	return s.len;
+}
+
 void
 phone_finder_feed(struct phone_finder *f, struct span s)
 {
-	for (size_t i = 0; i < s.len; i++)
-		run_byte(f, s.p[i]);
+	while (s.len > 0) {
+		size_t n = f->run_len == 0 ? until_number(s) : 0;
+
+		if (n > 0) { /* of bytes that begin nothing the last one alone decides */
+			run_byte(f, s.p[n - 1]);
+			s = span_skip(s, n);
+			continue;
+		}
+		/* a run, or digits glued to a word: as long as they last */
+		do
+			run_byte(f, span_shift(&s));
+		while (s.len > 0 && (f->run_len > 0 || is_digit(s.p[0])));
+	}
 }
 
 void
