@@ -5,6 +5,7 @@
  *         most words are passed after a glance.
  */
 #include "engine/url/url.h"
+#include "base/block64.h"
 
 /* 1: ends a word. Bytes >= 0x80 do not (internationalised names), but for a few typographic marks see trim_word(). */
 static const bool is_delimiter[256] = {
@@ -160,26 +161,64 @@ end_carry(struct url_finder *f)
 	f->is_cut = false;
 }
 
+/* Where the next "." or ":" is; s.len without. */
+static size_t
+next_mark(struct span s, size_t from)
+{
+	while (from < s.len) {
+		bool is_part = s.len - from < BLOCK64;
+		struct block64 b = is_part ? block64_load_part(s.p + from, s.len - from)
+		                           : block64_load(s.p + from);
+		uint64_t mark = block64_is(b, '.') | block64_is(b, ':');
+
+		if (mark)
+			return from + clear_run(mark);
+		from += is_part ? s.len - from : BLOCK64;
+	}
+	return s.len;
+}
+
+static size_t
+word_end(struct span s, size_t at)
+{
+	while (at < s.len && !is_delimiter[(unsigned char)s.p[at]])
+		at++;
+	return at;
+}
+
+/* The word that reaches to `at` begins there; nothing before `from` is looked at. */
+static size_t
+word_begin(struct span s, size_t from, size_t at)
+{
+	while (at > from && !is_delimiter[(unsigned char)s.p[at - 1]])
+		at--;
+	return at;
+}
+
 void
 url_finder_feed(struct url_finder *f, struct span s)
 {
-	while (s.len > 0) {
-		size_t n = 0;
+	size_t at = 0, mark, end;
 
-		while (n < s.len && !is_delimiter[(unsigned char)s.p[n]])
-			n++;
-		if (n == s.len) {
-			carry_on(f, s);
+	if (f->carry_len > 0) {
+		at = word_end(s, 0);
+		carry_on(f, span(s.p, at));
+		if (at == s.len)
 			return;
-		}
-		if (f->carry_len > 0) {
-			carry_on(f, span(s.p, n));
-			end_carry(f);
-		} else if (n > 0) {
-			word(f, span(s.p, MIN(n, sizeof(f->carry))), n > sizeof(f->carry));
-		}
-		s = span_skip(s, n + 1);
+		end_carry(f);
+		at++;
 	}
+	for (; (mark = next_mark(s, at)) < s.len; at = end + 1) { /* at: the begin of a word */
+		end = word_end(s, mark + 1);
+		if (end == s.len)
+			break;
+		if (end == mark + 1) /* "word." or "word:" is no URL */
+			continue;
+		size_t begin = word_begin(s, at, mark), len = end - begin;
+
+		word(f, span(s.p + begin, MIN(len, sizeof(f->carry))), len > sizeof(f->carry));
+	}
+	carry_on(f, span_skip(s, word_begin(s, at, s.len)));
 }
 
 void
