@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * fold.c - rendered and folded text; 16 bytes of ASCII at a time where nothing special is among them
+ * fold.c - rendered and folded text; ASCII in blocks of 64 bytes, the rest a character at a time
  */
 #include "engine/text/fold.h"
+#include "base/block64.h"
 #include "engine/text/text_tables.h"
 #include "engine/text/utf8.h"
 
@@ -90,34 +91,26 @@ fold_bad(struct fold *f, char *o)
 	return n;
 }
 
-#ifdef __SSE2__
-/* Bytes of p[0 .. n) that are plain: ASCII, no control, no two white spaces in a row. Blocks of 16, lowered into o. */
+/* Up to 64 bytes of ASCII without control characters but white space; *n is how many were taken. o has PACK_ROOM. */
 static size_t
-fold_blocks(struct fold *f, const char *p, size_t n, char *o)
+fold_block(struct fold *f, const char *p, size_t *n, char *o)
 {
-	size_t i = 0;
+	bool is_part = *n < BLOCK64;
+	struct block64 b = is_part ? block64_load_part(p, *n) : block64_load(p);
+	uint64_t white = block64_white(b);
+	uint64_t odd = (block64_range(b, 0, 31) & ~white) | block64_range(b, 127, 255);
+	unsigned len = MIN((unsigned)*n, clear_run(odd));
+	uint64_t all = low_bits(MIN(len, BLOCK64)), drop;
 
-	for (; i + 16 <= n; i += 16) {
-		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)(p + i));
-		__m128i blank = _mm_cmpeq_epi8(v, _mm_set1_epi8(' '));
-		__m128i odd = _mm_or_si128(
-		        _mm_cmplt_epi8(v, _mm_set1_epi8(' ')), /* control, and >= 0x80 */
-		        _mm_cmpeq_epi8(v, _mm_set1_epi8(127)));
-		__m128i upper = _mm_and_si128(_mm_cmpgt_epi8(v, _mm_set1_epi8('A' - 1)),
-		                              _mm_cmplt_epi8(v, _mm_set1_epi8('Z' + 1)));
-		unsigned space = (unsigned)_mm_movemask_epi8(blank);
-		unsigned before = space << 1 | (f->in_space || !f->in_text);
-
-		if (_mm_movemask_epi8(odd) | (int)(space & before))
-			break;
-		_mm_storeu_si128((__m128i *)(void *)(o + i),
-		                 _mm_add_epi8(v, _mm_and_si128(upper, _mm_set1_epi8(32))));
-		f->in_text = true;
-		f->in_space = space >> 15 & 1;
-	}
-	return i;
+	*n = len;
+	if (len == 0)
+		return 0;
+	white &= all;
+	drop = white & (white << 1 | (f->in_space || !f->in_text));
+	f->in_text |= white != all;
+	f->in_space = f->in_text && white >> (len - 1) & 1;
+	return block64_pack(o, block64_lower(block64_blank(b, white)), all & ~drop);
 }
-#endif
 
 size_t
 fold_feed(struct fold *f, struct span *in, char *out, size_t cap)
@@ -146,19 +139,19 @@ fold_feed(struct fold *f, struct span *in, char *out, size_t cap)
 	while (p < end && o <= o_max) {
 		int len;
 
-#ifdef __SSE2__
-		if ((size_t)(end - p) >= 16) {
-			size_t n = fold_blocks(f, p,
-			                       MIN((size_t)(end - p), (size_t)(o_max - o) + 16), o);
+		while (p < end && out + cap - o >= PACK_ROOM) {
+			size_t n = MIN((size_t)(end - p), (size_t)BLOCK64);
 
+			o += fold_block(f, p, &n, o);
 			p += n;
-			o += n;
-			if (p == end || o > o_max)
+			if (n < BLOCK64)
 				break;
 		}
-#endif
-		for (unsigned i = 0; i < 16 && p < end && !(*p & 0x80) && o <= o_max; i++)
+		for (unsigned i = 0; i < 16 && p < end && !(*p & 0x80) && o <= o_max; i++) {
 			o += fold_ascii(f, (unsigned char)*p++, o);
+			if (out + cap - o >= PACK_ROOM)
+				break;
+		}
 		while (p < end && (*p & 0x80) && o <= o_max) {
 			len = utf8_length(p, (size_t)(end - p));
 			if (len < 0) {
@@ -253,25 +246,65 @@ render_bad(struct render *r, char *o)
 	return n;
 }
 
-/* Copy what needs no look: no white space. */
-static size_t
-plain_run(const char *p, size_t n, char *o)
+/* White space that has two line ends or more in it: the last byte of each such run. */
+static uint64_t
+paragraph_ends(uint64_t white, uint64_t newline)
 {
-	size_t i = 0;
+	uint64_t ends = 0;
 
-#ifdef __SSE2__
-	for (; i + 16 <= n; i += 16) {
-		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)(p + i));
-		int stop = _mm_movemask_epi8(_mm_cmplt_epi8(v, _mm_set1_epi8('!')));
+	for (uint64_t m = newline; m; m &= m - 1) {
+		unsigned at = clear_run(m), next = clear_run(m & (m - 1));
 
-		_mm_storeu_si128((__m128i *)(void *)(o + i), v);
-		if (stop)
-			return i + (size_t)__builtin_ctz((unsigned)stop);
+		if (next == 64 || (~white & low_bits(next) & ~low_bits(at)))
+			continue;
+		ends |= (uint64_t)1 << (next + set_run(white >> next) - 1);
 	}
-#endif
-	for (; i < n && p[i] > ' '; i++)
-		o[i] = p[i];
-	return i;
+	return ends;
+}
+
+/* White space before a visible character, within a block or from block to block. */
+static void
+render_white(struct render *r, uint64_t newline)
+{
+	r->in_space = true;
+	r->newline_cnt = (uint8_t)MIN(2u, r->newline_cnt + bit_cnt(newline));
+}
+
+/* Up to 64 bytes of ASCII; *n is how many were taken. o has PACK_ROOM + 1. */
+static size_t
+render_block(struct render *r, const char *p, size_t *n, char *o)
+{
+	bool is_part = *n < BLOCK64;
+	struct block64 b = is_part ? block64_load_part(p, *n) : block64_load(p);
+	unsigned len = MIN((unsigned)*n, clear_run(block64_high(b))), head, tail;
+	uint64_t all = low_bits(len), white = block64_white(b) & all;
+	uint64_t newline = block64_is(b, '\n') & all, ends;
+	size_t gap = 0;
+
+	*n = len;
+	if (len == 0)
+		return 0;
+	head = MIN(len, set_run(white));
+	if (head > 0)
+		render_white(r, newline & low_bits(head));
+	if (head == len)
+		return 0;
+	if (r->in_space || !r->in_text)
+		gap = render_gap(r, o);
+	white &= ~low_bits(head);
+	newline &= white;
+	tail = len - (64 - (unsigned)__builtin_clzll(all & ~white));
+	if (tail > 0)
+		render_white(r, newline & ~low_bits(len - tail));
+	/* Of white space in the middle the last byte stays. */
+	ends = white & ~(white >> 1) & low_bits(len - tail);
+	b = block64_blank(b, ends);
+	all &= ~low_bits(head) & low_bits(len - tail) & (~white | ends);
+	o += gap;
+	ends = newline & (newline - 1) ? paragraph_ends(white, newline) & ends : 0;
+	for (gap += block64_pack(o, b, all); ends; ends &= ends - 1)
+		o[bit_cnt(all & low_bits(clear_run(ends)))] = '\n';
+	return gap;
 }
 
 size_t
@@ -299,8 +332,17 @@ render_feed(struct render *r, struct span *in, char *out, size_t cap)
 		}
 	}
 	while (p < end && o <= o_max) {
-		int len = utf8_length(p, (size_t)(end - p));
+		int len;
 
+		if (out + cap - o > PACK_ROOM) {
+			size_t n = MIN((size_t)(end - p), (size_t)BLOCK64);
+
+			o += render_block(r, p, &n, o);
+			p += n;
+			if (n > 0)
+				continue;
+		}
+		len = utf8_length(p, (size_t)(end - p));
 		if (len < 0) {
 			r->carry_len = (uint8_t)(end - p);
 			memcpy(r->carry, p, r->carry_len);
@@ -309,13 +351,6 @@ render_feed(struct render *r, struct span *in, char *out, size_t cap)
 		}
 		o += len > 0 ? render_char(r, p, len, o) : render_char(r, "\xef\xbf\xbd", 3, o);
 		p += len > 0 ? len : 1;
-		if (!r->in_space && o <= o_max) {
-			size_t n =
-			        plain_run(p, MIN((size_t)(end - p), (size_t)(o_max - o) + 16), o);
-
-			p += n;
-			o += n;
-		}
 	}
 	*in = span(p, (size_t)(end - p));
 	return (size_t)(o - out);
