@@ -12,6 +12,7 @@
 #define OUT_BYTES    4096
 #define ENTITY_MAX   40
 #define TAG_SLOTS    512
+#define ENTITY_SLOTS 8192
 #define URLS_A_STYLE 8
 #define BARE_MAX     6 /* longest entity that needs no ';' */
 
@@ -89,6 +90,7 @@ struct html {
 	enum state state;
 	unsigned depth, overflow; /* open elements; those past HTML_DEPTH_MAX */
 	uint8_t tag_slot[TAG_SLOTS];
+	uint16_t entity_slot[ENTITY_SLOTS]; /* index + 1 */
 	struct element open[HTML_DEPTH_MAX];
 	enum html_lane lane;
 	unsigned newline_cnt; /* at the end of the visible lane */
@@ -130,6 +132,13 @@ html_new(const struct html_ops *ops, void *ctx)
 		while (h->tag_slot[at])
 			at = (at + 1) % TAG_SLOTS;
 		h->tag_slot[at] = (uint8_t)(i + 1);
+	}
+	for (size_t i = 0; i < text_entities_cnt; i++) {
+		uint32_t at = hash(span_z(text_entities[i].name)) % ENTITY_SLOTS;
+
+		while (h->entity_slot[at])
+			at = (at + 1) % ENTITY_SLOTS;
+		h->entity_slot[at] = (uint16_t)(i + 1);
 	}
 	html_reset(h);
 	return h;
@@ -318,23 +327,17 @@ put_decoded(struct html *h, const char *p, size_t n)
 }
 
 static int
-find_entity(struct span name)
+find_entity(const struct html *h, struct span name)
 {
-	int lo = 0, hi = (int)text_entities_cnt - 1;
+	uint32_t at = hash(name) % ENTITY_SLOTS;
 
-	while (lo <= hi) {
-		int mid = (lo + hi) / 2;
-		size_t len = strlen(text_entities[mid].name);
-		int c = memcmp(name.p, text_entities[mid].name, MIN(name.len, len));
+	if (name.len >= sizeof(text_entities[0].name))
+		return -1;
+	for (; h->entity_slot[at]; at = (at + 1) % ENTITY_SLOTS) {
+		const struct text_entity *e = &text_entities[h->entity_slot[at] - 1];
 
-		if (c == 0)
-			c = name.len < len ? -1 : name.len > len;
-		if (c == 0)
-			return mid;
-		if (c < 0)
-			hi = mid - 1;
-		else
-			lo = mid + 1;
+		if (!memcmp(e->name, name.p, name.len) && !e->name[name.len])
+			return h->entity_slot[at] - 1;
 	}
 	return -1;
 }
@@ -386,7 +389,7 @@ end_entity(struct html *h, char c)
 	for (size_t n = name.len; n >= 2;
 	     n--) { /* the longest that is known; without ';' only old ones */
 		bool is_whole = n == name.len && c == ';';
-		int at = is_whole || n <= BARE_MAX ? find_entity(span(name.p, n)) : -1;
+		int at = is_whole || n <= BARE_MAX ? find_entity(h, span(name.p, n)) : -1;
 
 		if (at >= 0 && (is_whole || (text_entities[at].is_bare &&
 		                             !(is_value && (n < name.len || c == '='))))) {

@@ -14,7 +14,7 @@ struct text_charset {
 extern const struct text_charset text_charsets[];
 extern const unsigned text_charsets_cnt;
 
-/* Sorted by name (bytes). */
+/* By name with its ";": "emsp13" comes before "emsp". */
 struct text_entity {
 	char name[33], utf8[7]; /* without & and ; */
 	bool is_bare;           /* understood without ';' too */

@@ -153,6 +153,7 @@ on_attr(void *ctx, const struct html_attr *a)
 static const struct { const char *in, *visible, *hidden, *urls; } html_cases[] = {
 	{ "V<b>i</b>a<!-- x -->gr<i>a", "Viagra", "", "" },
 	{ "a &lt; b &amp;amp; &#86;&#x49;&nbsp;x&eacute;&copy", "a < b &amp; VI\xc2\xa0x\xc3\xa9\xc2\xa9", "", "" },
+	{ "a&emsp;b&sup;c", "a\xe2\x80\x83" "b\xe2\x8a\x83" "c", "", "" }, /* "emsp13", "sup1" sort before them */
 	{ "&notit; &unknown; & &#; &#x; AT&T &#128;&#0;&#x110000;",
 	  "\xc2\xacit; &unknown; & &#; &#x; AT&T \xe2\x82\xac\xef\xbf\xbd\xef\xbf\xbd", "", "" },
 	{ "<p>one<p>two<br>three<br><br>four</p>", "one\n\ntwo\nthree\n\nfour\n\n", "", "" },
