@@ -5,6 +5,7 @@
  *         for, of comments and scripts are passed in blocks. Over 500 lines: the states share one struct.
  */
 #include "engine/text/html.h"
+#include "base/block64.h"
 #include "engine/text/html_style.h"
 #include "engine/text/text_tables.h"
 #include "engine/text/utf8.h"
@@ -12,7 +13,9 @@
 #define OUT_BYTES    4096
 #define ENTITY_MAX   40
 #define TAG_SLOTS    512
+#define ATTR_SLOTS   128
 #define ENTITY_SLOTS 8192
+#define WORD_MAX     12 /* of a tag or attribute that we know, with its NUL */
 #define URLS_A_STYLE 8
 #define BARE_MAX     6 /* longest entity that needs no ';' */
 
@@ -45,8 +48,21 @@ enum tag_kind { /* bits */
 	        KNOWN = 128,
 };
 
+enum attr_kind {
+	ATTR_NONE, /* nobody asks for its value */
+	ATTR_URL,
+	ATTR_SRCSET,
+	ATTR_CONTENT, /* the URL of <meta http-equiv=refresh> */
+	ATTR_STYLE,
+	ATTR_COLOR,
+	ATTR_BGCOLOR,
+	ATTR_SIZE,
+	ATTR_HIDDEN,
+	ATTR_TYPE,
+};
+
 /* clang-format off */
-static const struct { const char *name; uint8_t kind; } tags[] = {
+static const struct { char name[WORD_MAX]; uint8_t kind; } tags[] = {
 	{ "br", BREAK_1 | IS_VOID },        { "div", BREAK_1 | ENDS_P },       { "p", BREAK_2 | ENDS_P },
 	{ "hr", BREAK_2 | IS_VOID },        { "blockquote", BREAK_2 | ENDS_P }, { "pre", BREAK_2 | ENDS_P },
 	{ "listing", BREAK_2 },             { "h1", BREAK_2 | ENDS_P },        { "h2", BREAK_2 | ENDS_P },
@@ -70,17 +86,21 @@ static const struct { const char *name; uint8_t kind; } tags[] = {
 	{ "samp", 0 }, { "var", 0 }, { "object", 0 }, { "applet", 0 }, { "noscript", 0 }, { "main", 0 }, { "nav", 0 },
 	{ "aside", 0 }, { "figure", 0 }, { "svg", 0 }, { "video", 0 }, { "audio", 0 }, { "picture", 0 }, { "o:p", 0 },
 };
-static const char *const url_attrs[] = {
-	"href", "src", "action", "background", "poster", "cite", "data", "formaction", "srcset", "longdesc", "lowsrc", "dynsrc",
-	"xlink:href", "codebase", "usemap", "content",
+static const struct { char name[WORD_MAX]; uint8_t kind; } attrs[] = {
+	{ "href", ATTR_URL },       { "src", ATTR_URL },         { "action", ATTR_URL },     { "background", ATTR_URL },
+	{ "poster", ATTR_URL },     { "cite", ATTR_URL },        { "data", ATTR_URL },       { "formaction", ATTR_URL },
+	{ "srcset", ATTR_SRCSET },  { "longdesc", ATTR_URL },    { "lowsrc", ATTR_URL },     { "dynsrc", ATTR_URL },
+	{ "xlink:href", ATTR_URL }, { "codebase", ATTR_URL },    { "usemap", ATTR_URL },     { "content", ATTR_CONTENT },
+	{ "style", ATTR_STYLE },    { "color", ATTR_COLOR },     { "text", ATTR_COLOR },     { "bgcolor", ATTR_BGCOLOR },
+	{ "size", ATTR_SIZE },      { "hidden", ATTR_HIDDEN },   { "type", ATTR_TYPE },
 };
-static const char *const other_attrs[] = { "style", "color", "bgcolor", "size", "hidden", "type", "text" };
 /* clang-format on */
 
 struct element {
 	uint32_t name; /* hash */
 	uint32_t color, background;
 	bool is_gone, is_invisible, is_tiny, is_title, is_pre;
+	bool is_faint; /* color on background cannot be read */
 };
 
 struct html {
@@ -89,16 +109,18 @@ struct html {
 	struct html_stats stats;
 	enum state state;
 	unsigned depth, overflow; /* open elements; those past HTML_DEPTH_MAX */
-	uint8_t tag_slot[TAG_SLOTS];
-	uint16_t entity_slot[ENTITY_SLOTS]; /* index + 1 */
+	uint8_t tag_slot[TAG_SLOTS], attr_slot[ATTR_SLOTS]; /* index + 1 */
+	uint16_t entity_slot[ENTITY_SLOTS];
 	struct element open[HTML_DEPTH_MAX];
 	enum html_lane lane;
 	unsigned newline_cnt; /* at the end of the visible lane */
 	bool ends_blank[3];   /* per lane; true at the start */
 	unsigned out_len;
 	/* the tag being read */
-	bool is_end_tag, wants_value, is_url, is_cut;
+	bool is_end_tag, is_cut;
 	uint8_t kind, name_len, attr_len;
+	enum attr_kind attr_kind;
+	uint32_t name_hash, p_hash; /* of name, of "p" */
 	unsigned value_len, entity_len, dash_cnt, raw_at;
 	struct html_style style;
 	char name[HTML_NAME_MAX], attr[HTML_NAME_MAX], raw_name[HTML_NAME_MAX];
@@ -117,6 +139,49 @@ hash(struct span s)
 	return h ^ h >> 15;
 }
 
+/* s and a word of a table. */
+static bool
+is_word(struct span s, const char word[WORD_MAX])
+{
+	return s.len < WORD_MAX && !memcmp(s.p, word, s.len) && !word[s.len];
+}
+
+static uint32_t
+attr_hash(struct span s)
+{
+	return ((unsigned char)s.p[0] * 5u + (unsigned char)s.p[s.len - 1] * 19u +
+	        (uint32_t)s.len * 7u) %
+	       ATTR_SLOTS;
+}
+
+/* Open addressing, half empty at least. */
+static void
+make_slots(struct html *h)
+{
+	for (size_t i = 0; i < ARRAY_LEN(tags); i++) {
+		uint32_t at = hash(span_z(tags[i].name)) % TAG_SLOTS;
+
+		while (h->tag_slot[at])
+			at = (at + 1) % TAG_SLOTS;
+		h->tag_slot[at] = (uint8_t)(i + 1);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(attrs); i++) {
+		uint32_t at = attr_hash(span_z(attrs[i].name));
+
+		while (h->attr_slot[at])
+			at = (at + 1) % ATTR_SLOTS;
+		h->attr_slot[at] = (uint8_t)(i + 1);
+	}
+	for (size_t i = 0; i < text_entities_cnt; i++) {
+		uint32_t at = hash(span_z(text_entities[i].name)) % ENTITY_SLOTS;
+
+		while (h->entity_slot[at])
+			at = (at + 1) % ENTITY_SLOTS;
+		h->entity_slot[at] = (uint16_t)(i + 1);
+	}
+	h->p_hash = hash(span("p", 1));
+}
+
 struct html *
 html_new(const struct html_ops *ops, void *ctx)
 {
@@ -126,20 +191,7 @@ html_new(const struct html_ops *ops, void *ctx)
 		return NULL;
 	h->ops = ops;
 	h->ctx = ctx;
-	for (size_t i = 0; i < ARRAY_LEN(tags); i++) {
-		uint32_t at = hash(span_z(tags[i].name)) % TAG_SLOTS;
-
-		while (h->tag_slot[at])
-			at = (at + 1) % TAG_SLOTS;
-		h->tag_slot[at] = (uint8_t)(i + 1);
-	}
-	for (size_t i = 0; i < text_entities_cnt; i++) {
-		uint32_t at = hash(span_z(text_entities[i].name)) % ENTITY_SLOTS;
-
-		while (h->entity_slot[at])
-			at = (at + 1) % ENTITY_SLOTS;
-		h->entity_slot[at] = (uint16_t)(i + 1);
-	}
+	make_slots(h);
 	html_reset(h);
 	return h;
 }
@@ -169,13 +221,14 @@ html_stats(const struct html *h)
 	return &h->stats;
 }
 
+/* name has the hash h->name_hash. */
 static uint8_t
 tag_kind(const struct html *h, struct span name)
 {
-	uint32_t at = hash(name) % TAG_SLOTS;
+	uint32_t at = h->name_hash % TAG_SLOTS;
 
 	for (; h->tag_slot[at]; at = (at + 1) % TAG_SLOTS)
-		if (span_is(name, tags[h->tag_slot[at] - 1].name))
+		if (is_word(name, tags[h->tag_slot[at] - 1].name))
 			return tags[h->tag_slot[at] - 1].kind | KNOWN;
 	return 0;
 }
@@ -202,9 +255,8 @@ static void
 set_lane(struct html *h)
 {
 	const struct element *e = top(h);
-	bool is_faint = html_colors_alike(e->color, e->background);
 	enum html_lane lane = e->is_title ? HTML_TITLE
-	                      : e->is_gone || e->is_invisible || e->is_tiny || is_faint
+	                      : e->is_gone || e->is_invisible || e->is_tiny || e->is_faint
 	                              ? HTML_HIDDEN
 	                              : HTML_VISIBLE;
 
@@ -304,7 +356,7 @@ value_put(struct html *h, const char *p, size_t n)
 {
 	size_t room = sizeof(h->value) - h->value_len;
 
-	if (!h->wants_value)
+	if (h->attr_kind == ATTR_NONE)
 		return;
 	h->is_cut |= n > room;
 	n = MIN(n, room);
@@ -467,11 +519,25 @@ find_after(struct span s, const char *z)
 	return s.len + 1;
 }
 
+/* Position after "url(" in s; s.len + 1 when it is not there. */
+static size_t
+after_url(struct span s)
+{
+	const char *at = s.p, *end = s.p + s.len;
+
+	while ((at = memchr(at, '(', (size_t)(end - at)))) {
+		if (at - s.p >= 3 && span_ieq(span(at - 3, 3), span("url", 3)))
+			return (size_t)(at - s.p) + 1;
+		at++;
+	}
+	return s.len + 1;
+}
+
 static void
 style_urls(struct html *h, struct span css)
 {
 	for (int i = 0; i < URLS_A_STYLE; i++) {
-		size_t at = find_after(css, "url("), n = 0;
+		size_t at = after_url(css), n = 0;
 
 		if (at > css.len)
 			return;
@@ -498,7 +564,7 @@ url_value(struct html *h, struct span attr, struct span v)
 	v = trim(span(h->value, n));
 	memcpy(name, attr.p, attr.len);
 	name[attr.len] = 0;
-	if (span_is(attr, "content")) {
+	if (h->attr_kind == ATTR_CONTENT) {
 		size_t at = find_after(v, "url=");
 
 		if (!span_is(span(h->name, h->name_len), "meta") || at > v.len)
@@ -507,7 +573,7 @@ url_value(struct html *h, struct span attr, struct span v)
 		v = trim(span_skip(v, at));
 		if (v.len > 1 && (v.p[0] == '"' || v.p[0] == '\''))
 			v = span(v.p + 1, v.len - 1 - (v.p[v.len - 1] == v.p[0]));
-	} else if (span_is(attr, "srcset")) {
+	} else if (h->attr_kind == ATTR_SRCSET) {
 		const char *blank = memchr(v.p, ' ', v.len);
 
 		v.len = blank ? (size_t)(blank - v.p) : v.len;
@@ -525,24 +591,36 @@ end_attr(struct html *h)
 	h->attr_len = 0;
 	if (attr.len > 2 && attr.p[0] == 'o' && attr.p[1] == 'n')
 		h->stats.flags |= HTML_F_EVENT_HANDLER;
-	if (!h->wants_value)
-		return;
-	if (h->is_url) {
+	switch (h->attr_kind) {
+	case ATTR_NONE:
+		break;
+	case ATTR_URL:
+	case ATTR_SRCSET:
+	case ATTR_CONTENT:
 		url_value(h, attr, v);
-	} else if (span_is(attr, "style")) {
+		break;
+	case ATTR_STYLE:
 		html_style_parse(&h->style, v);
 		style_urls(h, v);
-	} else if (span_is(attr, "color") || span_is(attr, "text")) {
+		break;
+	case ATTR_COLOR:
 		h->style.color = h->style.color == COLOR_NONE ? html_color(v) : h->style.color;
-	} else if (span_is(attr, "bgcolor")) {
+		break;
+	case ATTR_BGCOLOR:
 		h->style.background =
 		        h->style.background == COLOR_NONE ? html_color(v) : h->style.background;
-	} else if (span_is(attr, "hidden")) {
+		break;
+	case ATTR_HIDDEN:
 		h->style.is_gone = true;
-	} else if (span_is(attr, "size") && span_is(span(h->name, h->name_len), "font")) {
-		h->style.is_tiny_font = trim(v).len == 1 && trim(v).p[0] == '0';
-	} else if (span_is(attr, "type") && span_ieq_z(trim(v), "password")) {
-		h->stats.flags |= HTML_F_PASSWORD;
+		break;
+	case ATTR_SIZE:
+		if (span_is(span(h->name, h->name_len), "font"))
+			h->style.is_tiny_font = trim(v).len == 1 && trim(v).p[0] == '0';
+		break;
+	case ATTR_TYPE:
+		if (span_ieq_z(trim(v), "password"))
+			h->stats.flags |= HTML_F_PASSWORD;
+		break;
 	}
 }
 
@@ -552,7 +630,8 @@ begin_attr(struct html *h)
 	end_attr(h);
 	h->attr_len = 0;
 	h->value_len = 0;
-	h->wants_value = h->is_url = h->is_cut = false;
+	h->attr_kind = ATTR_NONE;
+	h->is_cut = false;
 }
 
 /* The attribute's name is complete: is its value of interest? */
@@ -560,11 +639,13 @@ static void
 end_attr_name(struct html *h)
 {
 	struct span attr = span(h->attr, h->attr_len);
+	uint32_t at = attr_hash(attr);
 
-	for (size_t i = 0; i < ARRAY_LEN(url_attrs) && !h->wants_value; i++)
-		h->wants_value = h->is_url = span_is(attr, url_attrs[i]);
-	for (size_t i = 0; i < ARRAY_LEN(other_attrs) && !h->wants_value; i++)
-		h->wants_value = span_is(attr, other_attrs[i]);
+	for (; h->attr_slot[at]; at = (at + 1) % ATTR_SLOTS)
+		if (is_word(attr, attrs[h->attr_slot[at] - 1].name)) {
+			h->attr_kind = attrs[h->attr_slot[at] - 1].kind;
+			return;
+		}
 }
 
 static void
@@ -576,7 +657,7 @@ open_element(struct html *h, struct span name)
 		h->overflow++;
 		return;
 	}
-	e.name = hash(name);
+	e.name = h->name_hash;
 	e.is_gone |= h->style.is_gone;
 	if (h->style.is_hidden_visibility >= 0)
 		e.is_invisible = h->style.is_hidden_visibility;
@@ -588,15 +669,17 @@ open_element(struct html *h, struct span name)
 		e.background = h->style.background;
 	if (span_is(name, "a") && h->style.color == COLOR_NONE)
 		e.color = COLOR_UNKNOWN; /* links have a colour of their own */
+	if (e.color != top(h)->color || e.background != top(h)->background)
+		e.is_faint = html_colors_alike(e.color, e.background);
 	e.is_title |= span_is(name, "title");
 	e.is_pre |= span_is(name, "pre") || span_is(name, "listing") || span_is(name, "textarea");
 	h->open[h->depth++] = e;
 }
 
 static void
-close_element(struct html *h, struct span name)
+close_element(struct html *h)
 {
-	uint32_t id = hash(name);
+	uint32_t id = h->name_hash;
 
 	if (h->overflow > 0) {
 		h->overflow--;
@@ -638,13 +721,11 @@ count_tag(struct html *h, struct span name)
 static void
 end_start_tag(struct html *h, struct span name)
 {
-	static const struct span p = { "p", 1 };
-
 	count_tag(h, name);
 	if (h->overflow == 0 && h->depth > 0) {
-		if ((h->kind & ENDS_P) && h->open[h->depth - 1].name == hash(p))
+		if ((h->kind & ENDS_P) && h->open[h->depth - 1].name == h->p_hash)
 			h->depth--;
-		else if ((h->kind & ENDS_SAME) && h->open[h->depth - 1].name == hash(name))
+		else if ((h->kind & ENDS_SAME) && h->open[h->depth - 1].name == h->name_hash)
 			h->depth--;
 		set_lane(h);
 	}
@@ -671,7 +752,7 @@ end_tag(struct html *h)
 	h->stats.unknown_tag_cnt += !(h->kind & KNOWN);
 	if (h->is_end_tag) {
 		if (!(h->kind & IS_VOID))
-			close_element(h, name);
+			close_element(h);
 		set_lane(h);
 		break_for(h, h->kind, span_is(name, "br"));
 		return;
@@ -682,9 +763,31 @@ end_tag(struct html *h)
 
 /* ---- the machine ---- */
 
-/* Text up to what needs a look; returns bytes taken. */
+/* Up to 64 bytes of text before the next '<' or '&'; returns how many. Not inside <pre>. */
 static size_t
-text_run(struct html *h, const char *p, size_t n)
+text_block(struct html *h, const char *p, size_t n)
+{
+	struct block64 b = n < BLOCK64 ? block64_load_part(p, n) : block64_load(p);
+	unsigned len = MIN((unsigned)MIN(n, (size_t)BLOCK64),
+	                   clear_run(block64_is(b, '<') | block64_is(b, '&')));
+	uint64_t all = low_bits(len), white = block64_white(b) & all;
+	uint64_t drop = white & (white << 1 | h->ends_blank[h->lane]);
+
+	if (len == 0)
+		return 0;
+	if (OUT_BYTES - h->out_len < PACK_ROOM)
+		flush(h);
+	if (white != all)
+		count_text(h, bit_cnt(all & ~white));
+	h->ends_blank[h->lane] = white >> (len - 1) & 1;
+	h->out_len +=
+	        (unsigned)block64_pack(h->out + h->out_len, block64_blank(b, white), all & ~drop);
+	return len;
+}
+
+/* As it is written, white space too. */
+static size_t
+pre_run(struct html *h, const char *p, size_t n)
 {
 	size_t i = 0;
 
@@ -702,6 +805,19 @@ text_run(struct html *h, const char *p, size_t n)
 	return i;
 }
 
+/* Text up to what needs a look; returns bytes taken. */
+static size_t
+text_run(struct html *h, const char *p, size_t n)
+{
+	size_t i = 0, len = BLOCK64;
+
+	if (top(h)->is_pre)
+		return pre_run(h, p, n);
+	for (; i < n && len == BLOCK64; i += len)
+		len = text_block(h, p + i, n - i);
+	return i;
+}
+
 static void
 begin_tag(struct html *h, bool is_end)
 {
@@ -715,8 +831,31 @@ begin_tag(struct html *h, bool is_end)
 static void
 end_tag_name(struct html *h)
 {
+	h->name_hash = hash(span(h->name, h->name_len));
 	h->kind = tag_kind(h, span(h->name, h->name_len));
 	h->state = BEFORE_ATTR;
+}
+
+enum { ENDS_TAG = 1, ENDS_ATTR = 2 };
+
+static const uint8_t ends_name[256] = {
+	['\t' ... '\r'] = ENDS_TAG | ENDS_ATTR,
+	[' '] = ENDS_TAG | ENDS_ATTR,
+	['/'] = ENDS_TAG | ENDS_ATTR,
+	['>'] = ENDS_TAG | ENDS_ATTR,
+	['='] = ENDS_ATTR,
+};
+
+/* The bytes of a name up to what ends it; returns how many. */
+static size_t
+name_bytes(char name[HTML_NAME_MAX], uint8_t *len, uint8_t ends, const char *p, size_t n)
+{
+	size_t i = 0;
+
+	for (; i < n && !(ends_name[(unsigned char)p[i]] & ends); i++)
+		if (*len < HTML_NAME_MAX)
+			name[(*len)++] = ascii_lower(p[i]);
+	return i;
 }
 
 /* Bytes between < and >, but for values. True when c was taken. */
@@ -740,14 +879,9 @@ tag_byte(struct html *h, char c)
 		else
 			h->state = BOGUS;
 		return false;
-	case TAG_NAME:
-		if (c == '>' || c == '/' || is_space(c)) {
-			end_tag_name(h);
-			return false;
-		}
-		if (h->name_len < HTML_NAME_MAX)
-			h->name[h->name_len++] = ascii_lower(c);
-		return true;
+	case TAG_NAME: /* what ends it: see step() */
+		end_tag_name(h);
+		return false;
 	default:
 		break;
 	}
@@ -767,14 +901,9 @@ tag_byte(struct html *h, char c)
 			h->attr[h->attr_len++] = ascii_lower(c);
 		return true;
 	case ATTR_NAME:
-		if (c == '=' || c == '/' || is_space(c)) {
-			end_attr_name(h);
-			h->state = AFTER_NAME;
-			return false;
-		}
-		if (h->attr_len < HTML_NAME_MAX)
-			h->attr[h->attr_len++] = ascii_lower(c);
-		return true;
+		end_attr_name(h);
+		h->state = AFTER_NAME;
+		return false;
 	case AFTER_NAME:
 		if (is_space(c))
 			return true;
@@ -790,6 +919,24 @@ tag_byte(struct html *h, char c)
 		h->state = c == '"' ? VALUE_DQ : c == '\'' ? VALUE_SQ : VALUE_BARE;
 		return h->state != VALUE_BARE;
 	}
+}
+
+/* Bytes before the quote or '&'. */
+static size_t
+until_quote(const char *p, size_t n, char quote)
+{
+	size_t i = 0;
+
+	while (i < n) {
+		bool is_part = n - i < BLOCK64;
+		struct block64 b = is_part ? block64_load_part(p + i, n - i) : block64_load(p + i);
+		uint64_t ends = block64_is(b, (unsigned char)quote) | block64_is(b, '&');
+
+		if (ends)
+			return i + clear_run(ends);
+		i += is_part ? n - i : BLOCK64;
+	}
+	return n;
 }
 
 /* Inside a value: a run without quote and entity, or what ends it. Returns bytes taken. */
@@ -809,13 +956,12 @@ value_bytes(struct html *h, const char *p, size_t n)
 	} else if (p[0] == quote) {
 		h->state = BEFORE_ATTR;
 		return 1;
-	} else if (!h->wants_value) {
+	} else if (h->attr_kind == ATTR_NONE) {
 		const char *end = memchr(p, quote, n);
 
 		return end ? (size_t)(end - p) : n;
 	} else {
-		while (i < n && p[i] != quote && p[i] != '&')
-			i++;
+		i = until_quote(p, n, quote);
 	}
 	value_put(h, p, i);
 	if (i == 0) { /* & */
@@ -887,6 +1033,7 @@ static size_t
 step(struct html *h, const char *p, size_t n)
 {
 	const char *gt;
+	size_t taken;
 
 	if (h->entity_len > 0)
 		return entity_byte(h, *p);
@@ -921,6 +1068,12 @@ step(struct html *h, const char *p, size_t n)
 		return comment_bytes(h, p, n);
 	case RAW:
 		return raw_bytes(h, p, n);
+	case TAG_NAME:
+		taken = name_bytes(h->name, &h->name_len, ENDS_TAG, p, n);
+		return taken ? taken : tag_byte(h, *p);
+	case ATTR_NAME:
+		taken = name_bytes(h->attr, &h->attr_len, ENDS_ATTR, p, n);
+		return taken ? taken : tag_byte(h, *p);
 	default:
 		return tag_byte(h, *p);
 	}
