@@ -22,7 +22,7 @@ struct text {
 };
 
 void
-url_set_init(struct url_set *s, const struct url_env *e)
+url_set_init(struct url_set *s, struct url_env *e)
 {
 	s->env = e;
 	s->cnt = 1; /* for reset to clear the slots */
@@ -146,6 +146,12 @@ end_segment(struct text *t, size_t root)
 	}
 }
 
+/* 1: goes into a canonical path as it is; 2: into a query only. */
+static const uint8_t is_plain[256] = {
+	['!' ... '$'] = 1, ['&' ... '.'] = 1, ['/'] = 2,  ['0' ... '>'] = 1,
+	['?'] = 2,         ['@' ... '['] = 1, ['\\'] = 2, [']' ... '~'] = 1,
+};
+
 static void
 put_path(struct text *t, struct span path)
 {
@@ -156,8 +162,19 @@ put_path(struct text *t, struct span path)
 	if (path.len == 0 || path.p[0] == '?')
 		put(t, "/", 1);
 	for (size_t i = 0; i < path.len; i++) {
-		int code = url_percent(path, i);
-		int c = code >= 0 ? code : (unsigned char)path.p[i];
+		size_t run = i;
+		int code, c;
+
+		while (run < path.len &&
+		       (unsigned)is_plain[(unsigned char)path.p[run]] - 1u <= in_query)
+			run++;
+		if (run > i) {
+			put(t, path.p + i, run - i);
+			i = run - 1;
+			continue;
+		}
+		code = url_percent(path, i);
+		c = code >= 0 ? code : (unsigned char)path.p[i];
 
 		if (code < 0 && !in_query && (is_slash((char)c) || c == '?')) {
 			end_segment(t, root);
@@ -194,11 +211,9 @@ keep(struct url_set *s, struct span text)
 static uint16_t *
 find_slot(struct url_set *s, struct span canonical)
 {
-	uint32_t h = 2166136261u;
+	uint32_t h = url_hash(canonical) % ARRAY_LEN(s->slot);
 
-	for (size_t i = 0; i < canonical.len; i++)
-		h = (h ^ (unsigned char)canonical.p[i]) * 16777619u;
-	for (h = (h ^ h >> 15) % ARRAY_LEN(s->slot); s->slot[h]; h = (h + 1) % ARRAY_LEN(s->slot))
+	for (; s->slot[h]; h = (h + 1) % ARRAY_LEN(s->slot))
 		if (span_eq(s->url[s->slot[h] - 1].canonical, canonical))
 			break;
 	return &s->slot[h];
@@ -285,7 +300,7 @@ find_scheme(struct span s)
 
 /* Does a redirector's parameter look like a host without scheme? */
 static bool
-is_bare_target(const struct url_env *e, struct span v)
+is_bare_target(struct url_env *e, struct span v)
 {
 	size_t n = 0;
 
@@ -324,9 +339,9 @@ static struct span
 find_targets(struct url_set *s, const struct url *u, struct span path, uint32_t extra,
              uint32_t part, unsigned depth)
 {
-	bool is_known = url_is_redirector(u->registrable);
 	const char *q = memchr(path.p, '?', path.len);
 	struct span query = q ? span_skip(path, (size_t)(q - path.p) + 1) : span(path.p, 0);
+	bool is_known = query.len > 0 && url_is_redirector(u->registrable);
 	struct span first = span("", 0);
 	struct url *t;
 

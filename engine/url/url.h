@@ -3,10 +3,10 @@
  *
  * Why     A list names "evil.example"; a mail says hxxp-free "http://0x7f.1", "HTTP://EVIL%2Eexample./",
  *         "www.evil.example", "https://r.test/?u=http%3A%2F%2Fevil.example". One canonical form for all.
- * Owner   url_env: one per engine, read-only after url_env_new(). url_set: the caller's storage (about
+ * Owner   url_env: one per engine worker; it remembers what the suffix list said of a few hosts. url_set: the caller's storage (about
  *         460 KB), one per scan slot; every span in it points into its own buffer and dies with url_set_reset().
  *         url_finder: the caller's, one per text lane that is read.
- * Thread  An env is shared by all threads; sets and finders belong to one.
+ * Thread  One for an env and the sets and finders that use it.
  * Limit   URL_MAX bytes of one URL (cut and flagged), URLS_PER_MAIL_MAX, URL_SET_BYTES for all of a mail;
  *         past them overflow_cnt counts. No allocation but inside libidn2, for hosts that are not ASCII or
  *         have "xn--".
@@ -65,14 +65,14 @@ struct url_env *url_env_new(void);
 void url_env_free(struct url_env *e);
 
 /* Lower-case ASCII host -> registrable domain inside it; len 0 for a bare suffix. For lists and senders too. */
-struct span url_registrable(const struct url_env *e, struct span host);
+struct span url_registrable(struct url_env *e, struct span host);
 
 /* Is host's top-level domain known to the suffix list? */
-bool url_has_known_suffix(const struct url_env *e, struct span host);
+bool url_has_known_suffix(struct url_env *e, struct span host);
 
 /* URLs of one mail, in order, each canonical form once. url[0 .. cnt). */
 struct url_set {
-	const struct url_env *env;
+	struct url_env *env;
 	unsigned cnt;
 	unsigned overflow_cnt; /* URLs that found no room */
 	unsigned probe_cnt;    /* see URL_PROBES_MAX */
@@ -82,7 +82,7 @@ struct url_set {
 	char buf[URL_SET_BYTES];
 };
 
-void url_set_init(struct url_set *s, const struct url_env *e);
+void url_set_init(struct url_set *s, struct url_env *e);
 void url_set_reset(struct url_set *s); /* before each mail; cost grows with cnt of the last one */
 
 /* Take one URL as an attribute gives it ("HTTP://…", "//host/x"); other schemes (mailto:, cid:, data:, tel:) and relative

@@ -4,8 +4,22 @@
 #include "engine/url/url_env.h"
 #include <libpsl.h>
 
+#define KNOWN_HOSTS 256
+#define KNOWN_BYTES 61
+#define NOT_ASKED   UINT8_MAX
+
+/* What the suffix list said of a host: the same few stand in most mails, and the list takes a thousand cycles. */
+struct known_host {
+	uint8_t len;
+	uint8_t registrable_len;  /* of its end; 0 none, NOT_ASKED */
+	uint8_t has_known_suffix; /* or NOT_ASKED */
+	char host[KNOWN_BYTES];
+};
+static_assert(sizeof(struct known_host) == 64, "a line");
+
 struct url_env {
 	psl_ctx_t *psl;
+	struct known_host known[KNOWN_HOSTS];
 };
 
 /* clang-format off */
@@ -60,29 +74,77 @@ terminate(struct span host, char *z)
 	return true;
 }
 
-struct span
-url_registrable(const struct url_env *e, struct span host)
+uint32_t
+url_hash(struct span s)
 {
+	uint64_t h = s.len * 0x9e3779b97f4a7c15u, v = 0;
+
+	for (; s.len >= sizeof(v); s = span_skip(s, sizeof(v))) {
+		memcpy(&v, s.p, sizeof(v));
+		h = (h ^ v) * 0x9e3779b97f4a7c15u;
+		h ^= h >> 29;
+	}
+	v = 0;
+	if (s.len > 0)
+		memcpy(&v, s.p, s.len);
+	h = (h ^ v) * 0x9e3779b97f4a7c15u;
+	return (uint32_t)(h >> 32);
+}
+
+/* Its row, made anew when it was another host's; NULL for names too long to keep. */
+static struct known_host *
+row_of(struct url_env *e, struct span host)
+{
+	struct known_host *k = &e->known[url_hash(host) % KNOWN_HOSTS];
+
+	if (host.len == 0 || host.len > KNOWN_BYTES)
+		return NULL;
+	if (k->len == host.len && !memcmp(k->host, host.p, host.len))
+		return k;
+	k->len = (uint8_t)host.len;
+	memcpy(k->host, host.p, host.len);
+	k->registrable_len = k->has_known_suffix = NOT_ASKED;
+	return k;
+}
+
+struct span
+url_registrable(struct url_env *e, struct span host)
+{
+	struct known_host *k = row_of(e, host);
 	char z[256];
 	const char *r;
+	size_t n;
 
+	if (k && k->registrable_len != NOT_ASKED)
+		return k->registrable_len ? span_skip(host, host.len - k->registrable_len)
+		                          : span(host.p, 0);
 	if (!terminate(host, z))
 		return span(host.p, 0);
 	r = psl_registrable_domain(e->psl, z);
-	return r ? span_skip(host, (size_t)(r - z)) : span(host.p, 0);
+	n = r ? host.len - (size_t)(r - z) : 0;
+	if (k)
+		k->registrable_len = (uint8_t)n;
+	return n ? span_skip(host, host.len - n) : span(host.p, 0);
 }
 
 bool
-url_has_known_suffix(const struct url_env *e, struct span host)
+url_has_known_suffix(struct url_env *e, struct span host)
 {
+	struct known_host *k = row_of(e, host);
 	char z[256];
 	const char *dot;
+	bool is_known;
 
+	if (k && k->has_known_suffix != NOT_ASKED)
+		return k->has_known_suffix;
 	if (!terminate(host, z))
 		return false;
 	dot = strrchr(z, '.');
-	return psl_is_public_suffix2(e->psl, dot ? dot + 1 : z,
-	                             PSL_TYPE_ANY | PSL_TYPE_NO_STAR_RULE);
+	is_known = psl_is_public_suffix2(e->psl, dot ? dot + 1 : z,
+	                                 PSL_TYPE_ANY | PSL_TYPE_NO_STAR_RULE);
+	if (k)
+		k->has_known_suffix = is_known;
+	return is_known;
 }
 
 static bool

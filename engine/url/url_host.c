@@ -155,6 +155,8 @@ decode(struct span raw, struct url_host *h)
 		i += c >= 0 ? 2 : 0;
 		h->flags |= c >= 0 ? URL_F_OBFUSCATED_HOST : 0;
 		h->ascii[n++] = ascii_lower((char)b);
+		if (b < 0x80) /* all that follows ends in such a byte */
+			continue;
 		if (n >= 3 && (!memcmp(h->ascii + n - 3, "\xe3\x80\x82", 3) ||
 		               !memcmp(h->ascii + n - 3, "\xef\xbc\x8e", 3) ||
 		               !memcmp(h->ascii + n - 3, "\xef\xbd\xa1", 3))) {
