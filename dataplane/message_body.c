@@ -37,17 +37,6 @@ message_reserve(struct message *m, uint64_t size)
 	return true;
 }
 
-/* Bytes of chunks that the body has now. */
-static uint64_t
-chunk_bytes(const struct message *m)
-{
-	uint64_t n = 0;
-
-	for (const struct chunk *c = m->head; c; c = c->next)
-		n += CHUNK_BYTES;
-	return n;
-}
-
 /* One more chunk at the end; false when budget or pool is spent. */
 static bool
 add_chunk(struct message *m)
@@ -55,7 +44,7 @@ add_chunk(struct message *m)
 	struct worker *w = m->w;
 	struct chunk *c;
 
-	if (chunk_bytes(m) + CHUNK_BYTES > m->held) {
+	if ((m->chunk_cnt + 1ull) * CHUNK_BYTES > m->held) {
 		if (w->hold_used + CHUNK_BYTES > w->hold_budget)
 			return false;
 		set_held(m, m->held + CHUNK_BYTES);
@@ -66,8 +55,9 @@ add_chunk(struct message *m)
 	if (m->tail)
 		m->tail->next = c;
 	else
-		m->head = c;
+		m->head = m->fill = c;
 	m->tail = c;
+	m->chunk_cnt++;
 	return true;
 }
 
@@ -111,7 +101,7 @@ message_has_room(struct message *m, size_t bytes)
 static void
 append(struct message *m, struct span in)
 {
-	struct chunk *c = m->tail;
+	struct chunk *c = m->fill;
 
 	while (in.len > 0) {
 		size_t n;
@@ -124,19 +114,7 @@ append(struct message *m, struct span in)
 		c->len += (uint32_t)n;
 		in = span_skip(in, n);
 	}
-}
-
-/* The chunk that is being filled: the last but one while a spare one waits behind it. */
-static struct chunk *
-filling(struct message *m)
-{
-	struct chunk *c = m->head, *last = m->head;
-
-	if (m->tail && m->tail->len > 0)
-		return m->tail;
-	for (; c && c != m->tail; c = c->next)
-		last = c;
-	return last;
+	m->fill = c;
 }
 
 void
@@ -144,7 +122,6 @@ message_body(struct session *s, struct span bytes)
 {
 	struct message *m = s->msg;
 	struct worker *w = s->w;
-	struct chunk *tail = m->tail;
 
 	m->body_bytes += bytes.len;
 	counter_add(&w->n_message.body_bytes, bytes.len);
@@ -156,9 +133,7 @@ message_body(struct session *s, struct span bytes)
 	if (m->discard)
 		return;
 	trace_scan_feed(&m->trace, bytes);
-	m->tail = filling(m);
 	append(m, bytes);
-	m->tail = tail;
 	if (m->streaming)
 		message_deliver_more(m);
 	else if (m->body_bytes >= w->cfg.hold_bytes && m->scan == SCAN_NONE)
@@ -196,7 +171,8 @@ message_free_body(struct message *m)
 		m->head = c->next;
 		chunk_put(c);
 	}
-	m->tail = NULL;
+	m->tail = m->fill = NULL;
+	m->chunk_cnt = 0;
 	m->send_chunk = NULL;
 	m->scan_chunk = NULL;
 	set_held(m, 0);
@@ -212,6 +188,7 @@ message_free_sent(struct message *m)
 		struct chunk *c = m->head;
 
 		m->head = c->next;
+		m->chunk_cnt--;
 		chunk_put(c);
 		if (m->held > CHUNK_BYTES)
 			set_held(m, m->held - CHUNK_BYTES);

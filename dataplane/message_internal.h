@@ -107,6 +107,8 @@ struct message {
 
 	/* body */
 	struct chunk *head, *tail;
+	struct chunk *fill; /* tail, or the one before it while tail is a spare one */
+	uint32_t chunk_cnt;
 	uint64_t body_bytes; /* taken in all */
 	uint64_t held;       /* of the hold budget */
 	uint64_t data_us, end_us;

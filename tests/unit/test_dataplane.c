@@ -2,6 +2,8 @@
  * test_dataplane.c - what session, message and upstream stand on: memo, RCPT cache, health of servers, limits, trace lines
  */
 #include "dataplane/limits.h"
+#include "dataplane/session.h"
+#include "dataplane/tcp/tcp_conn.h"
 #include "dataplane/trace.h"
 #include "dataplane/upstream/memo.h"
 #include "dataplane/upstream/rcpt_cache.h"
@@ -328,6 +330,18 @@ test_tag(void)
 	CHECK(n <= 76 && out[n - 1] == '=', "an encoded word is 75 bytes at most");
 }
 
+/* product.md B6: a parked session, with all that it needs, is 1 KB at most. Its timers are inside; it has no line buffer, no mail. */
+static void
+test_parked(void)
+{
+	size_t all = sizeof(struct session) + sizeof(struct tcp_conn);
+
+	printf("a parked session: %zu bytes, of these session %zu (smtp_server %zu), tcp_conn "
+	       "%zu\n",
+	       all, sizeof(struct session), sizeof(struct smtp_server), sizeof(struct tcp_conn));
+	CHECK(all <= 1024);
+}
+
 int
 main(void)
 {
@@ -342,5 +356,6 @@ main(void)
 	test_received();
 	test_date();
 	test_tag();
+	test_parked();
 	return check_failed;
 }
