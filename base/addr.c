@@ -84,12 +84,30 @@ addr_parse_prefix(struct span text, bool allow_host_bits, struct addr_prefix *ou
 	return true;
 }
 
+/* inet_ntop() goes through printf; workers format IPv4 addresses into log records. */
+static size_t
+format_v4(const uint8_t b[4], char *out)
+{
+	char *p = out;
+
+	for (int i = 0; i < 4; i++) {
+		unsigned v = b[i];
+
+		if (v >= 100)
+			*p++ = (char)('0' + v / 100);
+		if (v >= 10)
+			*p++ = (char)('0' + v / 10 % 10);
+		*p++ = (char)('0' + v % 10);
+		*p++ = i < 3 ? '.' : 0;
+	}
+	return (size_t)(p - out) - 1;
+}
+
 size_t
 addr_format(const struct addr *a, char out[ADDR_TEXT_MAX])
 {
 	if (addr_is_v4(a))
-		inet_ntop(AF_INET, a->b + 12, out, ADDR_TEXT_MAX);
-	else
-		inet_ntop(AF_INET6, a->b, out, ADDR_TEXT_MAX);
+		return format_v4(a->b + 12, out);
+	inet_ntop(AF_INET6, a->b, out, ADDR_TEXT_MAX);
 	return strlen(out);
 }

@@ -44,6 +44,34 @@ session_log_own(struct session *s, const char *stage, enum smtp_reply_id id)
 		session_log(s, stage, a.code, a.text);
 }
 
+/* The word of the row: "quit" of why="quit". */
+static struct span
+why_of(const struct worker *w, const uint64_t *counter)
+{
+	const char *labels = session_counter_desc[counter - (const uint64_t *)&w->n_session].labels;
+	const char *from = strchr(labels, '"'), *to = strrchr(labels, '"');
+
+	return from && to > from ? span(from + 1, (size_t)(to - from - 1)) : span_z(labels);
+}
+
+void
+session_count_end(struct session *s, uint64_t *counter)
+{
+	struct worker *w = s->w;
+	struct event *e = event_begin(w->env.events, EVENT_DISCONNECT, s->smtp.id, w->wall_us);
+
+	counter_inc(counter);
+	if (!e)
+		return;
+	e->worker = (uint16_t)w->cfg.worker;
+	e->client = s->client;
+	e->num[0] = s->mail_cnt;
+	e->num[1] = (w->now_us - s->opened_us) / 1000000;
+	e->num[2] = s->bytes_in;
+	event_text(e, 0, why_of(w, counter));
+	event_commit(w->env.events);
+}
+
 /* Send what was written; what TCP has no room for is kept once, more than that ends the session. */
 void
 session_flush(struct session *s)
@@ -59,7 +87,7 @@ session_flush(struct session *s)
 	if (!s->unsent)
 		s->unsent = chunk_new(&w->small_chunks);
 	if (!s->unsent || s->unsent->cap - s->unsent->len < out.len) {
-		counter_inc(&w->n_session.end_no_room);
+		session_count_end(s, &w->n_session.end_no_room);
 		s->over = true; /* tcp_abort() in session_free() */
 		return;
 	}
@@ -135,7 +163,7 @@ session_end(struct session *s, enum smtp_reply_id id, uint64_t *counter)
 {
 	struct worker *w = s->w;
 
-	counter_inc(counter);
+	session_count_end(s, counter);
 	session_log_own(s, "session", id);
 	let_mail_go(s);
 	if (s->state == SESSION_OPEN) {
@@ -182,7 +210,7 @@ static void
 check_421(struct session *s, unsigned code)
 {
 	if (code == 421)
-		counter_inc(&s->w->n_session.end_limit);
+		session_count_end(s, &s->w->n_session.end_limit);
 }
 
 void
@@ -277,12 +305,12 @@ on_event(struct session *s, enum smtp_event kind, struct smtp_server_event *ev)
 		let_mail_go(s);
 		return true;
 	case SMTP_EV_QUIT:
-		counter_inc(&n->end_quit);
+		session_count_end(s, &n->end_quit);
 		let_mail_go(s);
 		session_leave(s);
 		return false;
 	case SMTP_EV_CLOSE:
-		counter_inc(&n->end_error);
+		session_count_end(s, &n->end_error);
 		session_log_own(s, "session", ev->reply);
 		let_mail_go(s);
 		session_leave(s);
@@ -356,7 +384,7 @@ session_run(struct session *s)
 	while (step(s))
 		;
 	if (!s->over && tcp_at_eof(s->tcp) && !smtp_server_is_pending(&s->smtp)) {
-		counter_inc(&s->w->n_session.end_closed);
+		session_count_end(s, &s->w->n_session.end_closed);
 		let_mail_go(s);
 		session_leave(s);
 	}
@@ -397,7 +425,7 @@ on_bytes(struct tcp_conn *t, void *user)
 	else
 		session_banner(s); /* before its time: early talk */
 	if (!s->over && s->state == SESSION_OPEN && tcp_at_eof(s->tcp)) {
-		counter_inc(&s->w->n_session.end_closed);
+		session_count_end(s, &s->w->n_session.end_closed);
 		session_leave(s);
 	}
 	s->in_loop = false;
@@ -423,7 +451,7 @@ on_close(struct tcp_conn *t, void *user, int err)
 	(void)t;
 	s->tcp = NULL;
 	s->over = true;
-	counter_inc(err == 0 ? &s->w->n_session.end_closed : &s->w->n_session.end_reset);
+	session_count_end(s, err == 0 ? &s->w->n_session.end_closed : &s->w->n_session.end_reset);
 	session_free(s);
 }
 

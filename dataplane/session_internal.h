@@ -17,6 +17,9 @@ uint64_t session_next_due(const struct session *s);
 
 /* session.c */
 void session_log_own(struct session *s, const char *stage, enum smtp_reply_id id);
+
+/* The session ends for the reason that `counter`, an end_… row of session_counters.def, stands for: counted and logged. */
+void session_count_end(struct session *s, uint64_t *counter);
 void session_flush(struct session *s); /* send what w->out holds */
 void session_leave(struct session *s); /* polite end: what is queued goes out, then FIN */
 void session_over(struct session *s);  /* free it, cut its connection if it still has one */

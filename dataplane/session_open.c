@@ -41,11 +41,27 @@ wait_or_greet(struct session *s)
 static void
 turn_away(struct session *s, enum smtp_reply_id id, uint64_t *counter)
 {
-	counter_inc(counter);
+	session_count_end(s, counter);
 	session_log_own(s, "connect", id);
 	smtp_server_close(&s->smtp, id, &s->w->out);
 	session_flush(s);
 	session_leave(s);
+}
+
+static void
+log_connect(struct session *s)
+{
+	struct worker *w = s->w;
+	struct event *e = event_begin(w->env.events, EVENT_CONNECT, s->smtp.id, w->wall_us);
+	char relay[ADDR_TEXT_MAX];
+
+	if (!e)
+		return;
+	e->worker = (uint16_t)w->cfg.worker;
+	e->client = s->client;
+	e->num[0] = s->client_port;
+	event_text(e, 0, span(relay, addr_format(&s->local, relay)));
+	event_commit(w->env.events);
 }
 
 /* Whoever it is, now that we know the address. */
@@ -54,6 +70,7 @@ admit(struct session *s)
 {
 	struct worker *w = s->w;
 
+	log_connect(s);
 	if (w->draining) {
 		turn_away(s, SMTP_R_SHUTDOWN, &w->n_session.refused_drain);
 		return;

@@ -4,7 +4,7 @@
 #include "dataplane/message.h"
 #include "dataplane/worker_internal.h"
 
-static const struct counter_desc session_desc[] = {
+const struct counter_desc session_counter_desc[] = {
 #define COUNTER COUNTER_DESC
 #include "dataplane/session_counters.def"
 #undef COUNTER
@@ -50,7 +50,7 @@ size_t
 worker_counter_sets(const struct worker *w, struct counter_set *out, size_t max)
 {
 	const struct counter_set own[] = {
-		{ "session", session_desc, ARRAY_LEN(session_desc),
+		{ "session", session_counter_desc, ARRAY_LEN(session_counter_desc),
 		  (const uint64_t *)&w->n_session },
 		{ "message", message_desc, ARRAY_LEN(message_desc),
 		  (const uint64_t *)&w->n_message },

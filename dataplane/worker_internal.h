@@ -31,6 +31,8 @@ struct session_counters {
 #undef COUNTER
 };
 
+extern const struct counter_desc session_counter_desc[];
+
 struct message_counters {
 #define COUNTER COUNTER_FIELD
 #include "dataplane/message_counters.def"

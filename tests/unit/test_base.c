@@ -62,6 +62,13 @@ test_addr(void)
 		CHECK(!strcmp(text, cases[i].out) && p.bits == cases[i].bits, "%s: %s/%u",
 		      cases[i].in, text, p.bits);
 	}
+	for (unsigned v = 0; v < 256; v++) { /* every octet, at the ends and in the middle */
+		char want[ADDR_TEXT_MAX];
+
+		a = addr_v4(v << 24 | (255 - v) << 8 | v);
+		snprintf(want, sizeof(want), "%u.0.%u.%u", v, 255 - v, v);
+		CHECK(addr_format(&a, text) == strlen(want) && !strcmp(text, want), "%s", text);
+	}
 	CHECK(addr_parse_prefix(span_z("10.0.0.0/8"), false, &p));
 	CHECK(addr_parse(span_z("10.255.255.255"), &a) && addr_in_prefix(&a, &p));
 	CHECK(addr_parse(span_z("11.0.0.0"), &a) && !addr_in_prefix(&a, &p));
