@@ -280,6 +280,20 @@ ts_now(const struct tcp_conn *c)
 	return c->stack->now_ms + c->ts_offset;
 }
 
+/* --- slices of send queues --- */
+
+/*
+ * The last eighth of the slices is for tcp_send(): a body of short lines may take all others, and commands of every other
+ * connection would be lost.
+ */
+#define TCP_SLICE_RESERVE 8
+
+static inline bool
+tcp_has_slice(const struct tcp_stack *s)
+{
+	return s->slices.cnt - s->slices.used_cnt > s->slices.cnt / TCP_SLICE_RESERVE;
+}
+
 /* --- tcp_stack.c: life of a connection --- */
 static inline void
 tcp_conn_hold(struct tcp_conn *c)

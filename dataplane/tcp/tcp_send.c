@@ -186,9 +186,9 @@ tcp_send_chunk(struct tcp_conn *c, struct chunk *ch, uint32_t off, uint32_t len)
 	if (p && p->chunk == ch && p->off + p->len == off) { /* goes on where the last one ended */
 		p->len += len;
 	} else {
-		p = pool_get(&s->slices);
-		if (!p)
+		if (!tcp_has_slice(s))
 			return starve(c, &s->cnt->full_slice);
+		p = pool_get(&s->slices);
 		link_slice(c, p, chunk_get(ch), off, len);
 	}
 	queued(c, len);

@@ -413,7 +413,7 @@ dispatch(struct tcp_conn *c)
 static void
 serve_ready(struct tcp_stack *s, struct tcp_conn *c)
 {
-	bool has_objects = s->slices.used_cnt < s->slices.cnt && s->smalls.used_cnt < s->smalls.cnt;
+	bool has_objects = tcp_has_slice(s) && s->smalls.used_cnt < s->smalls.cnt;
 
 	if (c->flags & F_STARVED && !(c->flags & F_DEAD)) {
 		if (has_objects) {
