@@ -289,6 +289,8 @@ message_on_timer(void *ctx, struct wheel_timer *t, uint64_t now_us)
 		message_rcpt_timer(m);
 	else if (m->whole)
 		message_deliver_deadline(m);
+	else if (m->streaming)
+		message_stream_timer(m);
 }
 
 /* ---- text of the envelope ---- */

@@ -195,6 +195,18 @@ message_free_sent(struct message *m)
 	}
 }
 
+/* Its sender waits with a shut window, maybe, and nothing else would end that before the whole mail's time is over. */
+void
+message_stream_timer(struct message *m)
+{
+	if (m->sent_bytes < m->body_bytes && m->sent_bytes == m->stream_mark) {
+		message_deliver_deadline(m);
+		return;
+	}
+	m->stream_mark = m->sent_bytes;
+	message_arm(m, m->w->now_us + STREAM_SERVER_US);
+}
+
 /* The slowest sender of those whose body comes in, by bytes a second since DATA. NULL: none is old enough. */
 static struct message *
 slowest(struct worker *w)

@@ -89,6 +89,8 @@ message_deliver(struct message *m)
 	}
 	if (!m->whole) {
 		m->streaming = true;
+		m->stream_mark = 0;
+		message_arm(m, w->now_us + STREAM_SERVER_US);
 		counter_inc(&w->n_message.streamed);
 	}
 	m->req.origin = &m->origin;

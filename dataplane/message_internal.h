@@ -14,10 +14,12 @@
 #include "dataplane/trace.h"
 #include "dataplane/worker_internal.h"
 
-#define TEXT_SMALL         768
-#define ASKED_MAX          64 /* recipients asked on one connection before it goes back */
-#define ASK_HOLD_US        2000000
-#define SPLIT_US           (4 * 3600ull * 1000000)
+#define TEXT_SMALL  768
+#define ASKED_MAX   64 /* recipients asked on one connection before it goes back */
+#define ASK_HOLD_US 2000000
+#define SPLIT_US    (4 * 3600ull * 1000000)
+/* A server that takes nothing of a streamed mail: before its sender's 3 minutes for a block are over (RFC 5321 4.5.3.2.5). */
+#define STREAM_SERVER_US   150000000u
 #define TARPIT_UNKNOWN_MAX 10 /* the tarpit grows by a step with each unknown mailbox up to this */
 
 enum message_state {
@@ -129,8 +131,9 @@ struct message {
 	uint64_t tag_at;          /* offset in the body where tag goes; 0: nowhere */
 	struct chunk *send_chunk; /* next body chunk to send from; NULL: none was reached yet */
 	uint32_t send_off, prefix_off, tag_off;
-	uint64_t sent_bytes; /* of the body */
-	uint64_t bdat_left;  /* announced and not queued yet */
+	uint64_t sent_bytes;  /* of the body */
+	uint64_t stream_mark; /* sent_bytes when its server was looked at last */
+	uint64_t bdat_left;   /* announced and not queued yet */
 	struct smtp_stuff stuff;
 	bool going; /* the server said go */
 	bool by_bdat, last_announced;
@@ -210,7 +213,8 @@ void message_ask_over(struct message *m); /* the connection goes back */
 /* message_body.c */
 bool message_reserve(struct message *m, uint64_t size);
 void message_free_body(struct message *m);
-void message_free_sent(struct message *m); /* streamed: chunks behind us, but for the tail */
+void message_stream_timer(struct message *m); /* does its server take anything? */
+void message_free_sent(struct message *m);    /* streamed: chunks behind us, but for the tail */
 
 /* message_scan.c */
 void message_scan_queue(struct message *m, bool tail);
