@@ -2,6 +2,7 @@
  * far.c - peers on TCP connections
  */
 #include "tests/sim/far.h"
+#include "tests/sim/sim_report.h"
 
 #define PIECE 32768
 
@@ -104,7 +105,9 @@ conn_free(struct far *f, unsigned i)
 
 	if (c->tcp)
 		tcp_abort(c->tcp);
-	if (!c->is_server) {
+	if (c->is_server) {
+		peer_server_fini(&c->server);
+	} else {
 		peer_sender_closed(&c->sender);
 		f->sender_cnt--;
 	}
@@ -125,9 +128,9 @@ on_bytes(struct tcp_conn *tcp, void *user)
 		size_t n = in.len;
 
 		if (c->is_server)
-			peer_server_feed(&c->server, in, c->far->now_us);
+			peer_server_feed(&c->server, in);
 		else
-			peer_sender_feed(&c->sender, in, c->far->now_us);
+			peer_sender_feed(&c->sender, in);
 		if (c->tcp)
 			tcp_consume(tcp, n);
 	}
@@ -160,9 +163,8 @@ on_close(struct tcp_conn *tcp, void *user, int err)
 static void
 on_sender_open(struct tcp_conn *tcp, void *user)
 {
-	(void)tcp;
-	peer_sender_opened(&((struct far_conn *)user)->sender,
-	                   ((struct far_conn *)user)->far->now_us);
+	peer_sender_opened(&((struct far_conn *)user)->sender, tcp_local_port(tcp),
+	                   !addr_is_v4(tcp_local_addr(tcp)));
 }
 
 static void on_server_open(struct tcp_conn *tcp, void *user);
@@ -170,12 +172,39 @@ static void on_server_open(struct tcp_conn *tcp, void *user);
 static const struct tcp_ops sender_ops = { on_sender_open, on_bytes, on_room, on_close };
 static const struct tcp_ops server_ops = { on_server_open, on_bytes, on_room, on_close };
 
+/* What goes wrong on a connection to `port`. */
+static struct peer_server_config
+server_config(struct far *f, uint16_t port)
+{
+	struct peer_server_config c = { .port = port };
+	static const enum sim_fault warm[] = { FAULT_RESET, FAULT_CLOSE, FAULT_421 };
+
+	c.poor = rng_odds(&f->rng, 1, 10);
+	if (f->cfg.mood == FAR_WARM && cust_port_is(port, ROUTE_ANY)) {
+		c.stage = AT_MAIL;
+		c.fault = warm[rng_below(&f->rng, ARRAY_LEN(warm))];
+		c.nth = 2 + (unsigned)rng_below(&f->rng, 2);
+	}
+	if (f->cfg.mood != FAR_WILD || !rng_odds(&f->rng, f->cfg.fault_permille, 1000))
+		return c;
+	do {
+		c.stage = (enum sim_stage)rng_below(&f->rng, SIM_STAGES);
+		c.fault = (enum sim_fault)rng_below(&f->rng, SIM_FAULTS);
+		if (cust_port_is(port, ROUTE_OTHER) && rng_odds(&f->rng, 1, 3))
+			c.stage = AT_XCLIENT;
+	} while (!sim_fault_is_there(c.stage, c.fault) ||
+	         (c.stage == AT_XCLIENT && !cust_port_is(port, ROUTE_OTHER)));
+	c.nth = c.stage <= AT_EHLO || c.stage == AT_QUIT ? 1 : 1 + (unsigned)rng_below(&f->rng, 3);
+	return c;
+}
+
 static void
 on_server_open(struct tcp_conn *tcp, void *user)
 {
 	struct far *f = user;
 	struct far_conn *c = conn_new(f, true);
-	enum server_fault fault = SF_NONE;
+	struct peer_server_config sc;
+	struct addr egress;
 
 	if (!c) {
 		tcp_abort(tcp);
@@ -183,12 +212,13 @@ on_server_open(struct tcp_conn *tcp, void *user)
 	}
 	c->tcp = tcp;
 	tcp_set_user(tcp, c);
-	if (rng_odds(&f->rng, f->cfg.fault_permille, 1000))
-		fault = (enum server_fault)(1 + rng_below(&f->rng, SF_KINDS - 1));
-	peer_server_start(&c->server, &peer_ops, c, &f->ledger, &f->rng, fault, f->now_us);
+	sc = server_config(f, tcp_local_port(tcp));
+	BUG_ON(!addr_parse(span_z(CUST_EGRESS), &egress));
+	if (cust_port_is(sc.port, ROUTE_OTHER) && !addr_eq(&egress, tcp_remote_addr(tcp)))
+		sim_fail("port %u: a connection from an address that is not the route's\n",
+		         sc.port);
+	peer_server_start(&c->server, &peer_ops, c, &f->ledger, &f->rng, &sc);
 }
-
-static const uint16_t ports[] = { 2525, 2526 };
 
 static void
 set_listening(struct far *f, bool on)
@@ -197,11 +227,13 @@ set_listening(struct far *f, bool on)
 
 	if (on == f->listening)
 		return;
-	for (size_t i = 0; i < ARRAY_LEN(ports); i++)
-		if (on)
-			BUG_ON(tcp_listen(f->host.tcp, &any, ports[i], &server_ops, f) < 0);
+	for (size_t i = 0; i < cust_port_cnt; i++)
+		if (f->dead_ports & 1u << i)
+			continue;
+		else if (on)
+			BUG_ON(tcp_listen(f->host.tcp, &any, cust_ports[i], &server_ops, f) < 0);
 		else
-			tcp_unlisten(f->host.tcp, &any, ports[i]);
+			tcp_unlisten(f->host.tcp, &any, cust_ports[i]);
 	f->listening = on;
 }
 
@@ -230,6 +262,12 @@ far_init(struct far *f, const struct far_config *c)
 	ret = host_init(&f->host, &hc);
 	if (ret < 0)
 		return ret;
+	ledger_init(&f->ledger);
+	if (c->mood == FAR_DEAD) { /* of 2525, 2527, 2528 at most two */
+		static const unsigned dead[] = { 1u << 0, 1u << 2, 1u << 0 | 1u << 2, 1u << 3 };
+
+		f->dead_ports = dead[rng_below(&f->rng, ARRAY_LEN(dead))];
+	}
 	set_listening(f, true);
 	return 0;
 }
@@ -254,7 +292,7 @@ far_send_mails(struct far *f, enum sender_habit habit, unsigned mails, uint64_t 
 void
 far_turn(struct far *f, uint64_t now_us)
 {
-	f->now_us = now_us;
+	f->now_us = f->ledger.now_us = now_us;
 	if (f->listening && now_us >= f->listen_at_us + 1000000) {
 		f->listen_at_us = now_us;
 		if (rng_odds(&f->rng, f->cfg.gone_permille, 1000)) {
@@ -272,12 +310,16 @@ far_turn(struct far *f, uint64_t now_us)
 		if (c->wake_us != 0 && now_us >= c->wake_us) {
 			c->wake_us = 0;
 			if (c->is_server)
-				peer_server_tick(&c->server, now_us);
+				peer_server_tick(&c->server);
 			else
-				peer_sender_tick(&c->sender, now_us);
+				peer_sender_tick(&c->sender);
 		}
-		if (!c->is_server && now_us > c->heard_us + PATIENCE_US)
+		if (!c->is_server && c->tcp && now_us > c->heard_us + PATIENCE_US) {
+			if (f->ledger.lossless)
+				sim_fail("a sender of habit %s heard nothing for 20 min\n",
+				         sender_habit_names[c->sender.habit]);
 			op_abort(c);
+		}
 		if (!c->tcp)
 			conn_free(f, i);
 	}
@@ -293,6 +335,17 @@ far_next_us(const struct far *f, uint64_t now_us, uint64_t max_us)
 		if (f->conns[i] && f->conns[i]->wake_us != 0)
 			t = MIN(t, f->conns[i]->wake_us);
 	return t;
+}
+
+unsigned
+far_mails_due(const struct far *f)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < FAR_CONNS_MAX; i++)
+		if (f->conns[i] && !f->conns[i]->is_server)
+			n += f->conns[i]->sender.mails_left;
+	return n;
 }
 
 bool
@@ -312,9 +365,9 @@ far_print_senders(const struct far *f)
 			continue;
 		if (c->tcp)
 			tcp_get_info(c->tcp, &info);
-		printf("  a sender of habit %d is in its state %u at mail %d, TCP %s, %u unacked, "
+		printf("  a sender of habit %s is in its state %u at mail %d, TCP %s, %u unacked, "
 		       "%u unread, port %u\n",
-		       (int)c->sender.habit, c->sender.state, c->sender.mail,
+		       sender_habit_names[c->sender.habit], c->sender.state, c->sender.mail,
 		       c->tcp ? tcp_state_name(info.state) : "gone", info.unacked_bytes,
 		       info.unread_bytes, c->tcp ? tcp_local_port(c->tcp) : 0);
 	}

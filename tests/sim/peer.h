@@ -3,34 +3,14 @@
  *
  * Why     The node simulator needs both ends of the relay, honest and not, from one seed. A peer gets bytes and a clock, and
  *         answers through its ops; who carries the bytes is the simulator's matter.
- * Owner   The simulator owns peers and the ledger; spans handed to ops live until the op returns.
+ * Owner   The simulator owns peers and the ledger; spans handed to ops live until the op returns. What a peer has on the heap
+ *         goes at peer_server_fini() and peer_sender_closed().
  * Thread  The simulator's one.
  */
 #pragma once
 #include "base/base.h"
 #include "base/rng.h"
-
-#define LEDGER_MAILS_MAX 256
-
-/* What the two ends saw of one mail; the properties are checked on this alone. */
-struct ledger_mail {
-	uint32_t crc; /* of the body as sent, CR LF form, without the final dot */
-	uint32_t bytes;
-	uint8_t rcpts_ok;      /* RCPTs that the sender saw accepted */
-	bool must_block;       /* carries the test line: may never be delivered */
-	bool began;            /* the sender gave its first RCPT */
-	uint16_t final_code;   /* the sender's last answer; 0: none came */
-	bool gave_up;          /* the sender went away by itself */
-	uint16_t server_2xx;   /* final 2xx that a server gave */
-	uint16_t server_other; /* final answers other than 2xx */
-	bool corrupted;        /* a server got other bytes than were sent */
-};
-
-struct ledger {
-	struct ledger_mail mails[LEDGER_MAILS_MAX];
-	unsigned cnt;
-	uint64_t faults[64]; /* how often each enum server_fault was injected */
-};
+#include "tests/sim/ledger.h"
 
 struct peer_ops {
 	void (*send)(void *ctx, struct span bytes);
@@ -39,100 +19,136 @@ struct peer_ops {
 	void (*wake)(void *ctx, uint64_t at_us); /* call peer_tick() then */
 };
 
-enum server_fault {
-	SF_NONE,
-	SF_BANNER_LATE,
-	SF_BANNER_4XX,
-	SF_BANNER_5XX,
-	SF_BANNER_SILENT,
-	SF_BANNER_RESET,
-	SF_BANNER_GARBAGE,
-	SF_EHLO_5XX,
-	SF_EHLO_421,
-	SF_EHLO_SILENT,
-	SF_EHLO_RESET,
-	SF_EHLO_POOR,
-	SF_MAIL_4XX,
-	SF_MAIL_5XX,
-	SF_MAIL_421,
-	SF_MAIL_SILENT,
-	SF_MAIL_RESET,
-	SF_RCPT_4XX,
-	SF_RCPT_5XX,
-	SF_RCPT_POLICY_5XX,
-	SF_RCPT_421,
-	SF_RCPT_SILENT,
-	SF_RCPT_RESET,
-	SF_RCPT_LATE,
-	SF_DATA_4XX,
-	SF_DATA_5XX,
-	SF_DATA_SILENT,
-	SF_DATA_RESET,
-	SF_BODY_RESET,
-	SF_BODY_CLOSE,
-	SF_CHUNK_5XX,
-	SF_FINAL_4XX,
-	SF_FINAL_5XX,
-	SF_FINAL_SILENT,
-	SF_FINAL_RESET,
-	SF_FINAL_LATE,
-	SF_FINAL_250_RESET,
-	SF_FINAL_MULTILINE,
-	SF_RSET_SILENT,
-	SF_RSET_RESET,
-	SF_UNASKED,
-	SF_BYTEWISE,
-	SF_KINDS
+/* ---- a customer's server ---- */
+
+enum sim_stage {
+	AT_BANNER,
+	AT_EHLO,
+	AT_XCLIENT,
+	AT_MAIL,
+	AT_RCPT,
+	AT_DATA,
+	AT_BODY,
+	AT_FINAL,
+	AT_RSET,
+	AT_QUIT,
+	SIM_STAGES
 };
 
-extern const char *const server_fault_names[SF_KINDS];
+enum sim_fault {
+	FAULT_NONE,
+	FAULT_4XX,
+	FAULT_5XX,     /* 550 5.1.1 */
+	FAULT_POLICY,  /* 550 5.7.1 */
+	FAULT_ORDER,   /* 503: something between us and the server */
+	FAULT_421,     /* and FIN */
+	FAULT_SILENT,  /* for ever */
+	FAULT_RESET,   /* instead of an answer */
+	FAULT_CLOSE,   /* FIN instead of an answer */
+	FAULT_LATE,    /* up to 40 s, and nothing is read meanwhile */
+	FAULT_GARBAGE, /* no SMTP at all */
+	FAULT_TWICE,   /* an answer that nobody asked for behind the right one */
+	FAULT_RESET_AFTER,
+	FAULT_CLOSE_AFTER,
+	FAULT_MULTILINE, /* no fault, but seen seldom */
+	FAULT_BYTEWISE,  /* as this one: answers of one byte a segment */
+	SIM_FAULTS
+};
+
+extern const char *const sim_stage_names[SIM_STAGES];
+extern const char *const sim_fault_names[SIM_FAULTS];
+
+/* Can this be done there? */
+bool sim_fault_is_there(enum sim_stage stage, enum sim_fault fault);
+
+/* How often each was injected, over all seeds. */
+extern uint64_t sim_struck[SIM_STAGES][SIM_FAULTS];
+
+struct peer_server_config {
+	enum sim_stage stage; /* of this connection's fault */
+	enum sim_fault fault;
+	unsigned nth;  /* the fault strikes the n-th time the stage is reached, from 1 */
+	bool poor;     /* no extension at all */
+	uint16_t port; /* which of cust_ports */
+};
 
 struct peer_server {
 	const struct peer_ops *ops;
 	void *ctx;
 	struct ledger *ledger;
 	struct rng *rng;
-	enum server_fault fault; /* of this connection */
-	bool fired;              /* it struck already */
-	enum { PS_COMMANDS, PS_DATA, PS_BDAT } mode;
-	bool body_open, dead, poor;
-	bool envelope;  /* a MAIL was accepted */
-	bool no_chunks; /* one was refused: the others are, up to RSET */
+	struct peer_server_config cfg;
+	unsigned reached; /* how often the fault's stage was */
+	bool fired, lied;
+	enum { PS_PROXY, PS_COMMANDS, PS_DATA, PS_BDAT, PS_DEAD } mode;
+	uint64_t unasked_us; /* when the answer too many was given */
+	/* the relay's words about the sender */
+	struct addr client;
+	uint16_t client_port;
+	bool has_client, no_client;
+	/* transaction */
+	bool envelope;
+	int sender;
+	uint16_t rcpt_mask;
 	unsigned rcpts;
-	char line[1100];
-	size_t line_len;
-	char head[200]; /* the header line under way, while in_ours is false */
-	size_t head_len;
-	uint64_t bdat_left;
-	bool bdat_last;
-	/* body automaton: the last bytes, the running checksum, which mail it is */
-	unsigned eod; /* progress through CR LF . CR LF; starts at 2 (a line begins) */
-	uint32_t crc, bytes;
-	int mail;     /* -1 until its X-Sim-Id line was seen */
-	bool in_ours; /* after the relay's own header lines */
+	uint64_t size; /* of MAIL; 0: none */
+	/* input that waits while an answer is late; heap */
+	char *held;
+	size_t held_len;
 	uint64_t late_at_us;
 	char late[200];
+	enum sim_stage late_stage;
+	/* a command, or a line of the header */
+	char line[1100];
+	size_t line_len;
+	/* body: peer_body.c */
+	uint64_t bdat_left, total;
+	bool bdat_last, body_open, mute; /* mute: the mail was answered before its end */
+	unsigned eod;                    /* progress through CR LF . CR LF; 2: a line begins */
+	enum { BODY_OURS, BODY_HEADER, BODY_TEXT } part;
+	uint32_t crc, bytes;
+	int mail; /* -1 until its X-Sim-Id line was seen */
+	unsigned received, foreign;
+	bool tagged, weir_header;
 };
 
-/* One connection to the server was accepted: it speaks first. */
 void peer_server_start(struct peer_server *s, const struct peer_ops *ops, void *ctx,
-                       struct ledger *l, struct rng *rng, enum server_fault fault, uint64_t now_us);
-void peer_server_feed(struct peer_server *s, struct span in, uint64_t now_us);
-void peer_server_tick(struct peer_server *s, uint64_t now_us);
+                       struct ledger *l, struct rng *rng, const struct peer_server_config *cfg);
+void peer_server_feed(struct peer_server *s, struct span in);
+void peer_server_tick(struct peer_server *s);
+void peer_server_fini(struct peer_server *s);
 
+/* peer_body.c: what is inside a mail. */
+void peer_body_begin(struct peer_server *s);
+void peer_body_byte(struct peer_server *s, char c);
+bool peer_body_data_byte(struct peer_server *s, char c); /* DATA: true at the final dot */
+/* All of it is here: does it agree with the ledger? NULL: nobody knows this mail. */
+struct ledger_mail *peer_body_check(struct peer_server *s);
+
+/* ---- a sender ---- */
+
+/* The first SH_FRIENDLY keep to the rules. */
 enum sender_habit {
 	SH_HONEST,
 	SH_PIPELINE,
 	SH_BDAT,
-	SH_ABORT_IN_BODY,  /* RST half way through the body */
-	SH_ABORT_AT_DOT,   /* RST right after the dot */
-	SH_SILENT_IN_BODY, /* stops half way and stays connected */
-	SH_SILENT,         /* says nothing after the banner */
-	SH_RSET,           /* RSET after RCPT, then a mail */
-	SH_SLOW,           /* the body in small pieces with pauses */
-	SH_EARLY,          /* talks before the banner */
+	SH_PRDR,
+	SH_RETRY, /* comes again with what was put off */
+	SH_SLOW,  /* the body in small pieces with pauses */
+	SH_FRIENDLY,
+	SH_ABORT_IN_BODY = SH_FRIENDLY, /* RST half way through the body */
+	SH_ABORT_AT_DOT,                /* RST right after the dot */
+	SH_ABORT_LATER,                 /* RST some time after the dot */
+	SH_SILENT_IN_BODY,              /* stops half way and stays connected */
+	SH_SILENT,                      /* says nothing after the banner */
+	SH_RSET,                        /* RSET after RCPT, then a mail */
+	SH_EARLY,                       /* talks before the banner */
+	SH_BARE,                        /* a bare LF in the body */
+	SH_LEAVE,                       /* goes while RCPT is being asked */
 	SH_KINDS
 };
+
+extern const char *const sender_habit_names[SH_KINDS];
 
 struct peer_sender {
 	const struct peer_ops *ops;
@@ -141,24 +157,31 @@ struct peer_sender {
 	struct rng *rng;
 	enum sender_habit habit;
 	unsigned mails_left;
+	bool v6;
+	uint16_t port;
 	int mail; /* index in the ledger; -1 between mails */
 	unsigned state;
 	unsigned rcpts_asked, rcpts_answered;
-	const char *rcpts[4];
+	uint8_t rcpts[MAIL_RCPTS_MAX];
 	unsigned rcpt_cnt;
+	uint8_t again[MAIL_RCPTS_MAX]; /* SH_RETRY: put off, to be tried again */
+	unsigned again_cnt;
 	char line[1100];
 	size_t line_len;
 	char *body; /* of the mail under way; heap */
 	size_t body_len, body_at;
-	bool done, reset_done; /* reset_done: the RSET was given, or the first BDAT answered */
-	uint64_t wake_us;
+	unsigned chunks; /* SH_BDAT: answers still to come */
+	unsigned prdr_at;
+	bool prdr_on, was_reset, done;
+	uint64_t wake_us, asked_us;
+	uint64_t said_us; /* its last byte */
 };
 
 void peer_sender_start(struct peer_sender *s, const struct peer_ops *ops, void *ctx,
                        struct ledger *l, struct rng *rng, enum sender_habit habit, unsigned mails);
-void peer_sender_opened(struct peer_sender *s, uint64_t now_us);
-void peer_sender_feed(struct peer_sender *s, struct span in, uint64_t now_us);
-void peer_sender_tick(struct peer_sender *s, uint64_t now_us);
+void peer_sender_opened(struct peer_sender *s, uint16_t port, bool v6);
+void peer_sender_feed(struct peer_sender *s, struct span in);
+void peer_sender_tick(struct peer_sender *s);
 /* The connection is gone, however: a mail under way has no answer. */
 void peer_sender_closed(struct peer_sender *s);
 

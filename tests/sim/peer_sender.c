@@ -2,9 +2,14 @@
  * peer_sender.c - a sender of mail with one habit, good or bad
  */
 #include "tests/sim/peer.h"
+#include "tests/sim/sim_report.h"
 #include <stdarg.h>
 
 #define SEC 1000000ull
+#define IDLE_US                                                                                    \
+	(330 * SEC) /* the longest that a silent sender is suffered: 5 min between commands, */
+#define BODY_US   (400 * SEC) /* and two windows of 3 min in a body */
+#define TRIES_MAX 4
 
 enum state {
 	ST_BANNER,
@@ -19,11 +24,15 @@ enum state {
 	ST_GONE
 };
 
-/* What the simulated customers answer for: any.test takes all, list.test knows bob and alice, other.test is another route. */
-static const char *const rcpt_pool[] = {
-	"one@any.test",    "two@any.test",     "three@any.test", "bob@list.test",
-	"alice@list.test", "nobody@list.test", "x@other.test",   "y@foreign.test",
+const char *const sender_habit_names[SH_KINDS] = {
+	"honest",          "pipeline",       "bdat",          "prdr",
+	"retry",           "slow",           "abort-in-body", "abort-at-dot",
+	"abort-after-dot", "silent-in-body", "silent",        "rset",
+	"early",           "bare",           "leave",
 };
+
+static const char gtube[] =
+        "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X\r\n";
 
 static void out(struct peer_sender *s, const char *fmt, ...) PRINTF(2, 3);
 
@@ -37,6 +46,7 @@ out(struct peer_sender *s, const char *fmt, ...)
 	va_start(ap, fmt);
 	n = vsnprintf(z, sizeof(z), fmt, ap);
 	va_end(ap);
+	s->said_us = s->ledger->now_us;
 	s->ops->send(s->ctx, span(z, (size_t)n));
 }
 
@@ -59,6 +69,15 @@ leave(struct peer_sender *s, bool reset)
 	peer_sender_closed(s);
 }
 
+static void
+wake_in(struct peer_sender *s, uint64_t us)
+{
+	s->wake_us = s->ledger->now_us + us;
+	s->ops->wake(s->ctx, s->wake_us);
+}
+
+/* ---- what is sent ---- */
+
 static size_t
 random_size(struct rng *r, bool chunks)
 {
@@ -67,30 +86,43 @@ random_size(struct rng *r, bool chunks)
 	return 50 + rng_below(r, 4000);
 }
 
+static size_t
+random_line(struct rng *r, char *b)
+{
+	size_t n = 0, len = rng_below(r, 78);
+
+	if (rng_odds(r, 1, 10))
+		b[n++] = '.';
+	for (size_t i = 0; i < len; i++, n++) {
+		b[n] = rng_odds(r, 1, 12) ? '.' : (char)('a' + rng_below(r, 26));
+		if (n > 0 && b[n - 1] == '.')
+			b[n] = ' '; /* no host name, so that no rule knows it */
+	}
+	b[n++] = '\r';
+	b[n++] = '\n';
+	return n;
+}
+
 /* Lines of text, some of which begin with a dot; the final CR LF is there. */
 static void
 make_body(struct peer_sender *s, struct ledger_mail *m)
 {
 	size_t want = random_size(s->rng, s->habit == SH_BDAT), n;
+	bool late = m->content & CONTENT_LATE;
 	char *b = malloc(want + 1200);
 
 	BUG_ON(!b);
-	n = (size_t)sprintf(b, "X-Sim-Id: %d\r\nFrom: a@b.test\r\nSubject: simulated %d\r\n\r\n",
-	                    s->mail, s->mail);
-	if (m->must_block)
-		n += (size_t)sprintf(
-		        b + n,
-		        "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X\r\n");
-	while (n < want) {
-		size_t line = rng_below(s->rng, 78);
-
-		if (rng_odds(s->rng, 1, 10))
-			b[n++] = '.';
-		for (size_t i = 0; i < line; i++)
-			b[n++] = (char)('a' + rng_below(s->rng, 26));
-		b[n++] = '\r';
-		b[n++] = '\n';
-	}
+	n = (size_t)sprintf(b, "X-Sim-Id: %d\r\nFrom: a@b.test\r\nSubject: simulated %d%s\r\n\r\n",
+	                    s->mail, s->mail,
+	                    m->content & CONTENT_WORD ? " at the " CUST_WORD : "");
+	if (m->content & CONTENT_GTUBE && !late)
+		n += (size_t)sprintf(b + n, "%s", gtube);
+	while (n < want)
+		n += random_line(s->rng, b + n);
+	if (m->content & CONTENT_GTUBE && late)
+		n += (size_t)sprintf(b + n, "%s", gtube);
+	if (m->bare)
+		n += (size_t)sprintf(b + n, "a bare\nnewline\r\n");
 	s->body = b;
 	s->body_len = n;
 	s->body_at = 0;
@@ -99,12 +131,86 @@ make_body(struct peer_sender *s, struct ledger_mail *m)
 }
 
 static void
+choose_content(struct peer_sender *s, struct ledger_mail *m, const struct ledger_mail *before)
+{
+	m->friendly = s->habit < SH_FRIENDLY;
+	m->prdr = s->habit == SH_PRDR;
+	m->bare = s->habit == SH_BARE;
+	m->v6 = s->v6;
+	m->port = s->port;
+	m->bad_sender = before ? before->bad_sender : rng_odds(s->rng, 1, 8);
+	if (before)
+		m->content = before->content;
+	else if (rng_odds(s->rng, 1, 5))
+		m->content = CONTENT_GTUBE;
+	else if (rng_odds(s->rng, 1, 5))
+		m->content = CONTENT_WORD;
+	else if (rng_odds(s->rng, 1, 10))
+		m->content = CONTENT_GTUBE | CONTENT_LATE;
+}
+
+/* Distinct recipients, near each other in the table more often than not: of one route, of several policies. */
+static void
+choose_rcpts(struct peer_sender *s)
+{
+	unsigned first = (unsigned)rng_below(s->rng, CUST_RCPTS), mask = 0;
+
+	s->rcpt_cnt = 0;
+	for (unsigned n = 1 + (unsigned)rng_below(s->rng, MAIL_RCPTS_MAX); n > 0; n--) {
+		unsigned r = rng_odds(s->rng, 1, 5)
+		                     ? (unsigned)rng_below(s->rng, CUST_RCPTS)
+		                     : (first + (unsigned)rng_below(s->rng, 5)) % CUST_RCPTS;
+
+		if (!(mask & 1u << r))
+			s->rcpts[s->rcpt_cnt++] = (uint8_t)r;
+		mask |= 1u << r;
+	}
+}
+
+static void
+put_rcpt(struct peer_sender *s)
+{
+	out(s, "RCPT TO:<%s>\r\n", cust_rcpts[s->rcpts[s->rcpts_asked++]].address);
+}
+
+static void
+begin_mail(struct peer_sender *s, int retry_of)
+{
+	struct ledger_mail *m, *before = retry_of >= 0 ? &s->ledger->mails[retry_of] : NULL;
+
+	s->mail = ledger_begin(s->ledger, retry_of);
+	m = mail_of(s);
+	choose_content(s, m, before);
+	make_body(s, m);
+	s->rcpts_asked = s->rcpts_answered = s->prdr_at = s->chunks = 0;
+	s->prdr_on = false;
+	s->again_cnt = 0;
+	s->state = ST_MAIL;
+	out(s, "MAIL FROM:<s%d@%s.test>%s%s\r\n", m->sender, m->bad_sender ? "bad" : "sender",
+	    rng_odds(s->rng, 1, 3) ? " SIZE=1000" : "", m->prdr ? " PRDR" : "");
+	s->asked_us = s->ledger->now_us;
+	if (s->habit == SH_PIPELINE) {
+		m->began = true;
+		while (s->rcpts_asked < s->rcpt_cnt)
+			put_rcpt(s);
+	}
+}
+
+/* What was put off, once more; else a new mail; else goodbye. */
+static void
 next_mail(struct peer_sender *s)
 {
-	struct ledger_mail *m;
+	struct ledger_mail *m = mail_of(s);
 
 	free(s->body);
 	s->body = NULL;
+	if (s->habit == SH_RETRY && m && s->again_cnt > 0 && m->attempt < TRIES_MAX &&
+	    s->ledger->cnt < LEDGER_MAILS_MAX) {
+		memcpy(s->rcpts, s->again, sizeof(s->rcpts));
+		s->rcpt_cnt = s->again_cnt;
+		begin_mail(s, s->mail);
+		return;
+	}
 	s->mail = -1;
 	if (s->mails_left == 0 || s->ledger->cnt == LEDGER_MAILS_MAX) {
 		s->state = ST_QUIT;
@@ -112,22 +218,8 @@ next_mail(struct peer_sender *s)
 		return;
 	}
 	s->mails_left--;
-	s->mail = (int)s->ledger->cnt++;
-	m = mail_of(s);
-	m->must_block = rng_odds(s->rng, 1, 6);
-	make_body(s, m);
-	s->rcpt_cnt = 1 + (unsigned)rng_below(s->rng, ARRAY_LEN(s->rcpts));
-	for (unsigned i = 0; i < s->rcpt_cnt; i++)
-		s->rcpts[i] = rcpt_pool[rng_below(s->rng, ARRAY_LEN(rcpt_pool))];
-	s->rcpts_asked = s->rcpts_answered = 0;
-	s->state = ST_MAIL;
-	out(s, "MAIL FROM:<s%d@sender.test>%s\r\n", s->mail,
-	    rng_odds(s->rng, 1, 3) ? " SIZE=1000" : "");
-	if (s->habit == SH_PIPELINE) {
-		m->began = true;
-		for (; s->rcpts_asked < s->rcpt_cnt; s->rcpts_asked++)
-			out(s, "RCPT TO:<%s>\r\n", s->rcpts[s->rcpts_asked]);
-	}
+	choose_rcpts(s);
+	begin_mail(s, -1);
 }
 
 static void
@@ -135,8 +227,12 @@ ask_rcpt(struct peer_sender *s)
 {
 	mail_of(s)->began = true;
 	s->state = ST_RCPT;
-	if (s->rcpts_asked < s->rcpt_cnt && s->rcpts_asked == s->rcpts_answered)
-		out(s, "RCPT TO:<%s>\r\n", s->rcpts[s->rcpts_asked++]);
+	if (s->rcpts_asked == s->rcpt_cnt || s->rcpts_asked != s->rcpts_answered)
+		return;
+	s->asked_us = s->ledger->now_us;
+	put_rcpt(s);
+	if (s->habit == SH_LEAVE)
+		wake_in(s, rng_below(s->rng, 2 * SEC));
 }
 
 /* The body with dots doubled, n raw bytes from body_at. */
@@ -154,14 +250,23 @@ send_stuffed(struct peer_sender *s, size_t n)
 			buf[k++] = '.';
 		buf[k++] = c;
 	}
+	s->said_us = s->ledger->now_us;
 	s->ops->send(s->ctx, span(buf, k));
 	free(buf);
 }
 
 static void
-send_body(struct peer_sender *s, uint64_t now_us)
+send_end(struct peer_sender *s)
 {
 	s->state = ST_FINAL;
+	out(s, ".\r\n");
+	mail_of(s)->end_us = s->ledger->now_us;
+}
+
+static void
+send_body(struct peer_sender *s)
+{
+	s->state = ST_BODY;
 	switch (s->habit) {
 	case SH_ABORT_IN_BODY:
 		send_stuffed(s, s->body_len / 2);
@@ -169,19 +274,18 @@ send_body(struct peer_sender *s, uint64_t now_us)
 		return;
 	case SH_SILENT_IN_BODY:
 		send_stuffed(s, s->body_len / 2);
-		s->state = ST_BODY;
 		return;
 	case SH_SLOW:
 		send_stuffed(s, s->body_len / 4 + 1);
-		s->state = ST_BODY;
-		s->wake_us = now_us + 5 * SEC;
-		s->ops->wake(s->ctx, s->wake_us);
+		wake_in(s, 5 * SEC);
 		return;
 	default:
 		send_stuffed(s, s->body_len);
-		out(s, ".\r\n");
+		send_end(s);
 		if (s->habit == SH_ABORT_AT_DOT)
 			leave(s, true);
+		if (s->habit == SH_ABORT_LATER)
+			wake_in(s, rng_below(s->rng, SEC / 4));
 	}
 }
 
@@ -191,30 +295,35 @@ send_bdat(struct peer_sender *s)
 	size_t half = s->body_len / 2;
 
 	s->state = ST_FINAL;
+	s->chunks = 1;
 	out(s, "BDAT %zu\r\n", half);
 	s->ops->send(s->ctx, span(s->body, half));
 	out(s, "BDAT %zu LAST\r\n", s->body_len - half);
 	s->ops->send(s->ctx, span(s->body + half, s->body_len - half));
+	mail_of(s)->end_us = s->ledger->now_us;
 }
+
+/* ---- what is heard ---- */
 
 static void
 after_rcpts(struct peer_sender *s)
 {
 	struct ledger_mail *m = mail_of(s);
+	bool change = s->habit == SH_RSET && !s->was_reset;
 
-	if (m->rcpts_ok == 0) { /* every recipient refused: the mail ends here */
-		m->final_code = 500;
+	if (m->rcpts_ok == 0 || change) { /* every recipient refused: the mail ends here */
+		if (m->rcpts_ok == 0) {
+			m->final_code = 500;
+			m->final = FINAL_NOBODY;
+		} else {
+			m->gave_up = true;
+		}
+		s->was_reset = true;
 		s->state = ST_RSET;
 		out(s, "RSET\r\n");
 		return;
 	}
-	if (s->habit == SH_RSET && !s->reset_done) {
-		s->reset_done = true;
-		m->gave_up = true;
-		s->state = ST_RSET;
-		out(s, "RSET\r\n");
-		return;
-	}
+	m->data_us = s->ledger->now_us;
 	if (s->habit == SH_BDAT) {
 		send_bdat(s);
 		return;
@@ -224,99 +333,141 @@ after_rcpts(struct peer_sender *s)
 }
 
 static void
+try_again(struct peer_sender *s, unsigned rcpt)
+{
+	if (s->again_cnt < MAIL_RCPTS_MAX)
+		s->again[s->again_cnt++] = (uint8_t)rcpt;
+}
+
+static void
+on_rcpt(struct peer_sender *s, unsigned code)
+{
+	unsigned r = s->rcpts[s->rcpts_answered++];
+
+	ledger_rcpt_answer(s->ledger, mail_of(s), r, code, s->line, s->asked_us);
+	if (code / 100 == 4)
+		try_again(s, r);
+	if (s->rcpts_answered == s->rcpt_cnt)
+		after_rcpts(s);
+	else
+		ask_rcpt(s);
+}
+
+static void
 on_final(struct peer_sender *s, unsigned code)
 {
 	struct ledger_mail *m = mail_of(s);
 
-	/* With BDAT the first chunk is answered too: its 250 is not the mail's. */
-	if (s->habit == SH_BDAT && s->reset_done == false && code == 250) {
-		s->reset_done = true;
+	if (s->chunks > 0) { /* the first chunk is answered too: its 250 is not the mail's */
+		s->chunks--;
+		if (code != 250)
+			ledger_final_answer(s->ledger, m, code, s->line);
 		return;
 	}
-	if (s->habit == SH_BDAT &&
-	    !s->reset_done) { /* refused at the first chunk: its last one is answered as well */
-		m->final_code = (uint16_t)code;
-		s->reset_done = true;
+	if (s->habit == SH_PRDR && code == 353) {
+		s->prdr_on = true;
 		return;
 	}
-	s->reset_done = s->habit == SH_BDAT ? false : s->reset_done;
-	if (m->final_code == 0)
-		m->final_code = (uint16_t)code;
+	if (s->prdr_on && s->prdr_at < m->rcpts_ok) {
+		ledger_prdr_answer(s->ledger, m, s->prdr_at++, code, s->line);
+		return;
+	}
+	ledger_final_answer(s->ledger, m, code, s->line);
+	for (unsigned i = 0; code / 100 == 4 && i < m->rcpts_ok; i++)
+		try_again(s, m->order[i]);
 	next_mail(s);
 }
 
 static void
-reply(struct peer_sender *s, unsigned code, uint64_t now_us)
+on_mail(struct peer_sender *s, unsigned code)
 {
 	struct ledger_mail *m = mail_of(s);
 
-	if (code == 421) {
-		if (m && m->final_code == 0)
-			m->final_code = 421;
+	if (code == 250) {
+		ledger_mail_accepted(s->ledger, m);
+		ask_rcpt(s);
+		return;
+	}
+	m->final_code = (uint16_t)code;
+	m->final = FINAL_ROOM;
+	m->began = true;
+	if (s->rcpts_asked > 0)
+		leave(s, false);
+	else
+		next_mail(s);
+}
+
+static void
+on_banner(struct peer_sender *s, unsigned code)
+{
+	if (code != 220) {
 		leave(s, false);
 		return;
 	}
-	switch (s->state) {
+	s->state = ST_EHLO;
+	if (s->habit != SH_SILENT && s->habit != SH_EARLY) /* that one said it before */
+		out(s, "EHLO sender.test\r\n");
+	if (s->habit == SH_SILENT)
+		s->said_us = s->ledger->now_us;
+}
+
+static void
+on_closing(struct peer_sender *s)
+{
+	struct ledger_mail *m = mail_of(s);
+
+	if (m && m->final_code == 0)
+		ledger_final_answer(s->ledger, m, 421, s->line);
+	if ((s->habit == SH_SILENT || s->habit == SH_SILENT_IN_BODY) && s->ledger->lossless &&
+	    s->ledger->now_us > s->said_us + (s->state == ST_BODY ? BODY_US : IDLE_US))
+		sim_fail("a silent sender was suffered for %llu s\n",
+		         (unsigned long long)((s->ledger->now_us - s->said_us) / SEC));
+	leave(s, false);
+}
+
+static void
+reply(struct peer_sender *s, unsigned code)
+{
+	if (code == 421) {
+		on_closing(s);
+		return;
+	}
+	switch ((enum state)s->state) {
 	case ST_BANNER:
-		if (code != 220) {
-			leave(s, false);
-			return;
-		}
-		s->state = ST_EHLO;
-		if (s->habit != SH_SILENT && s->habit != SH_EARLY) /* that one said it before */
-			out(s, "EHLO sender.test\r\n");
+		on_banner(s, code);
 		break;
 	case ST_EHLO:
-		next_mail(s);
-		break;
-	case ST_MAIL:
-		if (code != 250) {
-			m->final_code = (uint16_t)code;
-			m->began = true;
-			if (s->habit == SH_PIPELINE && s->rcpts_asked > 0)
-				leave(s, false);
-			else
-				next_mail(s);
-			break;
-		}
-		ask_rcpt(s);
-		break;
-	case ST_RCPT:
-		s->rcpts_answered++;
-		if (code == 250)
-			m->rcpts_ok++;
-		if (s->rcpts_answered == s->rcpt_cnt)
-			after_rcpts(s);
-		else
-			ask_rcpt(s);
-		break;
 	case ST_RSET:
 		next_mail(s);
 		break;
-	case ST_DATA:
-		if (code == 354) {
-			send_body(s, now_us);
-			break;
-		}
-		m->final_code = (uint16_t)code;
-		next_mail(s);
+	case ST_MAIL:
+		on_mail(s, code);
 		break;
-	case ST_BODY:
+	case ST_RCPT:
+		on_rcpt(s, code);
+		break;
+	case ST_DATA:
+		if (code == 354)
+			send_body(s);
+		else
+			on_final(s, code);
+		break;
+	case ST_BODY: /* an answer before the dot ends the mail */
+		ledger_final_answer(s->ledger, mail_of(s), code, s->line);
+		leave(s, false);
+		break;
 	case ST_FINAL:
-		if (s->state == ST_BODY) { /* an answer before the dot ends the mail */
-			m->final_code = (uint16_t)code;
-			leave(s, false);
-			break;
-		}
 		on_final(s, code);
 		break;
 	case ST_QUIT:
 		leave(s, false);
 		break;
-	default:
+	case ST_GONE:
 		break;
 	}
 }
+
+/* ---- the simulator's side ---- */
 
 void
 peer_sender_start(struct peer_sender *s, const struct peer_ops *ops, void *ctx, struct ledger *l,
@@ -333,15 +484,16 @@ peer_sender_start(struct peer_sender *s, const struct peer_ops *ops, void *ctx, 
 }
 
 void
-peer_sender_opened(struct peer_sender *s, uint64_t now_us)
+peer_sender_opened(struct peer_sender *s, uint16_t port, bool v6)
 {
-	(void)now_us;
+	s->port = port;
+	s->v6 = v6;
 	if (s->habit == SH_EARLY)
 		out(s, "EHLO sender.test\r\n");
 }
 
 void
-peer_sender_feed(struct peer_sender *s, struct span in, uint64_t now_us)
+peer_sender_feed(struct peer_sender *s, struct span in)
 {
 	while (in.len > 0 && s->state != ST_GONE) {
 		char c = span_shift(&in);
@@ -352,25 +504,28 @@ peer_sender_feed(struct peer_sender *s, struct span in, uint64_t now_us)
 			continue;
 		s->line[s->line_len] = 0;
 		if (s->line_len >= 4 && s->line[3] == ' ')
-			reply(s, (unsigned)atoi(s->line), now_us);
+			reply(s, (unsigned)atoi(s->line));
 		s->line_len = 0;
 	}
 }
 
 void
-peer_sender_tick(struct peer_sender *s, uint64_t now_us)
+peer_sender_tick(struct peer_sender *s)
 {
-	if (s->wake_us == 0 || now_us < s->wake_us || s->state != ST_BODY)
+	if (s->wake_us == 0 || s->ledger->now_us < s->wake_us)
 		return;
-	send_stuffed(s, s->body_len / 4 + 1);
-	if (s->body_at >= s->body_len) {
-		s->wake_us = 0;
-		s->state = ST_FINAL;
-		out(s, ".\r\n");
+	s->wake_us = 0;
+	if (s->habit == SH_LEAVE || s->habit == SH_ABORT_LATER) {
+		leave(s, s->habit == SH_ABORT_LATER);
 		return;
 	}
-	s->wake_us = now_us + 5 * SEC;
-	s->ops->wake(s->ctx, s->wake_us);
+	if (s->state != ST_BODY)
+		return;
+	send_stuffed(s, s->body_len / 4 + 1);
+	if (s->body_at >= s->body_len)
+		send_end(s);
+	else
+		wake_in(s, 5 * SEC);
 }
 
 void

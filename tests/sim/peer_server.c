@@ -2,42 +2,39 @@
  * peer_server.c - a customer's server that keeps or breaks the dialogue at one chosen stage
  */
 #include "tests/sim/peer.h"
+#include "dataplane/smtp/proxy_v2.h"
+#include "tests/sim/sim_report.h"
 #include <ctype.h>
 
-#define SEC 1000000ull
+#define SEC        1000000ull
+#define UNASKED_US (5 * SEC) /* by then the relay has seen an answer too many */
 
-const char *const server_fault_names[SF_KINDS] = {
-	"none",         "banner-late",     "banner-4xx",      "banner-5xx",   "banner-silent",
-	"banner-reset", "banner-garbage",  "ehlo-5xx",        "ehlo-421",     "ehlo-silent",
-	"ehlo-reset",   "ehlo-poor",       "mail-4xx",        "mail-5xx",     "mail-421",
-	"mail-silent",  "mail-reset",      "rcpt-4xx",        "rcpt-5xx",     "rcpt-policy-5xx",
-	"rcpt-421",     "rcpt-silent",     "rcpt-reset",      "rcpt-late",    "data-4xx",
-	"data-5xx",     "data-silent",     "data-reset",      "body-reset",   "body-close",
-	"chunk-5xx",    "final-4xx",       "final-5xx",       "final-silent", "final-reset",
-	"final-late",   "final-250-reset", "final-multiline", "rset-silent",  "rset-reset",
-	"unasked",      "bytewise",
+const char *const sim_stage_names[SIM_STAGES] = { "banner", "ehlo", "xclient", "mail", "rcpt",
+	                                          "data",   "body", "final",   "rset", "quit" };
+const char *const sim_fault_names[SIM_FAULTS] = {
+	"none",  "4xx",  "5xx",     "policy", "order",       "421",         "silent",    "reset",
+	"close", "late", "garbage", "twice",  "reset-after", "close-after", "multiline", "bytewise",
 };
 
-uint32_t
-peer_crc(uint32_t crc, const void *p, size_t n) /* FNV-1a: any hash does, both ends are ours */
-{
-	const uint8_t *b = p;
+uint64_t sim_struck[SIM_STAGES][SIM_FAULTS];
 
-	if (crc == 0)
-		crc = 2166136261u;
-	for (size_t i = 0; i < n; i++)
-		crc = (crc ^ b[i]) * 16777619u;
-	return crc;
+bool
+sim_fault_is_there(enum sim_stage stage, enum sim_fault fault)
+{
+	if (fault == FAULT_NONE)
+		return false;
+	if (stage != AT_BODY)
+		return fault != FAULT_MULTILINE ||
+		       stage != AT_EHLO; /* that has many lines anyway */
+	return fault <= FAULT_CLOSE;
 }
 
 static void
-say(struct peer_server *s, const char *z)
+put(struct peer_server *s, const char *z)
 {
 	struct span all = span_z(z);
 
-	if (s->dead)
-		return;
-	if (s->fault != SF_BYTEWISE) {
+	if (s->cfg.fault != FAULT_BYTEWISE || !s->fired) {
 		s->ops->send(s->ctx, all);
 		return;
 	}
@@ -45,278 +42,390 @@ say(struct peer_server *s, const char *z)
 		s->ops->send(s->ctx, span(all.p + i, 1));
 }
 
+/* "CODE ENHANCED words said CODE for sN." */
 static void
-say_late(struct peer_server *s, const char *z, uint64_t at_us)
+say(struct peer_server *s, unsigned code, const char *words)
 {
-	snprintf(s->late, sizeof(s->late), "%s", z);
-	s->late_at_us = at_us;
-	s->ops->wake(s->ctx, at_us);
+	char z[200];
+
+	snprintf(z, sizeof(z), "%u %s said %u for s%d.\r\n", code, words, code, s->sender);
+	put(s, z);
 }
 
-/* The fault of this connection strikes once; true when `f` is it and it strikes now. */
+/* The fault of this connection strikes once; true when it strikes now. */
 static bool
-strikes(struct peer_server *s, enum server_fault f)
+strikes(struct peer_server *s, enum sim_stage stage)
 {
-	if (s->fault != f || s->fired)
+	if (s->cfg.stage != stage || s->cfg.fault == FAULT_NONE || s->fired)
+		return false;
+	if (++s->reached < s->cfg.nth)
 		return false;
 	s->fired = true;
-	s->ledger->faults[f]++;
+	sim_struck[stage][s->cfg.fault]++;
 	return true;
 }
 
 static void
-die(struct peer_server *s)
+die(struct peer_server *s, bool reset)
 {
-	s->dead = true;
-	s->ops->abort(s->ctx);
+	s->mode = PS_DEAD;
+	if (reset)
+		s->ops->abort(s->ctx);
+	else
+		s->ops->close(s->ctx);
 }
 
-/* Faults of one stage in a row: 4xx, 5xx, 421, silent, reset; SF_NONE where a stage has no such one. */
-static bool
-stage_fault(struct peer_server *s, enum server_fault f4, enum server_fault f5,
-            enum server_fault f421, enum server_fault silent, enum server_fault reset)
+/* The sender at hand may hear what was meant for another. */
+static void
+mark_lied(struct peer_server *s)
 {
-	if (f4 != SF_NONE && strikes(s, f4))
-		say(s, "451 4.3.0 not now\r\n");
-	else if (f5 != SF_NONE && strikes(s, f5))
-		say(s, "550 5.1.1 no such one\r\n");
-	else if (f421 != SF_NONE && strikes(s, f421)) {
-		say(s, "421 4.3.2 going down\r\n");
-		s->ops->close(s->ctx);
-		s->dead = true;
-	} else if (silent != SF_NONE && strikes(s, silent))
-		s->dead = true;
-	else if (reset != SF_NONE && strikes(s, reset))
-		die(s);
-	else
-		return false;
-	return true;
+	if (s->sender >= 0 && s->sender < (int)s->ledger->cnt)
+		s->ledger->mails[s->ledger->latest[s->sender]].lied = true;
+}
+
+static void
+lie(struct peer_server *s)
+{
+	put(s, "250 2.0.0 nobody asked\r\n");
+	s->lied = true;
+	s->unasked_us = s->ledger->now_us;
+	mark_lied(s);
+}
+
+/* The right answer, `z` with its line end, in one of the strange ways. */
+static void
+say_strangely(struct peer_server *s, const char *z)
+{
+	char first[220];
+
+	switch (s->cfg.fault) {
+	case FAULT_LATE:
+		snprintf(s->late, sizeof(s->late), "%s", z);
+		s->late_at_us = s->ledger->now_us + 5 * SEC + rng_below(s->rng, 35 * SEC);
+		s->ops->wake(s->ctx, s->late_at_us);
+		return;
+	case FAULT_MULTILINE:
+		snprintf(first, sizeof(first), "%.3s-first of two\r\n", z);
+		put(s, first);
+		break;
+	default:
+		break;
+	}
+	put(s, z);
+	if (s->cfg.fault == FAULT_TWICE)
+		lie(s);
+	else if (s->cfg.fault == FAULT_RESET_AFTER || s->cfg.fault == FAULT_CLOSE_AFTER)
+		die(s, s->cfg.fault == FAULT_RESET_AFTER);
+}
+
+/* What is said instead of the right answer; 0: nothing. */
+static unsigned
+say_wrong(struct peer_server *s)
+{
+	switch (s->cfg.fault) {
+	case FAULT_4XX:
+		say(s, 451, "4.3.0 not now");
+		return 451;
+	case FAULT_5XX:
+		say(s, 550, "5.1.1 no such one");
+		return 550;
+	case FAULT_POLICY:
+		say(s, 550, "5.7.1 not from you");
+		return 550;
+	case FAULT_ORDER:
+		say(s, 503, "5.5.1 order");
+		return 503;
+	case FAULT_421:
+		put(s, "421 4.3.2 going down\r\n");
+		die(s, false);
+		return 421;
+	case FAULT_SILENT:
+		s->mode = PS_DEAD;
+		return 0;
+	case FAULT_GARBAGE:
+		put(s, "HTTP/1.1 400 Bad Request\r\n\r\n");
+		return 0;
+	default:
+		die(s, s->cfg.fault == FAULT_RESET);
+		return 0;
+	}
+}
+
+static bool
+is_strange(enum sim_fault f)
+{
+	return f >= FAULT_LATE && f != FAULT_GARBAGE;
+}
+
+/* Answer at a stage: `code words`, or what the fault makes of it. Returns the code that was given; 0: none. */
+static unsigned
+answer(struct peer_server *s, enum sim_stage stage, unsigned code, const char *z)
+{
+	if (!strikes(s, stage)) {
+		put(s, z);
+		return code;
+	}
+	if (!is_strange(s->cfg.fault))
+		return say_wrong(s);
+	say_strangely(s, z);
+	return code;
+}
+
+static unsigned
+answer_said(struct peer_server *s, enum sim_stage stage, unsigned code, const char *words)
+{
+	char z[200];
+
+	snprintf(z, sizeof(z), "%u %s said %u for s%d.\r\n", code, words, code, s->sender);
+	return answer(s, stage, code, z);
+}
+
+static void
+greet(struct peer_server *s)
+{
+	answer(s, AT_BANNER, 220, "220 sink ESMTP\r\n");
 }
 
 void
 peer_server_start(struct peer_server *s, const struct peer_ops *ops, void *ctx, struct ledger *l,
-                  struct rng *rng, enum server_fault fault, uint64_t now_us)
+                  struct rng *rng, const struct peer_server_config *cfg)
 {
 	memset(s, 0, sizeof(*s));
 	s->ops = ops;
 	s->ctx = ctx;
 	s->ledger = l;
 	s->rng = rng;
-	s->fault = fault;
-	s->mail = -1;
-	if (fault == SF_BYTEWISE)
-		l->faults[fault]++;
-	if (strikes(s, SF_BANNER_LATE))
-		say_late(s, "220 sink ESMTP\r\n", now_us + 10 * SEC);
-	else if (strikes(s, SF_BANNER_4XX))
-		say(s, "421 4.3.2 busy\r\n");
-	else if (strikes(s, SF_BANNER_5XX))
-		say(s, "554 5.3.2 go away\r\n");
-	else if (strikes(s, SF_BANNER_SILENT))
-		s->dead = true;
-	else if (strikes(s, SF_BANNER_RESET))
-		die(s);
-	else if (strikes(s, SF_BANNER_GARBAGE))
-		say(s, "HTTP/1.1 400 Bad Request\r\n\r\n");
+	s->cfg = *cfg;
+	s->mail = s->sender = -1;
+	s->mode = PS_COMMANDS;
+	if (cust_port_is(cfg->port, ROUTE_PROXY))
+		s->mode = PS_PROXY; /* the header first */
 	else
-		say(s, "220 sink ESMTP\r\n");
+		greet(s);
 }
+
+void
+peer_server_fini(struct peer_server *s)
+{
+	free(s->held);
+	s->held = NULL;
+}
+
+/* ---- who is the sender? ---- */
+
+static void
+proxy_byte(struct peer_server *s, char c)
+{
+	struct proxy_v2 p;
+	size_t len;
+
+	if (s->line_len == sizeof(s->line))
+		return;
+	s->line[s->line_len++] = c;
+	if (proxy_v2_decode(span(s->line, s->line_len), &p, &len) != PROXY_V2_OK)
+		return;
+	s->line_len = 0;
+	s->mode = PS_COMMANDS;
+	s->has_client = !p.local;
+	s->no_client = p.local;
+	s->client = p.src;
+	s->client_port = p.src_port;
+	greet(s);
+}
+
+static void
+take_attributes(struct peer_server *s, const char *l)
+{
+	const char *a = strstr(l, " ADDR="), *p = strstr(l, " PORT=");
+	struct span text;
+
+	if (!a || !p) {
+		sim_fail("no ADDR or PORT in: %s\n", l);
+		return;
+	}
+	a += 6;
+	if (!strncmp(a, "IPV6:", 5))
+		a += 5;
+	text = span(a, strcspn(a, " "));
+	s->has_client = addr_parse(text, &s->client);
+	s->client_port = (uint16_t)atoi(p + 6);
+}
+
+/* The server must have been told whose mail it is, on routes that say so. */
+static void
+check_client(struct peer_server *s)
+{
+	const struct ledger_mail *m;
+	struct addr right;
+
+	if (s->sender < 0 || s->sender >= (int)s->ledger->cnt || s->cfg.poor || s->lied ||
+	    cust_port_is(s->cfg.port, ROUTE_ANY))
+		return;
+	m = &s->ledger->mails[s->ledger->latest[s->sender]];
+	BUG_ON(!addr_parse(span_z(m->v6 ? "fd77::1" : "10.77.0.1"), &right));
+	if (!s->has_client)
+		sim_fail("sender %d: its server was not told the address%s\n", s->sender,
+		         s->no_client ? " (LOCAL)" : "");
+	else if (!addr_eq(&right, &s->client) || m->port != s->client_port)
+		sim_fail("sender %d: its server was told another address or port %u\n", s->sender,
+		         s->client_port);
+}
+
+static void
+on_xclient(struct peer_server *s)
+{
+	take_attributes(s, s->line);
+	if (answer(s, AT_XCLIENT, 220, "220 sink again\r\n") / 100 != 2)
+		return;
+	s->envelope = false;
+}
+
+/* ---- commands ---- */
 
 static void
 on_ehlo(struct peer_server *s)
 {
-	if (stage_fault(s, SF_NONE, SF_EHLO_5XX, SF_EHLO_421, SF_EHLO_SILENT, SF_EHLO_RESET))
-		return;
-	s->poor = s->poor || strikes(s, SF_EHLO_POOR);
-	if (s->poor)
-		say(s, "250 sink\r\n");
-	else
-		say(s, "250-sink\r\n250-PIPELINING\r\n250-SIZE 100000000\r\n250-8BITMIME\r\n"
-		       "250-ENHANCEDSTATUSCODES\r\n250-SMTPUTF8\r\n250 CHUNKING\r\n");
+	const char *all = "250-sink\r\n250-PIPELINING\r\n250-SIZE 100000000\r\n250-8BITMIME\r\n"
+	                  "250-ENHANCEDSTATUSCODES\r\n250-SMTPUTF8\r\n250 CHUNKING\r\n";
+
+	if (cust_port_is(s->cfg.port, ROUTE_OTHER))
+		all = "250-sink\r\n250-PIPELINING\r\n250-SIZE 100000000\r\n250-8BITMIME\r\n"
+		      "250-XCLIENT ADDR PORT HELO PROTO\r\n250-XFORWARD ADDR PORT HELO\r\n"
+		      "250-ENHANCEDSTATUSCODES\r\n250 SMTPUTF8\r\n";
+	s->cfg.poor = s->cfg.poor || !strncasecmp(s->line, "HELO", 4);
+	answer(s, AT_EHLO, 250, s->cfg.poor ? "250 sink\r\n" : all);
 }
 
 static void
 on_mail(struct peer_server *s)
 {
-	if (stage_fault(s, SF_MAIL_4XX, SF_MAIL_5XX, SF_MAIL_421, SF_MAIL_SILENT, SF_MAIL_RESET))
+	const char *size = strstr(s->line, " SIZE=");
+	unsigned given;
+
+	s->sender = -1;
+	sscanf(s->line, "MAIL FROM:<s%d@", &s->sender);
+	s->size = size ? strtoull(size + 6, NULL, 10) : 0;
+	if (s->lied)
+		mark_lied(s);
+	check_client(s);
+	given = answer_said(s, AT_MAIL, 250, "2.1.0 ok");
+	for (int r = 0; given >= 400 && given != 421 && r < CUST_RCPTS; r++)
+		ledger_server_word(s->ledger, s->sender, r, given, false, s->lied);
+	if (given / 100 != 2)
 		return;
 	s->envelope = true;
 	s->rcpts = 0;
-	say(s, "250 2.1.0 ok\r\n");
+	s->rcpt_mask = 0;
+}
+
+/* The truth of the mailbox, before any fault. */
+static unsigned
+truth(struct peer_server *s, int r, const char **words)
+{
+	enum cust_truth t = r >= 0 ? cust_rcpts[r].truth : TRUTH_NO;
+	uint64_t mood = rng_below(s->rng, 3);
+
+	*words = "5.1.1 no such one";
+	if (t == TRUTH_NO)
+		return 550;
+	*words = "5.7.1 not from you";
+	if (t == TRUTH_MOODY && mood == 0)
+		return 550;
+	*words = "4.2.1 not now";
+	if (t == TRUTH_MOODY && mood == 1)
+		return 451;
+	*words = "2.1.5 ok";
+	return 250;
 }
 
 static void
-on_rcpt(struct peer_server *s, uint64_t now_us)
+on_rcpt(struct peer_server *s)
 {
-	if (!s->envelope) {
-		say(s, "503 5.5.1 MAIL first\r\n");
+	const char *at = strchr(s->line, '<'), *words;
+	int r = at ? cust_find(span(at + 1, strcspn(at + 1, ">"))) : -1;
+	unsigned code = s->envelope ? truth(s, r, &words) : 503, given;
+	bool fired = s->fired, keep;
+
+	if (r >= 0 && !cust_port_is(s->cfg.port, cust_rcpts[r].route))
+		sim_fail("%s came to port %u\n", cust_rcpts[r].address, s->cfg.port);
+	if (code == 503)
+		words = "5.5.1 MAIL first";
+	given = answer_said(s, AT_RCPT, code, words);
+	keep = fired == s->fired || is_strange(s->cfg.fault) ? strstr(words, "no such") != NULL
+	                                                     : s->cfg.fault == FAULT_5XX;
+	if (given != 0 && given != 421)
+		ledger_server_word(s->ledger, s->sender, r, given, keep, s->lied);
+	if (given / 100 != 2)
 		return;
-	}
-	if (stage_fault(s, SF_RCPT_4XX, SF_RCPT_5XX, SF_RCPT_421, SF_RCPT_SILENT, SF_RCPT_RESET))
-		return;
-	if (strikes(s, SF_RCPT_POLICY_5XX)) {
-		say(s, "550 5.7.1 not from you\r\n");
-		return;
-	}
 	s->rcpts++;
-	if (strikes(s, SF_RCPT_LATE))
-		say_late(s, "250 2.1.5 ok, late\r\n", now_us + 20 * SEC);
-	else
-		say(s, "250 2.1.5 ok\r\n");
-}
-
-static void
-begin_body(struct peer_server *s)
-{
-	s->body_open = true;
-	s->eod = 2;
-	s->crc = 0;
-	s->bytes = 0;
-	s->mail = -1;
-	s->in_ours = false;
-	s->head_len = 0;
+	if (r >= 0)
+		s->rcpt_mask |= (uint16_t)(1u << r);
 }
 
 static void
 on_data(struct peer_server *s)
 {
 	if (s->rcpts == 0) {
-		say(s, "503 5.5.1 RCPT first\r\n");
+		say(s, 503, "5.5.1 RCPT first");
 		return;
 	}
-	if (stage_fault(s, SF_DATA_4XX, SF_DATA_5XX, SF_NONE, SF_DATA_SILENT, SF_DATA_RESET))
+	if (answer(s, AT_DATA, 354, "354 go\r\n") != 354 || s->mode == PS_DEAD)
 		return;
-	begin_body(s);
+	peer_body_begin(s);
 	s->mode = PS_DATA;
-	say(s, "354 go\r\n");
 }
 
-/* All of a mail is here: check it against the ledger and answer. */
+/* All of a mail is here. */
 static void
-finish(struct peer_server *s, uint64_t now_us)
+finish(struct peer_server *s)
 {
-	struct ledger_mail *m =
-	        s->mail >= 0 && s->mail < (int)s->ledger->cnt ? &s->ledger->mails[s->mail] : NULL;
-	bool ok = false;
+	uint16_t mask = s->rcpt_mask;
+	struct ledger_mail *m;
+	unsigned given;
 
 	s->body_open = false;
 	s->mode = PS_COMMANDS;
 	s->envelope = false;
 	s->rcpts = 0;
-	if (m && (m->crc != s->crc || m->bytes != s->bytes))
-		m->corrupted = true;
-	if (stage_fault(s, SF_FINAL_4XX, SF_FINAL_5XX, SF_NONE, SF_FINAL_SILENT, SF_FINAL_RESET)) {
-		ok = false;
-	} else if (strikes(s, SF_FINAL_LATE)) {
-		say_late(s, "250 2.0.0 taken, late\r\n", now_us + 60 * SEC);
-		ok = true;
-	} else if (strikes(s, SF_FINAL_250_RESET)) {
-		say(s, "250 2.0.0 taken\r\n");
-		die(s);
-		ok = true;
-	} else if (strikes(s, SF_FINAL_MULTILINE)) {
-		say(s, "250-2.0.0 taken\r\n250 2.0.0 twice said\r\n");
-		ok = true;
-	} else {
-		say(s, "250 2.0.0 taken\r\n");
-		ok = true;
-	}
-	if (m && ok)
-		m->server_2xx++;
-	else if (m)
-		m->server_other++;
+	s->line_len = 0;
+	if (s->mute)
+		return;
+	m = peer_body_check(s);
+	given = answer_said(s, AT_FINAL, 250, "2.0.0 taken");
+	if (!m || given / 100 != 2)
+		return;
+	m->taken++;
+	m->taken_mask = mask;
+	m->told = s->cfg.fault == FAULT_NONE;
 }
 
-/* One byte of the mail in CR LF form, unstuffed. What stands above "X-Sim-Id:" is the relay's own and not counted. */
+/* The fault of the body strikes: from here on the mail has its answer. */
 static void
-body_byte(struct peer_server *s, char c)
+look_at_body(struct peer_server *s)
 {
-	if (s->in_ours) {
-		s->crc = peer_crc(s->crc, &c, 1);
-		s->bytes++;
-		return;
-	}
-	if (s->head_len < sizeof(s->head) - 1)
-		s->head[s->head_len++] = c;
-	if (c != '\n')
-		return;
-	s->head[s->head_len] = 0;
-	if (!strncmp(s->head, "X-Sim-Id: ", 10)) {
-		s->mail = atoi(s->head + 10);
-		s->in_ours = true;
-		s->crc = peer_crc(0, s->head, s->head_len);
-		s->bytes = (uint32_t)s->head_len;
-	}
-	s->head_len = 0;
-}
-
-/* DATA: CR LF . CR LF ends, a leading dot is dropped. Returns true at the end. */
-static bool
-data_byte(struct peer_server *s, char c)
-{
-	/* eod: 0 in a line, 1 after CR, 2 at a line's start, 3 after its dot, 4 after dot CR */
-	switch (s->eod) {
-	case 2:
-		if (c == '.') {
-			s->eod = 3;
-			return false;
-		}
-		break;
-	case 3:
-		if (c == '\r') {
-			s->eod = 4;
-			return false;
-		}
-		break;
-	case 4:
-		if (c == '\n')
-			return true;
-		body_byte(s, '\r');
-		break;
-	default:
-		break;
-	}
-	s->eod = c == '\r' ? 1 : (s->eod == 1 && c == '\n') ? 2 : 0;
-	body_byte(s, c);
-	return false;
-}
-
-static bool
-body_struck(struct peer_server *s)
-{
-	if (s->bytes < 200)
-		return false;
-	if (strikes(s, SF_BODY_RESET)) {
-		die(s);
-		return true;
-	}
-	if (strikes(s, SF_BODY_CLOSE)) {
-		s->ops->close(s->ctx);
-		s->dead = true;
-		return true;
-	}
-	return false;
+	if (!s->mute && s->bytes >= 200 && strikes(s, AT_BODY))
+		s->mute = say_wrong(s) != 0;
 }
 
 static void
-bdat_done(struct peer_server *s, uint64_t now_us)
+bdat_done(struct peer_server *s)
 {
+	bool was_mute = s->mute;
+
 	s->mode = PS_COMMANDS;
-	if (body_struck(s))
+	look_at_body(s);
+	if (s->mode == PS_DEAD)
 		return;
-	if (s->no_chunks) {
-		say(s, "503 5.5.1 RSET first\r\n");
-	} else if (!s->bdat_last && strikes(s, SF_CHUNK_5XX)) {
-		s->no_chunks = true;
-		say(s, "552 5.3.4 chunk refused\r\n");
-	} else if (s->bdat_last)
-		finish(s, now_us);
-	else
-		say(s, "250 2.0.0 chunk\r\n");
+	if (was_mute) /* each chunk has an answer */
+		say(s, 451, "4.3.0 not now");
+	else if (!s->mute && !s->bdat_last)
+		say(s, 250, "2.0.0 chunk");
+	if (s->bdat_last)
+		finish(s);
 }
 
 static void
-on_bdat(struct peer_server *s, const char *arg, uint64_t now_us)
+on_bdat(struct peer_server *s, const char *arg)
 {
 	char *end;
 
@@ -325,53 +434,62 @@ on_bdat(struct peer_server *s, const char *arg, uint64_t now_us)
 		end++;
 	s->bdat_last = !strncasecmp(end, "LAST", 4);
 	if (!s->body_open)
-		begin_body(s);
+		peer_body_begin(s);
 	s->mode = PS_BDAT;
 	if (s->bdat_left == 0)
-		bdat_done(s, now_us);
+		bdat_done(s);
 }
 
 static void
 on_rset(struct peer_server *s)
 {
-	s->envelope = false;
+	s->envelope = s->body_open = false;
 	s->rcpts = 0;
-	s->body_open = s->no_chunks = false;
-	if (!stage_fault(s, SF_NONE, SF_NONE, SF_NONE, SF_RSET_SILENT, SF_RSET_RESET))
-		say(s, "250 2.0.0 reset\r\n");
-	if (strikes(s, SF_UNASKED))
-		say(s, "250 2.0.0 nobody asked\r\n");
+	answer(s, AT_RSET, 250, "250 2.0.0 reset\r\n");
 }
 
 static void
-command(struct peer_server *s, uint64_t now_us)
+check_unasked(struct peer_server *s)
+{
+	if (s->unasked_us && s->ledger->lossless && strncasecmp(s->line, "QUIT", 4) != 0 &&
+	    s->ledger->now_us > s->unasked_us + UNASKED_US)
+		sim_fail("port %u: used again long after it spoke out of turn: %s\n", s->cfg.port,
+		         s->line);
+}
+
+static void
+command(struct peer_server *s)
 {
 	const char *l = s->line;
 
+	check_unasked(s);
 	if (!strncasecmp(l, "EHLO", 4) || !strncasecmp(l, "HELO", 4))
 		on_ehlo(s);
-	else if (!strncasecmp(l, "MAIL", 4))
+	else if (!strncasecmp(l, "XCLIENT", 7))
+		on_xclient(s);
+	else if (!strncasecmp(l, "XFORWARD", 8)) {
+		take_attributes(s, l);
+		put(s, "250 2.0.0 ok\r\n");
+	} else if (!strncasecmp(l, "MAIL", 4))
 		on_mail(s);
 	else if (!strncasecmp(l, "RCPT", 4))
-		on_rcpt(s, now_us);
+		on_rcpt(s);
 	else if (!strncasecmp(l, "DATA", 4))
 		on_data(s);
 	else if (!strncasecmp(l, "BDAT ", 5))
-		on_bdat(s, l + 5, now_us);
+		on_bdat(s, l + 5);
 	else if (!strncasecmp(l, "RSET", 4))
 		on_rset(s);
-	else if (!strncasecmp(l, "NOOP", 4))
-		say(s, "250 2.0.0 ok\r\n");
 	else if (!strncasecmp(l, "QUIT", 4)) {
-		say(s, "221 2.0.0 bye\r\n");
-		s->ops->close(s->ctx);
-		s->dead = true;
+		answer(s, AT_QUIT, 221, "221 2.0.0 bye\r\n");
+		if (s->mode != PS_DEAD)
+			die(s, false);
 	} else
-		say(s, "500 5.5.2 what\r\n");
+		say(s, 500, "5.5.2 what");
 }
 
 static void
-command_byte(struct peer_server *s, char c, uint64_t now_us)
+command_byte(struct peer_server *s, char c)
 {
 	if (s->line_len < sizeof(s->line) - 1)
 		s->line[s->line_len++] = c;
@@ -381,35 +499,62 @@ command_byte(struct peer_server *s, char c, uint64_t now_us)
 		s->line_len--;
 	s->line[s->line_len] = 0;
 	s->line_len = 0;
-	command(s, now_us);
+	command(s);
 }
 
-void
-peer_server_feed(struct peer_server *s, struct span in, uint64_t now_us)
+static void
+hold(struct peer_server *s, struct span in)
 {
-	while (in.len > 0 && !s->dead) {
-		char c = span_shift(&in);
+	s->held = realloc(s->held, s->held_len + in.len + 1);
+	BUG_ON(!s->held);
+	memcpy(s->held + s->held_len, in.p, in.len);
+	s->held_len += in.len;
+}
 
-		if (s->mode == PS_COMMANDS) {
-			command_byte(s, c, now_us);
-		} else if (s->mode == PS_DATA) {
-			if (data_byte(s, c))
-				finish(s, now_us);
-			else
-				body_struck(s);
-		} else {
-			body_byte(s, c);
-			if (--s->bdat_left == 0)
-				bdat_done(s, now_us);
-		}
+static void
+byte(struct peer_server *s, char c)
+{
+	if (s->mode == PS_PROXY) {
+		proxy_byte(s, c);
+	} else if (s->mode == PS_COMMANDS) {
+		command_byte(s, c);
+	} else if (s->mode == PS_DATA) {
+		if (peer_body_data_byte(s, c))
+			finish(s);
+		else
+			look_at_body(s);
+	} else {
+		peer_body_byte(s, c);
+		if (--s->bdat_left == 0)
+			bdat_done(s);
 	}
 }
 
 void
-peer_server_tick(struct peer_server *s, uint64_t now_us)
+peer_server_feed(struct peer_server *s, struct span in)
 {
-	if (s->late_at_us == 0 || now_us < s->late_at_us)
+	while (in.len > 0 && s->mode != PS_DEAD) {
+		if (s->late_at_us) {
+			hold(s, in);
+			return;
+		}
+		byte(s, span_shift(&in));
+	}
+}
+
+void
+peer_server_tick(struct peer_server *s)
+{
+	char *held = s->held;
+	size_t len = s->held_len;
+
+	if (s->late_at_us == 0 || s->ledger->now_us < s->late_at_us || s->mode == PS_DEAD)
 		return;
 	s->late_at_us = 0;
-	say(s, s->late);
+	put(s, s->late);
+	s->held = NULL;
+	s->held_len = 0;
+	if (held)
+		peer_server_feed(s, span(held, len));
+	free(held);
 }

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * sim.h - one run of the node simulator, for the files sim_node*.c
+ */
+#pragma once
+#include "dataplane/worker.h"
+#include "tests/sim/far.h"
+
+#define SEC      1000000ull
+#define START_US (1000 * SEC)
+
+struct sim {
+	uint64_t seed, now_us;
+	struct rng rng;
+	struct net *net;
+	struct far *far;
+	struct packet_port *port;
+	struct packet_dev dev;
+	struct upstream_health_table *health;
+	struct event_ring events;
+	struct worker *worker;
+	struct snapshot *published;
+	bool reloads, drains;
+	uint64_t reload_at_us, drain_at_us;
+	unsigned mails_wanted, senders;
+	uint64_t sender_at_us;
+};
+
+/* sim_node_check.c */
+bool sim_is_clean(const struct sim *s);   /* nothing of a mail is left */
+bool sim_has_timers(const struct sim *s); /* a timer waits for something */
+void sim_check(struct sim *s);
+
+/* sim_node_cover.c: what was reached, over all seeds */
+void sim_cover_turn(const struct sim *s);
+void sim_cover_print(void);
+/* Cells of the table stage x fault that were never injected, printed. */
+unsigned sim_cover_missing(void);
