@@ -204,26 +204,27 @@ classify(struct ledger *l, struct ledger_mail *m, unsigned code, const char *tex
 	return FINAL_OTHER;
 }
 
-/* The server refused somebody at replay: his mailbox is asked live from here on, and what was known of it is gone. */
+/*
+ * The server refused somebody at replay: his mailbox is asked live from here on, and what was known of it is gone. Of several the node
+ * knows the first alone, and we do not know which it saw.
+ */
 static void
 was_refused_at_replay(struct ledger *l, struct ledger_mail *m)
 {
-	bool any = false;
+	unsigned cnt = 0, r = 0;
 
-	for (unsigned i = 0; i < m->rcpts_ok; i++) {
-		unsigned r = m->order[i];
-
-		if (l->word[m->sender][r].no_us < m->data_us)
-			continue;
-		any = true;
-		if (m->lied)
-			continue;
-		l->live_us[m->sender][r] = l->now_us;
-		if (l->lossless && l->good_us[r] < l->word[m->sender][r].no_us)
-			l->good_us[r] = 0;
-	}
-	if (!any && !m->lied)
+	for (unsigned i = 0; i < m->rcpts_ok; i++)
+		if (l->word[m->sender][m->order[i]].no_us >= m->data_us) {
+			r = m->order[i];
+			cnt++;
+		}
+	if (cnt == 0 && !m->lied)
 		sim_fail("mail %d: 451 4.2.0 and no server refused a recipient\n", id_of(l, m));
+	if (cnt != 1 || m->lied)
+		return;
+	l->live_us[m->sender][r] = l->now_us;
+	if (l->lossless && l->good_us[r] < l->word[m->sender][r].no_us)
+		l->good_us[r] = 0;
 }
 
 void
