@@ -178,6 +178,7 @@ server_config(struct far *f, uint16_t port)
 {
 	struct peer_server_config c = { .port = port };
 	static const enum sim_fault warm[] = { FAULT_RESET, FAULT_CLOSE, FAULT_421 };
+	static const enum sim_stage seldom[] = { AT_DATA, AT_FINAL, AT_RSET };
 
 	c.poor = rng_odds(&f->rng, 1, 10);
 	if (f->cfg.mood == FAR_WARM && cust_port_is(port, ROUTE_ANY)) {
@@ -192,9 +193,13 @@ server_config(struct far *f, uint16_t port)
 		c.fault = (enum sim_fault)rng_below(&f->rng, SIM_FAULTS);
 		if (cust_port_is(port, ROUTE_OTHER) && rng_odds(&f->rng, 1, 3))
 			c.stage = AT_XCLIENT;
+		else if (rng_odds(&f->rng, 1, 3)) /* seldom reached */
+			c.stage = seldom[rng_below(&f->rng, ARRAY_LEN(seldom))];
 	} while (!sim_fault_is_there(c.stage, c.fault) ||
 	         (c.stage == AT_XCLIENT && !cust_port_is(port, ROUTE_OTHER)));
-	c.nth = c.stage <= AT_EHLO || c.stage == AT_QUIT ? 1 : 1 + (unsigned)rng_below(&f->rng, 3);
+	c.nth = 1;
+	if (c.stage == AT_MAIL || c.stage == AT_RCPT || c.stage == AT_BODY)
+		c.nth += (unsigned)rng_below(&f->rng, 3);
 	return c;
 }
 

@@ -185,4 +185,5 @@ void peer_sender_tick(struct peer_sender *s);
 /* The connection is gone, however: a mail under way has no answer. */
 void peer_sender_closed(struct peer_sender *s);
 
+#define PEER_CRC_INIT 2166136261u
 uint32_t peer_crc(uint32_t crc, const void *p, size_t n);

@@ -9,8 +9,6 @@ peer_crc(uint32_t crc, const void *p, size_t n) /* FNV-1a: any hash does, both e
 {
 	const uint8_t *b = p;
 
-	if (crc == 0)
-		crc = 2166136261u;
 	for (size_t i = 0; i < n; i++)
 		crc = (crc ^ b[i]) * 16777619u;
 	return crc;
@@ -23,7 +21,8 @@ peer_body_begin(struct peer_server *s)
 	s->mute = s->tagged = s->weir_header = false;
 	s->eod = 2;
 	s->part = BODY_OURS;
-	s->crc = s->bytes = 0;
+	s->crc = PEER_CRC_INIT;
+	s->bytes = 0;
 	s->total = 0;
 	s->received = s->foreign = 0;
 	s->mail = -1;

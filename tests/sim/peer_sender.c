@@ -127,7 +127,7 @@ make_body(struct peer_sender *s, struct ledger_mail *m)
 	s->body_len = n;
 	s->body_at = 0;
 	m->bytes = (uint32_t)n;
-	m->crc = peer_crc(0, b, n);
+	m->crc = peer_crc(PEER_CRC_INIT, b, n);
 }
 
 static void

@@ -6,7 +6,7 @@
 #include <stdarg.h>
 #include <unistd.h>
 
-#define SEED_SECONDS 120 /* of real time: a busy machine, a sanitizer */
+#define SEED_SECONDS 60 /* of real time: a busy machine, a sanitizer */
 #define PRINTED_MAX  8
 
 static uint64_t seed_now;
