@@ -90,6 +90,8 @@ struct message {
 	uint32_t text_used;
 	_Alignas(8) char text_small[TEXT_SMALL];
 	uint64_t route_id, fingerprint, max_message;
+	uint64_t
+	        silent_route; /* id of the route whose servers let a RCPT wait to its deadline; 0: none */
 	struct upstream_route *route;
 	char customer[NAME_MAX_BYTES + 1];
 	uint16_t last_code; /* of the last answer to RCPT that refused */

@@ -306,6 +306,9 @@ decide(struct message *m, const struct smtp_path *p, struct span path, const str
 	m->pending = r;
 	if (known == RCPT_GOOD)
 		rcpt_accept(m, r);
+	else if (m->silent_route ==
+	         e->route_id) /* a deadline for each of 100 in a row would be a sum */
+		message_ask_failed(m);
 	else
 		message_ask(m);
 }
@@ -376,6 +379,7 @@ message_rcpt_timer(struct message *m)
 		counter_inc(&w->n_message.deadlines);
 		upstream_cut(w->upstream, &m->req);
 		upstream_release(w->upstream, &m->req);
+		m->silent_route = m->route_id;
 		message_ask_failed(m);
 		return;
 	}

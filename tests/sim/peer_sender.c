@@ -418,7 +418,8 @@ on_closing(struct peer_sender *s)
 
 	if (m && m->final_code == 0)
 		ledger_final_answer(s->ledger, m, 421, s->line);
-	if ((s->habit == SH_SILENT || s->habit == SH_SILENT_IN_BODY) && s->ledger->lossless &&
+	if (s->said_us != 0 && (s->habit == SH_SILENT || s->habit == SH_SILENT_IN_BODY) &&
+	    s->ledger->lossless &&
 	    s->ledger->now_us > s->said_us + (s->state == ST_BODY ? BODY_US : IDLE_US))
 		sim_fail("a silent sender was suffered for %llu s\n",
 		         (unsigned long long)((s->ledger->now_us - s->said_us) / SEC));

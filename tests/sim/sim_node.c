@@ -124,6 +124,20 @@ node_init(struct sim *s)
 		                          .sources = 64,
 		                          .rcpts = 256,
 		                          .hold_bytes = 40 * SIM_HOLD_BYTES };
+	if (s->far->cfg.mood == FAR_WILD && rng_odds(&s->rng, 1, 4)) /* everything is short */
+		wc.sizes = (struct worker_sizes){
+			.conns = 192,
+			.sessions = 4 + (uint32_t)rng_below(&s->rng, 12),
+			.messages = 2 + (uint32_t)rng_below(&s->rng, 12),
+			.chunks = 6 + (uint32_t)rng_below(&s->rng, 30),
+			.small_chunks = 3 + (uint32_t)rng_below(&s->rng, 30),
+			.lines = 1 + (uint32_t)rng_below(&s->rng, 4),
+			.upstream_conns = 1 + (uint32_t)rng_below(&s->rng, 6),
+			.routes = 1 + (uint32_t)rng_below(&s->rng, 3),
+			.sources = 8,
+			.rcpts = 8,
+			.hold_bytes = SIM_HOLD_BYTES + rng_below(&s->rng, 6 * SIM_HOLD_BYTES)
+		};
 	choose_tunables(s, &wc);
 	s->worker = worker_new(&wc, &env, err);
 	if (!s->worker)
