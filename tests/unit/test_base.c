@@ -3,6 +3,7 @@
  */
 #include "base/addr.h"
 #include "base/arena.h"
+#include "base/block64.h"
 #include "base/chunk.h"
 #include "base/event.h"
 #include "base/hist.h"
@@ -223,9 +224,48 @@ test_wheel(
 	CHECK(fired == due, "%u of %u", fired, due);
 }
 
+static void
+test_block64(void)
+{
+	struct rng r;
+
+	rng_seed(&r, 5);
+	CHECK(low_bits(0) == 0 && low_bits(1) == 1 && low_bits(64) == UINT64_MAX);
+	CHECK(clear_run(0) == 64 && set_run(UINT64_MAX) == 64 && set_run(0) == 0);
+	for (unsigned k = 0; k < 3000; k++) {
+		size_t len = k % 65, n = 0;
+		char text[64], want[64], out[PACK_ROOM];
+		uint64_t keep = rng_next(&r) | (k & 1 ? rng_next(&r) : 0), white = 0, high = 0,
+		         caps = 0;
+		struct block64 b;
+
+		for (unsigned i = 0; i < 64; i++)
+			text[i] = (char)rng_below(&r, k & 2 ? 256 : 40);
+		b = len < 64 ? block64_load_part(text, len) : block64_load(text);
+		memset(text + len, 0, 64 - len);
+		for (unsigned i = 0; i < 64; i++) {
+			unsigned char c = (unsigned char)text[i];
+
+			white |= (uint64_t)(c == ' ' || (c >= 9 && c <= 13)) << i;
+			high |= (uint64_t)(c >= 0x80) << i;
+			caps |= (uint64_t)(c >= 'A' && c <= 'Z') << i;
+			if (keep >> i & 1)
+				want[n++] = (char)(c >= 9 && c <= 13 ? ' ' : ascii_lower((char)c));
+		}
+		CHECK(block64_white(b) == white && block64_high(b) == high &&
+		              block64_range(b, 'A', 'Z') == caps &&
+		              block64_is(b, 0) == block64_range(b, 0, 0),
+		      "masks %u", k);
+		CHECK(block64_pack(out, block64_lower(block64_blank(b, white)), keep) == n &&
+		              !memcmp(out, want, n),
+		      "pack %u", k);
+	}
+}
+
 int
 main(void)
 {
+	test_block64();
 	test_siphash();
 	test_addr();
 	test_hist();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * test_text.c - charsets, folding, rendering, HTML: each case at every cut
  */
+#include "base/rng.h"
 #include "engine/text/charset.h"
 #include "engine/text/fold.h"
 #include "engine/text/html.h"
@@ -261,12 +262,78 @@ test_linear(void)
 	html_free(h);
 }
 
+/* With room for FOLD_CAP_MIN bytes text goes a character at a time, with more in blocks: both must say the same. */
+static void
+test_fold_blocks(void)
+{
+	static const char *const pieces[] = {
+		" ",
+		"  ",
+		"\r\n",
+		"\n",
+		"\n\n",
+		"\t",
+		"\v\f",
+		"word",
+		"Word",
+		"AZ[@`{",
+		"\x01",
+		"\x7f",
+		"\xc3\xa9",
+		"\xc2\xa0",
+		"\xe2\x80\xa8",
+		"\x80",
+		"\xf0\x9d\x90\x95",
+		"a quite long run of PLAIN text, all ASCII, ",
+		".",
+	};
+	struct rng rng;
+
+	rng_seed(&rng, 99);
+	for (unsigned k = 0; k < 20000; k++) {
+		char text[512], out[4][2048];
+		size_t len = 0, n[4] = { 0 }, want = rng_below(&rng, 400);
+		unsigned kinds = 1 + (unsigned)rng_below(&rng, ARRAY_LEN(pieces));
+		struct fold f[2] = { 0 };
+		struct render r[2] = { 0 };
+
+		while (len < want) {
+			const char *piece = pieces[rng_below(&rng, kinds) * 7 % ARRAY_LEN(pieces)];
+
+			memcpy(text + len, piece, strlen(piece));
+			len += strlen(piece);
+		}
+		for (size_t at = 0; at < len;) {
+			size_t step = MIN(len - at, (size_t)(1 + rng_below(&rng, 300)));
+
+			for (unsigned i = 0; i < 2; i++) {
+				size_t cap = i ? 1024 : FOLD_CAP_MIN;
+				struct span s = span(text + at, step), t = s;
+
+				while (s.len > 0)
+					n[i] += fold_feed(&f[i], &s, out[i] + n[i], cap);
+				while (t.len > 0)
+					n[2 + i] +=
+					        render_feed(&r[i], &t, out[2 + i] + n[2 + i], cap);
+			}
+			at += step;
+		}
+		for (unsigned i = 0; i < 2; i++) {
+			n[i] += fold_end(&f[i], out[i] + n[i], FOLD_CAP_MIN);
+			n[2 + i] += render_end(&r[i], out[2 + i] + n[2 + i], FOLD_CAP_MIN);
+		}
+		CHECK(span_eq(span(out[0], n[0]), span(out[1], n[1])), "folded %u", k);
+		CHECK(span_eq(span(out[2], n[2]), span(out[3], n[3])), "rendered %u", k);
+	}
+}
+
 int
 main(void)
 {
 	charsets = charset_set_new();
 	test_charset();
 	test_fold();
+	test_fold_blocks();
 	test_html();
 	test_linear();
 	charset_set_free(charsets);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * test_url.c - canonical forms, hosts in disguise, targets inside, words of text, phone numbers
  */
+#include "base/rng.h"
 #include "engine/url/phone.h"
 #include "engine/url/url.h"
 #include "tests/check.h"
@@ -235,6 +236,74 @@ test_phone(void)
 	      !strcmp(p.phone[1].digits, "18005550101"));
 }
 
+/* What the finders say of a text that comes in pieces of `step` bytes (0: all at once), as one line. */
+static void
+findings(struct span text, size_t step, char *out, size_t cap)
+{
+	static struct url_finder f;
+	static struct phone_set p;
+	static struct phone_finder g;
+	size_t n = 0;
+
+	url_set_reset(&set);
+	phone_set_reset(&p);
+	url_finder_begin(&f, &set, 0, 0);
+	phone_finder_begin(&g, &p, 0);
+	while (text.len > 0) {
+		struct span s = span(text.p, step ? MIN(step, text.len) : text.len);
+
+		url_finder_feed(&f, s);
+		phone_finder_feed(&g, s);
+		text = span_skip(text, s.len);
+	}
+	url_finder_end(&f);
+	phone_finder_end(&g);
+	for (unsigned i = 0; i < set.cnt && n < cap; i++)
+		n += (size_t)snprintf(out + n, cap - n, "%.*s %x\n", (int)set.url[i].raw.len,
+		                      set.url[i].raw.p, set.url[i].flags);
+	for (unsigned i = 0; i < p.cnt && n < cap; i++)
+		n += (size_t)snprintf(out + n, cap - n, "%s %d\n", p.phone[i].digits,
+		                      p.phone[i].has_plus);
+	snprintf(out + MIN(n, cap - 1), cap - MIN(n, cap - 1), "%u %u", set.probe_cnt,
+	         set.overflow_cnt);
+}
+
+/* A byte at a time no block is ever looked at, and every word goes through the carry. */
+static void
+test_blocks(void)
+{
+	static const char *const pieces[] = {
+		" ",           "word",      "\r\n",         ". ",
+		":",           "(",         "+1 ",          "http://a.test/",
+		"x",           "@",         "800-555-0100", "555 ",
+		"example.com", "1.2.3.4",   "\xc2\xa0",     "<",
+		"\"",          "'",         "https://",     ",",
+		"www.",        "/path?q=1",
+	};
+	struct rng rng;
+
+	rng_seed(&rng, 4);
+	for (unsigned k = 0; k < 4000; k++) {
+		char text[700], a[8192], b[8192];
+		size_t len = 0, want = rng_below(&rng, 600);
+		unsigned first = (unsigned)rng_below(&rng, ARRAY_LEN(pieces));
+		unsigned kinds = 1 + (unsigned)rng_below(&rng, ARRAY_LEN(pieces));
+
+		while (len < want) {
+			const char *piece =
+			        pieces[(first + rng_below(&rng, kinds)) % ARRAY_LEN(pieces)];
+
+			memcpy(text + len, piece, strlen(piece));
+			len += strlen(piece);
+		}
+		findings(span(text, len), 1, a, sizeof(a));
+		findings(span(text, len), 0, b, sizeof(b));
+		CHECK(!strcmp(a, b), "%.*s: %s / %s", (int)len, text, a, b);
+		findings(span(text, len), 1 + rng_below(&rng, 200), b, sizeof(b));
+		CHECK(!strcmp(a, b), "%.*s: %s / %s", (int)len, text, a, b);
+	}
+}
+
 static double
 seconds(const char *unit, size_t n)
 {
@@ -314,6 +383,7 @@ main(void)
 	test_bounds();
 	test_long_word();
 	test_phone();
+	test_blocks();
 	test_linear();
 	url_env_free(env);
 	return check_failed;
