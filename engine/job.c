@@ -77,8 +77,11 @@ static void
 custom_sender(struct engine_job *j)
 {
 	char folded[SMTP_PATH_MAX * 3 + FOLD_CAP_MIN];
-	size_t n = fold_span(span(j->sender, j->sender_len), folded, sizeof(folded));
+	size_t n;
 
+	if (!job_has_lane(j, LANE_CUSTOM_HEAD_LIT) && !job_has_lane(j, LANE_CUSTOM_HEAD_RE))
+		return;
+	n = fold_span(span(j->sender, j->sender_len), folded, sizeof(folded));
 	job_custom_block(j, CUSTOM_FROM, span(folded, n), j->gen->slot[j->slot].custom_seen,
 	                 j->gen->slot[j->slot].epoch);
 }

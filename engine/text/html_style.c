@@ -190,56 +190,98 @@ struct boxes { /* things that hide only together */
 static void
 declaration(struct html_style *s, struct boxes *b, struct span name, struct span v)
 {
-	if (span_ieq_z(name, "display"))
-		s->is_gone |= begins(v, "none");
-	else if (span_ieq_z(name, "visibility"))
-		s->is_hidden_visibility = begins(v, "hidden") || begins(v, "collapse");
-	else if (span_ieq_z(name, "font-size"))
-		s->is_tiny_font = tiny_font(v);
-	else if (span_ieq_z(name, "opacity"))
-		s->is_gone |= is_zero(v, 0.05);
-	else if (span_ieq_z(name, "color"))
-		s->color = begins(v, "transparent") ? COLOR_UNKNOWN : html_color(v);
-	else if (span_ieq_z(name, "background-color") && !begins(v, "transparent") &&
-	         !begins(v, "inherit"))
-		s->background = html_color(v);
-	else if (span_ieq_z(name, "background") && !begins(v, "none") && !begins(v, "transparent"))
-		s->background = html_color(v);
-	else if (span_ieq_z(name, "background-image") && !begins(v, "none"))
-		s->background = COLOR_UNKNOWN;
-	else if (span_ieq_z(name, "overflow"))
-		b->is_overflow_hidden |= begins(v, "hidden");
-	else if (span_ieq_z(name, "max-height") || span_ieq_z(name, "height") ||
-	         span_ieq_z(name, "max-width"))
-		b->is_flat |= is_zero(v, 0);
-	else if (span_ieq_z(name, "position"))
-		b->is_absolute |= begins(v, "absolute") || begins(v, "fixed");
-	else if (span_ieq_z(name, "left") || span_ieq_z(name, "top"))
-		b->is_away |= is_zero(v, -500);
-	else if (span_ieq_z(name, "text-indent"))
-		s->is_gone |= is_zero(v, -500);
+	switch (name.len) { /* few names have the length of one that matters */
+	case 3:
+		if (span_ieq_z(name, "top"))
+			b->is_away |= is_zero(v, -500);
+		break;
+	case 4:
+		if (span_ieq_z(name, "left"))
+			b->is_away |= is_zero(v, -500);
+		break;
+	case 5:
+		if (span_ieq_z(name, "color"))
+			s->color = begins(v, "transparent") ? COLOR_UNKNOWN : html_color(v);
+		break;
+	case 6:
+		if (span_ieq_z(name, "height"))
+			b->is_flat |= is_zero(v, 0);
+		break;
+	case 7:
+		if (span_ieq_z(name, "display"))
+			s->is_gone |= begins(v, "none");
+		else if (span_ieq_z(name, "opacity"))
+			s->is_gone |= is_zero(v, 0.05);
+		break;
+	case 8:
+		if (span_ieq_z(name, "overflow"))
+			b->is_overflow_hidden |= begins(v, "hidden");
+		else if (span_ieq_z(name, "position"))
+			b->is_absolute |= begins(v, "absolute") || begins(v, "fixed");
+		break;
+	case 9:
+		if (span_ieq_z(name, "font-size"))
+			s->is_tiny_font = tiny_font(v);
+		else if (span_ieq_z(name, "max-width"))
+			b->is_flat |= is_zero(v, 0);
+		break;
+	case 10:
+		if (span_ieq_z(name, "visibility"))
+			s->is_hidden_visibility = begins(v, "hidden") || begins(v, "collapse");
+		else if (span_ieq_z(name, "background") && !begins(v, "none") &&
+		         !begins(v, "transparent"))
+			s->background = html_color(v);
+		else if (span_ieq_z(name, "max-height"))
+			b->is_flat |= is_zero(v, 0);
+		break;
+	case 11:
+		if (span_ieq_z(name, "text-indent"))
+			s->is_gone |= is_zero(v, -500);
+		break;
+	case 16:
+		if (span_ieq_z(name, "background-color") && !begins(v, "transparent") &&
+		    !begins(v, "inherit"))
+			s->background = html_color(v);
+		else if (span_ieq_z(name, "background-image") && !begins(v, "none"))
+			s->background = COLOR_UNKNOWN;
+		break;
+	default:
+		break;
+	}
+}
+
+/* Bytes before the ';' that ends the declaration; not one in brackets: url(data:...;...). */
+static size_t
+declaration_len(struct span css, bool has_bracket)
+{
+	const char *semicolon;
+	size_t n = 0;
+
+	if (!has_bracket) {
+		semicolon = memchr(css.p, ';', css.len);
+		return semicolon ? (size_t)(semicolon - css.p) : css.len;
+	}
+	for (int depth = 0; n < css.len && (css.p[n] != ';' || depth > 0); n++)
+		depth += css.p[n] == '(' ? 1 : css.p[n] == ')' && depth > 0 ? -1 : 0;
+	return n;
 }
 
 void
 html_style_parse(struct html_style *s, struct span css)
 {
 	struct boxes b = { false, false, false, false };
+	bool has_bracket = css.len > 0 && memchr(css.p, '(', css.len);
 
 	while (css.len > 0) {
-		size_t n = 0, colon;
-		struct span d;
+		size_t n = declaration_len(css, has_bracket);
+		const char *colon = memchr(css.p, ':', n);
 
-		for (int depth = 0; n < css.len && (css.p[n] != ';' || depth > 0);
-		     n++) /* url(data:…;…) */
-			depth += css.p[n] == '(' ? 1 : css.p[n] == ')' && depth > 0 ? -1 : 0;
-		d = span(css.p, n);
-		for (colon = 0; colon < n && d.p[colon] != ':'; colon++)
-			;
-		if (colon < n) {
-			struct span v = trim(span_skip(d, colon + 1));
+		if (colon) {
+			size_t at = (size_t)(colon - css.p);
+			struct span v = trim(span(colon + 1, n - at - 1));
 
-			declaration(s, &b, trim(span(d.p, colon)), v);
-			if (has_function(v, "url("))
+			declaration(s, &b, trim(span(css.p, at)), v);
+			if (has_bracket && has_function(v, "url("))
 				s->background = COLOR_UNKNOWN;
 		}
 		css = span_skip(css, n < css.len ? n + 1 : n);
