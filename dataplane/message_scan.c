@@ -223,7 +223,10 @@ message_log_verdict(struct message *m, const struct message_rcpt *r, const struc
 	e->num[2] = m->body_bytes;
 	e->num[3] = m->end_us ? w->now_us - m->end_us : 0;
 	event_text(e, 0, span_z(policy_action_name(v->action)));
-	event_text(e, 1, span_z(policy_filter_name(v->filter)));
+	event_text(e, 1,
+	           span_z(v->unscanned && v->filter == FILTER_NONE
+	                          ? "unscanned"
+	                          : policy_filter_name(v->filter)));
 	event_text(e, 2, span_z(v->rules));
 	event_text(e, 3, span_z(v->excerpt));
 	event_text(e, 4, m->sender);

@@ -634,6 +634,25 @@ source_addresses(void)
 	world_end();
 }
 
+/* A streamed mail whose server never says go: its sender does not wait half an hour. */
+static void
+streamed_to_silence(void)
+{
+	struct worker_tunables t = world_defaults();
+	struct answers a = polite;
+
+	a.data = "";
+	world_begin(&t, &a, false);
+	until_data("bob@list.test");
+	say(&x.sender, "Subject: x\r\n\r\n");
+	say_lines(1500);
+	say(&x.sender, ".\r\n");
+	EXPECT("451 4.4.1", 3600 * SEC);
+	CHECK(now_s() <= 152);
+	TELL("NOOP", "250");
+	world_end();
+}
+
 /* The server hears who the sender is. */
 static void
 origin(void)
@@ -687,6 +706,7 @@ static const struct {
 	{ "gone before the banner",    gone_before_the_banner },
 	{ "source addresses",          source_addresses },
 	{ "XCLIENT, PROXY v2",         origin },
+	{ "streamed to a silent server", streamed_to_silence },
 };
 /* clang-format on */
 
