@@ -7,6 +7,7 @@
  *         layers share one struct.
  */
 #include "engine/mime/mime.h"
+#include "base/block64.h"
 #include "engine/mime/mime_decode.h"
 #include "engine/mime/mime_field.h"
 
@@ -576,19 +577,27 @@ take_candidate(struct mime *m, struct span *raw)
 		end_candidate(m);
 }
 
-/* Bytes from s up to the next line that may be a boundary. */
+/* Bytes from s up to the next line that may be a boundary: one that begins with "--", or with '-' at the very end of s. */
 static size_t
 until_candidate(const struct mime *m, struct span s)
 {
-	const char *p = s.p, *end = s.p + s.len;
+	uint64_t after_nl = 0;
 
 	if (m->boundary_cnt == 0)
 		return s.len;
-	while ((p = memchr(p, '\n', (size_t)(end - p)))) {
-		if (++p == end)
-			break;
-		if (*p == '-' && (p + 1 == end || p[1] == '-'))
-			return (size_t)(p - s.p);
+	for (size_t i = 0; i < s.len; i += BLOCK64) {
+		bool is_part = s.len - i < BLOCK64;
+		struct block64 b =
+		        is_part ? block64_load_part(s.p + i, s.len - i) : block64_load(s.p + i);
+		uint64_t newline = block64_is(b, '\n');
+
+		for (uint64_t c = (newline << 1 | after_nl) & block64_is(b, '-'); c; c &= c - 1) {
+			size_t at = i + clear_run(c);
+
+			if (at + 1 == s.len || s.p[at + 1] == '-')
+				return at;
+		}
+		after_nl = newline >> 63;
 	}
 	return s.len;
 }
