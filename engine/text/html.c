@@ -879,7 +879,7 @@ tag_byte(struct html *h, char c)
 		else
 			h->state = BOGUS;
 		return false;
-	case TAG_NAME: /* what ends it: see step() */
+	case TAG_NAME: /* what ends it: see tag_bytes() */
 		end_tag_name(h);
 		return false;
 	default:
@@ -1028,12 +1028,35 @@ raw_bytes(struct html *h, const char *p, size_t n)
 	return 0;
 }
 
+static bool
+in_tag(const struct html *h)
+{
+	return h->state >= TAG_OPEN && h->state <= BEFORE_VALUE;
+}
+
+/* A tag up to a value or its end. */
+static size_t
+tag_bytes(struct html *h, const char *p, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && in_tag(h)) {
+		size_t taken = 0;
+
+		if (h->state == TAG_NAME)
+			taken = name_bytes(h->name, &h->name_len, ENDS_TAG, p + i, n - i);
+		else if (h->state == ATTR_NAME)
+			taken = name_bytes(h->attr, &h->attr_len, ENDS_ATTR, p + i, n - i);
+		i += taken ? taken : tag_byte(h, p[i]);
+	}
+	return i;
+}
+
 /* At least one byte is taken, or the state changes. */
 static size_t
 step(struct html *h, const char *p, size_t n)
 {
 	const char *gt;
-	size_t taken;
 
 	if (h->entity_len > 0)
 		return entity_byte(h, *p);
@@ -1068,14 +1091,8 @@ step(struct html *h, const char *p, size_t n)
 		return comment_bytes(h, p, n);
 	case RAW:
 		return raw_bytes(h, p, n);
-	case TAG_NAME:
-		taken = name_bytes(h->name, &h->name_len, ENDS_TAG, p, n);
-		return taken ? taken : tag_byte(h, *p);
-	case ATTR_NAME:
-		taken = name_bytes(h->attr, &h->attr_len, ENDS_ATTR, p, n);
-		return taken ? taken : tag_byte(h, *p);
 	default:
-		return tag_byte(h, *p);
+		return tag_bytes(h, p, n);
 	}
 }
 
