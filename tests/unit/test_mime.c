@@ -264,12 +264,35 @@ test_linear(void)
 	l.quiet = false;
 }
 
+/* Boundaries are looked for in blocks of 64 bytes: one at each place of a block, and lines that only look like one. */
+static void
+test_boundary_places(void)
+{
+	char mail[512];
+
+	for (size_t pad = 0; pad < 150; pad++) {
+		size_t n = (size_t)sprintf(mail, MP("x") "--x\n\n");
+
+		memset(mail + n, '.', pad);
+		n += pad;
+		n += (size_t)sprintf(mail + n, "\n-y\n--x\n\nz\n--x--\n");
+		for (size_t step = 1; step < n + 64; step += 1 + step / 2) {
+			run(span(mail, n), step);
+			CHECK(l.parts == 3 && l.bytes == pad + 4, "%zu step %zu: %s", pad, step,
+			      l.text);
+		}
+		run(span(mail, n), n);
+		CHECK(l.parts == 3 && l.bytes == pad + 4, "%zu: %s", pad, l.text);
+	}
+}
+
 int
 main(void)
 {
 	m = mime_new(&ops, &l);
 	test_cases();
 	test_bounds();
+	test_boundary_places();
 	test_linear();
 	mime_free(m);
 	return check_failed;
