@@ -71,7 +71,13 @@ def well(b):
         with client.Client() as c:
             c.ehlo()
             return c.mail("well@sender.test", "bob@lab.test", mails.plain("well"))[1].code == 250
-    cases.wait_for("a mail passes again", passes, 10, 0.05)
+    try:
+        cases.wait_for("a mail passes again", passes, 10, 0.05)
+    except AssertionError:
+        note(f"stuck: {[m for m in b.relay.log() if m['event'] != 'verdict'][-5:]}")
+        note(f"metrics: { {k: v for k, v in b.relay.metrics().items() if 'upstream' in k and v} }")
+        note(f"memory: {b.relay.status()['memory']}; the server: {b.sink.stats()}")
+        raise
 
 
 def cell(b, n, stage, fault, times, warm):

@@ -77,7 +77,7 @@ class Reloads:
             n += 1
             t0 = time.monotonic()
             try:
-                self.once(BAD[n // 5 % len(BAD)] if n % 5 == 0 else None)
+                self.once(BAD[n // 3 % len(BAD)] if n % 3 == 0 else None)
             except Exception as e:
                 self.errors.append(f"{type(e).__name__}: {e}")
                 return
@@ -120,7 +120,9 @@ def storm(b):
     note(f"{rel.good} good and {rel.bad} bad reloads in {seconds} s (median {sorted(rel.took)[len(rel.took) // 2] * 1e3:.0f} ms), "
          f"{len(got)} mails; resident {rss_warm >> 20} MiB after a quarter, {rss_end >> 20} MiB at the end")
     check("every good one is taken, every bad one refused with its file", not rel.errors, f"{len(rel.errors)}: {rel.errors[:3]}")
-    check("there were enough", rel.good >= seconds and rel.bad >= seconds // 5, (rel.good, rel.bad))
+    # In the sanitised build one takes a second or two: there it is as soon as the last one is published.
+    enough = (6, 1) if os.path.basename(cases.args.build).endswith("asan") else (seconds, seconds // 5)
+    check("there were enough", rel.good >= enough[0] and rel.bad >= enough[1], (rel.good, rel.bad))
     broken = [r for r in got.values() if r.code == 0]
     check("no connection dropped", not broken, [r.text for r in broken[:3]])
     clean = [r for r in got.values() if r.key % 4 and r.code != 250]
