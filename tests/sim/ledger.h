@@ -69,12 +69,14 @@ struct ledger {
 	unsigned cnt;
 	int latest[LEDGER_MAILS_MAX]; /* the last try of a sender's mail */
 	struct ledger_word word[LEDGER_MAILS_MAX][CUST_RCPTS];
+	uint64_t mail_no_us[LEDGER_MAILS_MAX];            /* a server refused MAIL */
 	uint64_t live_us[LEDGER_MAILS_MAX][CUST_RCPTS];   /* asked live since then */
 	uint64_t good_us[CUST_RCPTS], bad_us[CUST_RCPTS]; /* a word that may be kept */
 	uint64_t gone_us[CUST_GENERATIONS +
 	                 1];       /* when a generation was replaced; 0: it is published */
 	uint64_t now_us, drain_us; /* drain_us 0: not yet */
 	bool cache, lossless, reloads;
+	bool banner_waits; /* longer than a sender's first words take */
 	bool calm; /* whatever happens in this seed, no mail of a friendly sender may be put off */
 };
 

@@ -173,7 +173,7 @@ struct peer_sender {
 	unsigned chunks; /* SH_BDAT: answers still to come */
 	unsigned prdr_at;
 	bool prdr_on, was_reset, done;
-	uint64_t wake_us, asked_us;
+	uint64_t wake_us, asked_us, waits_us;
 	uint64_t said_us; /* its last byte */
 };
 

@@ -9,6 +9,7 @@
 #define IDLE_US                                                                                    \
 	(330 * SEC) /* the longest that a silent sender is suffered: 5 min between commands, */
 #define BODY_US   (400 * SEC) /* and two windows of 3 min in a body */
+#define RCPT_US   (105 * SEC) /* 90 s, the tarpit, the way there and back */
 #define TRIES_MAX 4
 
 enum state {
@@ -83,6 +84,8 @@ random_size(struct rng *r, bool chunks)
 {
 	if (rng_odds(r, 1, chunks ? 3 : 12))
 		return 60000 + rng_below(r, 150000); /* beyond the simulated hold_bytes */
+	if (rng_odds(r, 1, 8))
+		return 10000 + rng_below(r, 50000); /* held in several chunks */
 	return 50 + rng_below(r, 4000);
 }
 
@@ -109,7 +112,11 @@ make_body(struct peer_sender *s, struct ledger_mail *m)
 {
 	size_t want = random_size(s->rng, s->habit == SH_BDAT), n;
 	bool late = m->content & CONTENT_LATE;
-	char *b = malloc(want + 1200);
+	char *b;
+
+	if (late && rng_odds(s->rng, 1, 2)) /* seen when most of it was sent on */
+		want = SIM_HOLD_BYTES + rng_below(s->rng, SIM_HOLD_BYTES);
+	b = malloc(want + 1200);
 
 	BUG_ON(!b);
 	n = (size_t)sprintf(b, "X-Sim-Id: %d\r\nFrom: a@b.test\r\nSubject: simulated %d%s\r\n\r\n",
@@ -188,7 +195,7 @@ begin_mail(struct peer_sender *s, int retry_of)
 	s->state = ST_MAIL;
 	out(s, "MAIL FROM:<s%d@%s.test>%s%s\r\n", m->sender, m->bad_sender ? "bad" : "sender",
 	    rng_odds(s->rng, 1, 3) ? " SIZE=1000" : "", m->prdr ? " PRDR" : "");
-	s->asked_us = s->ledger->now_us;
+	s->asked_us = s->waits_us = s->ledger->now_us;
 	if (s->habit == SH_PIPELINE) {
 		m->began = true;
 		while (s->rcpts_asked < s->rcpt_cnt)
@@ -229,7 +236,7 @@ ask_rcpt(struct peer_sender *s)
 	s->state = ST_RCPT;
 	if (s->rcpts_asked == s->rcpt_cnt || s->rcpts_asked != s->rcpts_answered)
 		return;
-	s->asked_us = s->ledger->now_us;
+	s->asked_us = s->waits_us = s->ledger->now_us;
 	put_rcpt(s);
 	if (s->habit == SH_LEAVE)
 		wake_in(s, rng_below(s->rng, 2 * SEC));
@@ -344,6 +351,10 @@ on_rcpt(struct peer_sender *s, unsigned code)
 {
 	unsigned r = s->rcpts[s->rcpts_answered++];
 
+	if (s->ledger->lossless && s->ledger->now_us > s->waits_us + RCPT_US)
+		sim_fail("mail %d: RCPT was answered after %llu s\n", s->mail,
+		         (unsigned long long)((s->ledger->now_us - s->waits_us) / SEC));
+	s->waits_us = s->ledger->now_us; /* pipelined ones are asked one after the other */
 	ledger_rcpt_answer(s->ledger, mail_of(s), r, code, s->line, s->asked_us);
 	if (code / 100 == 4)
 		try_again(s, r);
@@ -404,6 +415,8 @@ on_banner(struct peer_sender *s, unsigned code)
 		leave(s, false);
 		return;
 	}
+	if (s->habit == SH_EARLY && s->ledger->lossless && s->ledger->banner_waits)
+		sim_fail("a sender who talked before the banner was greeted\n");
 	s->state = ST_EHLO;
 	if (s->habit != SH_SILENT && s->habit != SH_EARLY) /* that one said it before */
 		out(s, "EHLO sender.test\r\n");
@@ -489,6 +502,7 @@ peer_sender_opened(struct peer_sender *s, uint16_t port, bool v6)
 {
 	s->port = port;
 	s->v6 = v6;
+	s->said_us = s->ledger->now_us;
 	if (s->habit == SH_EARLY)
 		out(s, "EHLO sender.test\r\n");
 }

@@ -309,8 +309,8 @@ on_mail(struct peer_server *s)
 		mark_lied(s);
 	check_client(s);
 	given = answer_said(s, AT_MAIL, 250, "2.1.0 ok");
-	for (int r = 0; given >= 400 && given != 421 && r < CUST_RCPTS; r++)
-		ledger_server_word(s->ledger, s->sender, r, given, false, s->lied);
+	if (given >= 400 && given != 421 && s->sender >= 0 && s->sender < (int)s->ledger->cnt)
+		s->ledger->mail_no_us[s->sender] = s->ledger->now_us;
 	if (given / 100 != 2)
 		return;
 	s->envelope = true;
@@ -353,7 +353,7 @@ on_rcpt(struct peer_server *s)
 	given = answer_said(s, AT_RCPT, code, words);
 	keep = fired == s->fired || is_strange(s->cfg.fault) ? strstr(words, "no such") != NULL
 	                                                     : s->cfg.fault == FAULT_5XX;
-	if (given != 0 && given != 421)
+	if (given != 0 && given != 421 && code != 503)
 		ledger_server_word(s->ledger, s->sender, r, given, keep, s->lied);
 	if (given / 100 != 2)
 		return;

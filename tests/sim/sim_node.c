@@ -75,6 +75,7 @@ choose_tunables(struct sim *s, struct worker_config *wc)
 	t->limits.enabled = false;
 	t->rcpt_cache = s->far->ledger.cache = rng_odds(&s->rng, 1, 2);
 	t->banner_delay_us = rng_odds(&s->rng, 1, 3) ? SEC : 0;
+	s->far->ledger.banner_waits = t->banner_delay_us > 0;
 	t->tarpit_us = rng_odds(&s->rng, 1, 4) ? SEC : 0;
 	t->max_connections = rng_odds(&s->rng, 1, 4) ? 2 : 10;
 	wc->scan_budget_cycles = rng_odds(&s->rng, 1, 2); /* 1: a slice of each job a turn */
