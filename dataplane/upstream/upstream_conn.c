@@ -358,6 +358,11 @@ step(struct upstream_conn *c)
 	if (before > in.len)
 		tcp_consume(c->tcp, before - in.len);
 	conn_flush(c);
+	/* What came along with the 354 cannot be an answer to a mail that was not sent: never a 2xx of ours. */
+	if (kind == SMTP_CE_DATA_GO && tcp_unread(c->tcp) > 0) {
+		kind = SMTP_CE_BROKEN;
+		ev.why = SMTP_WHY_UNSOLICITED;
+	}
 	if (kind == SMTP_CE_MORE)
 		return before > in.len && tcp_unread(c->tcp) > 0;
 	if (kind != SMTP_CE_ROOM)

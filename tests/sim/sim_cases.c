@@ -678,6 +678,22 @@ origin(void)
 	world_end();
 }
 
+/* A server that says 354 and 250 in one breath has answered for a mail it never saw. */
+static void
+early_final(void)
+{
+	struct worker_tunables t = world_defaults();
+	struct answers a = polite;
+
+	a.data = "354 go\r\n250 2.0.0 taken before it came";
+	world_begin(&t, &a, false);
+	TELL("MAIL FROM:<a@b.test>", "250");
+	TELL("RCPT TO:<one@any.test>", "250");
+	TELL("DATA", "354");
+	TELL("Subject: x\r\n\r\ntext\r\n.", "451 4.4");
+	world_end();
+}
+
 /* clang-format off */
 static const struct {
 	const char *name;
@@ -707,6 +723,7 @@ static const struct {
 	{ "source addresses",          source_addresses },
 	{ "XCLIENT, PROXY v2",         origin },
 	{ "streamed to a silent server", streamed_to_silence },
+	{ "250 along with the 354",    early_final },
 };
 /* clang-format on */
 
