@@ -14,6 +14,8 @@
  * What may go wrong, and its answer: no server 451 4.4.1; server silent after our dot 451 4.4.2; a recipient refused that was
  * answered 250 451 4.2.0; recipients that end differently 451 4.7.1 once; sender gone before our dot: upstream is cut; after
  * it: the server's answer is waited for, since a mail that was taken is delivered whoever hears of it.
+ *
+ * Over 500 lines: the story of a mail stays in one file, its steps are in the others.
  */
 #include "dataplane/message_internal.h"
 #include "base/msgid.h"

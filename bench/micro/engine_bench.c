@@ -503,6 +503,7 @@ make_mails(struct corpus *c, bool is_html)
 	free(p);
 }
 
+/* Over 60 lines: options, one a case. */
 int
 main(int argc, char **argv)
 {

@@ -3,6 +3,8 @@
  *
  * A callback may do anything to the connection it is called for. So what runs a connection holds c->in_loop, and a connection
  * that dies meanwhile is freed by that loop.
+ *
+ * Over 500 lines: one connection's states and what each event does in them are read together.
  */
 #include "dataplane/upstream/upstream_internal.h"
 #include "dataplane/smtp/proxy_v2.h"

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * peer_sender.c - a sender of mail with one habit, good or bad
+ *
+ * Over 500 lines: every habit is a few lines in the same dialogue.
  */
 #include "tests/sim/peer.h"
 #include "tests/sim/sim_report.h"

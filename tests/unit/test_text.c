@@ -263,6 +263,7 @@ test_linear(void)
 }
 
 /* With room for FOLD_CAP_MIN bytes text goes a character at a time, with more in blocks: both must say the same. */
+/* Over 60 lines: one table of places in a block. */
 static void
 test_fold_blocks(void)
 {
