@@ -245,7 +245,7 @@ void
 message_pressure_turn(struct worker *w)
 {
 	feed_starved(w);
-	if (!worker_has_pressure(w))
+	if (!worker_has_pressure(w) && w->chunks.used_cnt < w->chunks.cnt)
 		return;
 	list_for_each_safe(it, tmp, &w->in_body)
 	{
