@@ -11,7 +11,9 @@
 
 #define LEDGER_MAILS_MAX 256
 #define MAIL_RCPTS_MAX   4
-#define SIM_HOLD_BYTES   (64u << 10) /* the least that settings allow */
+#define SIM_HOLD_BYTES                                                                             \
+	(64u << 10) /* the least that settings allow; what is scanned of a mail, and its end */
+#define SIM_BIG_BYTES (512u << 10)
 
 enum ledger_final {
 	FINAL_NONE,
@@ -76,6 +78,7 @@ struct ledger {
 	                 1];       /* when a generation was replaced; 0: it is published */
 	uint64_t now_us, drain_us; /* drain_us 0: not yet */
 	bool cache, lossless, reloads;
+	bool big;          /* hold_bytes is more than TCP's send buffer, some mails are too */
 	bool banner_waits; /* longer than a sender's first words take */
 	bool calm; /* whatever happens in this seed, no mail of a friendly sender may be put off */
 };

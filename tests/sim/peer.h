@@ -83,9 +83,11 @@ struct peer_server {
 	enum { PS_PROXY, PS_COMMANDS, PS_DATA, PS_BDAT, PS_DEAD } mode;
 	uint64_t unasked_us; /* when the answer too many was given */
 	/* the relay's words about the sender */
-	struct addr client;
-	uint16_t client_port;
-	bool has_client, no_client;
+	struct peer_client {
+		struct addr addr;
+		uint16_t port;
+		bool is_set;
+	} client, forward; /* XCLIENT or PROXY; XFORWARD */
 	/* transaction */
 	bool envelope;
 	int sender;
@@ -173,6 +175,7 @@ struct peer_sender {
 	unsigned chunks; /* SH_BDAT: answers still to come */
 	unsigned prdr_at;
 	bool prdr_on, was_reset, done;
+	bool is_late; /* began when the node drained already */
 	uint64_t wake_us, asked_us, waits_us;
 	uint64_t said_us; /* its last byte */
 };

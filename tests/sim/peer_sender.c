@@ -82,8 +82,10 @@ wake_in(struct peer_sender *s, uint64_t us)
 /* ---- what is sent ---- */
 
 static size_t
-random_size(struct rng *r, bool chunks)
+random_size(struct rng *r, bool chunks, bool big)
 {
+	if (big && rng_odds(r, 1, 6))
+		return 270000 + rng_below(r, SIM_BIG_BYTES - 270000);
 	if (rng_odds(r, 1, chunks ? 3 : 12))
 		return 60000 + rng_below(r, 150000); /* beyond the simulated hold_bytes */
 	if (rng_odds(r, 1, 8))
@@ -112,14 +114,13 @@ random_line(struct rng *r, char *b)
 static void
 make_body(struct peer_sender *s, struct ledger_mail *m)
 {
-	size_t want = random_size(s->rng, s->habit == SH_BDAT), n;
+	size_t want = random_size(s->rng, s->habit == SH_BDAT, s->ledger->big), n;
 	bool late = m->content & CONTENT_LATE;
 	char *b;
 
 	if (late && rng_odds(s->rng, 1, 2)) /* seen when most of it was sent on */
 		want = SIM_HOLD_BYTES + rng_below(s->rng, SIM_HOLD_BYTES);
 	b = malloc(want + 1200);
-
 	BUG_ON(!b);
 	n = (size_t)sprintf(b, "X-Sim-Id: %d\r\nFrom: a@b.test\r\nSubject: simulated %d%s\r\n\r\n",
 	                    s->mail, s->mail,
@@ -417,6 +418,8 @@ on_banner(struct peer_sender *s, unsigned code)
 		leave(s, false);
 		return;
 	}
+	if (s->is_late)
+		sim_fail("a node that drains greeted a sender\n");
 	if (s->habit == SH_EARLY && s->ledger->lossless && s->ledger->banner_waits)
 		sim_fail("a sender who talked before the banner was greeted\n");
 	s->state = ST_EHLO;
@@ -496,6 +499,7 @@ peer_sender_start(struct peer_sender *s, const struct peer_ops *ops, void *ctx, 
 	s->rng = rng;
 	s->habit = habit;
 	s->mails_left = mails;
+	s->is_late = l->drain_us > 0;
 	s->mail = -1;
 }
 

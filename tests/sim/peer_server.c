@@ -228,15 +228,12 @@ proxy_byte(struct peer_server *s, char c)
 		return;
 	s->line_len = 0;
 	s->mode = PS_COMMANDS;
-	s->has_client = !p.local;
-	s->no_client = p.local;
-	s->client = p.src;
-	s->client_port = p.src_port;
+	s->client = (struct peer_client){ p.src, p.src_port, !p.local };
 	greet(s);
 }
 
 static void
-take_attributes(struct peer_server *s, const char *l)
+take_attributes(struct peer_client *c, const char *l)
 {
 	const char *a = strstr(l, " ADDR="), *p = strstr(l, " PORT=");
 	struct span text;
@@ -249,8 +246,21 @@ take_attributes(struct peer_server *s, const char *l)
 	if (!strncmp(a, "IPV6:", 5))
 		a += 5;
 	text = span(a, strcspn(a, " "));
-	s->has_client = addr_parse(text, &s->client);
-	s->client_port = (uint16_t)atoi(p + 6);
+	c->is_set = addr_parse(text, &c->addr);
+	c->port = (uint16_t)atoi(p + 6);
+}
+
+static void
+check_told(const struct peer_client *c, const struct ledger_mail *m, const char *how)
+{
+	struct addr right;
+
+	BUG_ON(!addr_parse(span_z(m->v6 ? "fd77::1" : "10.77.0.1"), &right));
+	if (!c->is_set)
+		sim_fail("sender %d: its server was not told the address by %s\n", m->sender, how);
+	else if (!addr_eq(&right, &c->addr) || m->port != c->port)
+		sim_fail("sender %d: its server was told another address or port %u by %s\n",
+		         m->sender, c->port, how);
 }
 
 /* The server must have been told whose mail it is, on routes that say so. */
@@ -258,25 +268,22 @@ static void
 check_client(struct peer_server *s)
 {
 	const struct ledger_mail *m;
-	struct addr right;
 
-	if (s->sender < 0 || s->sender >= (int)s->ledger->cnt || s->cfg.poor || s->lied ||
-	    cust_port_is(s->cfg.port, ROUTE_ANY))
+	if (s->sender < 0 || s->sender >= (int)s->ledger->cnt || s->cfg.poor || s->lied)
 		return;
 	m = &s->ledger->mails[s->ledger->latest[s->sender]];
-	BUG_ON(!addr_parse(span_z(m->v6 ? "fd77::1" : "10.77.0.1"), &right));
-	if (!s->has_client)
-		sim_fail("sender %d: its server was not told the address%s\n", s->sender,
-		         s->no_client ? " (LOCAL)" : "");
-	else if (!addr_eq(&right, &s->client) || m->port != s->client_port)
-		sim_fail("sender %d: its server was told another address or port %u\n", s->sender,
-		         s->client_port);
+	if (cust_port_is(s->cfg.port, ROUTE_PROXY))
+		check_told(&s->client, m, "PROXY");
+	if (!cust_port_is(s->cfg.port, ROUTE_OTHER))
+		return;
+	check_told(&s->client, m, "XCLIENT");
+	check_told(&s->forward, m, "XFORWARD");
 }
 
 static void
 on_xclient(struct peer_server *s)
 {
-	take_attributes(s, s->line);
+	take_attributes(&s->client, s->line);
 	if (answer(s, AT_XCLIENT, 220, "220 sink again\r\n") / 100 != 2)
 		return;
 	s->envelope = false;
@@ -470,7 +477,7 @@ command(struct peer_server *s)
 	else if (!strncasecmp(l, "XCLIENT", 7))
 		on_xclient(s);
 	else if (!strncasecmp(l, "XFORWARD", 8)) {
-		take_attributes(s, l);
+		take_attributes(&s->forward, l);
 		put(s, "250 2.0.0 ok\r\n");
 	} else if (!strncasecmp(l, "MAIL", 4))
 		on_mail(s);

@@ -20,6 +20,7 @@ struct sim {
 	struct worker *worker;
 	struct snapshot *published;
 	bool reloads, drains;
+	bool slow_scans; /* a job takes many turns, and those take time */
 	uint64_t reload_at_us, drain_at_us;
 	unsigned mails_wanted, senders;
 	uint64_t sender_at_us;

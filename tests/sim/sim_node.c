@@ -18,7 +18,7 @@
 #define WALL_US     (1790000000ull * SEC)
 #define HORIZON_US  (3 * 3600 * SEC)
 #define TURNS_MAX   3000000u /* of one seed */
-#define SENDERS_MAX 60
+#define SENDERS_MAX 300
 
 static struct rte_mempool *node_pool, *far_pool;
 static struct engine_worker *engine;
@@ -78,9 +78,17 @@ choose_tunables(struct sim *s, struct worker_config *wc)
 	s->far->ledger.banner_waits = t->banner_delay_us > 0;
 	t->tarpit_us = rng_odds(&s->rng, 1, 4) ? SEC : 0;
 	t->max_connections = rng_odds(&s->rng, 1, 4) ? 2 : 10;
-	wc->scan_budget_cycles = rng_odds(&s->rng, 1, 2); /* 1: a slice of each job a turn */
+	s->slow_scans = rng_odds(&s->rng, 1, 2);
+	wc->scan_budget_cycles = s->slow_scans; /* 1: a slice of each job a turn */
 	if (wild && rng_odds(&s->rng, 1, 4))
 		wc->sizes.hold_bytes = 5 * SIM_HOLD_BYTES;
+	else if (wild && rng_odds(&s->rng, 1, 10))
+		s->far->ledger.big = true;
+	if (!s->far->ledger.big)
+		return;
+	wc->hold_bytes = SIM_BIG_BYTES;
+	wc->sizes.chunks = 512;
+	wc->sizes.hold_bytes = 12 * SIM_BIG_BYTES;
 }
 
 static bool
@@ -233,17 +241,18 @@ maybe_drain(struct sim *s)
 	worker_drain(s->worker, true);
 	l->drain_us = s->now_us;
 	s->mails_wanted = 0;
+	far_send_mails(s->far, SH_HONEST, 1, s->now_us); /* too late */
 }
 
 static void
 step(struct sim *s, bool verbose)
 {
-	uint64_t next;
+	uint64_t next, turn;
 
 	start_senders(s);
 	maybe_drain(s);
 	if (s->reloads && (s->now_us >= s->reload_at_us ||
-	                   (message_scan_is_waiting(s->worker) && rng_odds(&s->rng, 1, 10))))
+	                   (message_scan_is_waiting(s->worker) && rng_odds(&s->rng, 1, 100))))
 		reload(s);
 	s->net->now_us = s->now_us;
 	worker_turn(s->worker, s->now_us, WALL_US + s->now_us);
@@ -256,7 +265,10 @@ step(struct sim *s, bool verbose)
 	next = MIN(next, net_next_us(s->net));
 	if (wants_senders(s))
 		next = MIN(next, s->sender_at_us);
-	s->now_us = MAX(next, s->now_us + 20); /* a turn takes some time */
+	turn = 20; /* a turn takes some time */
+	if (s->slow_scans && message_scan_is_waiting(s->worker))
+		turn += rng_below(&s->rng, 4000); /* others want the core too */
+	s->now_us = MAX(next, s->now_us + turn);
 }
 
 static void
