@@ -185,6 +185,8 @@ serve(struct upstream *u, struct upstream_req *req, uint64_t *wait_us)
 		return *wait_us <= PROBE_WAIT_US ? WAIT_SERVER : FAILED;
 	c = req->fresh || r->cfg.proxy_v2 ? NULL : idle_of(r, (unsigned)server);
 	if (c) {
+		/* A warm one is no probe: who needs a new one may find out whether the server is back. */
+		upstream_health_not_tried(r->health[server]);
 		conn_grant(c, req, true);
 		return SERVED;
 	}

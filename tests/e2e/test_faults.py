@@ -155,6 +155,33 @@ def lost_answer(b):
     well(b)
 
 
+@case
+def warm_connections_beside_a_dead_attempt(b):
+    """A new connection that hangs marks the server as down, while warm ones are well: those serve on, and nobody waits
+    for a probe that is none."""
+    b.sink.kill()
+    b.sink.start()
+    well(b)  # leaves a warm connection
+    # The answer to RCPT takes a while, so that the second one needs a connection of its own.
+    b.sink.faults({"stage": "connect", "do": "hang", "times": 1}, {"stage": "rcpt", "do": "sleep:0.3", "times": 1})
+    with client.Client(timeout=20) as one, client.Client(timeout=20) as two:
+        for c in (one, two):
+            c.ehlo()
+            c.cmd("MAIL FROM:<ann@sender.test>")
+        one.send("RCPT TO:<bob@lab.test>\r\n")  # both at once: one gets the warm one, the other a new one
+        time.sleep(0.1)
+        two.send("RCPT TO:<bob@lab.test>\r\n")
+        check("both are answered", {one.reply().code, two.reply().code} <= {250, 451})
+    time.sleep(0.9)  # past the connection's time-out and the back-off
+    for n in range(6):
+        t0 = time.monotonic()
+        with client.Client(timeout=20) as c:
+            c.ehlo()
+            verb, r = c.mail(f"w{n}@sender.test", "bob@lab.test", mails.plain(n))
+        check(f"mail {n} passes without a wait", r.code == 250 and time.monotonic() - t0 < 0.7, (verb, r, time.monotonic() - t0))
+    well(b)
+
+
 def account(b, got, what):
     """The balance of a run with breakage: got is {key: Result}; senders are k<key>@sender.test."""
     at = collections.Counter(m["from"] for m in b.sink.mails())
