@@ -193,6 +193,9 @@ server_config(struct far *f, uint16_t port)
 		c.fault = (enum sim_fault)rng_below(&f->rng, SIM_FAULTS);
 		if (cust_port_is(port, ROUTE_OTHER) && rng_odds(&f->rng, 1, 3))
 			c.stage = AT_XCLIENT;
+		else if (f->ledger.big &&
+		         rng_odds(&f->rng, 1, 3)) /* half of a mail is sent by then */
+			c.stage = AT_BODY;
 		else if (rng_odds(&f->rng, 1, 3)) /* seldom reached */
 			c.stage = seldom[rng_below(&f->rng, ARRAY_LEN(seldom))];
 	} while (!sim_fault_is_there(c.stage, c.fault) ||

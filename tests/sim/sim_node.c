@@ -82,7 +82,7 @@ choose_tunables(struct sim *s, struct worker_config *wc)
 	wc->scan_budget_cycles = s->slow_scans; /* 1: a slice of each job a turn */
 	if (wild && rng_odds(&s->rng, 1, 4))
 		wc->sizes.hold_bytes = 5 * SIM_HOLD_BYTES;
-	else if (wild && rng_odds(&s->rng, 1, 10))
+	else if (wild && rng_odds(&s->rng, 1, 5))
 		s->far->ledger.big = true;
 	if (!s->far->ledger.big)
 		return;
