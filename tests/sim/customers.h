@@ -36,7 +36,7 @@ enum cust_answer {
 };
 
 enum {
-	CONTENT_GTUBE = 1, /* the test line of the shipped rules: filter pattern */
+	CONTENT_GTUBE = 1, /* the test line of tests/sim/rules: filter pattern */
 	CONTENT_WORD = 2,  /* a word that customers' own rules know, in the subject */
 	CONTENT_LATE =
 	        4, /* GTUBE stands at the end: a mail over hold_bytes is sent on before it is seen */

@@ -119,7 +119,7 @@ make_body(struct peer_sender *s, struct ledger_mail *m)
 	char *b;
 
 	if (late && rng_odds(s->rng, 1, 2)) /* seen when most of it was sent on */
-		want = SIM_HOLD_BYTES + rng_below(s->rng, SIM_HOLD_BYTES);
+		want = SIM_HOLD_BYTES + rng_below(s->rng, 4 * SIM_HOLD_BYTES);
 	b = malloc(want + 1200);
 	BUG_ON(!b);
 	n = (size_t)sprintf(b, "X-Sim-Id: %d\r\nFrom: a@b.test\r\nSubject: simulated %d%s\r\n\r\n",

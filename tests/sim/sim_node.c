@@ -267,7 +267,9 @@ step(struct sim *s, bool verbose)
 		next = MIN(next, s->sender_at_us);
 	turn = 20; /* a turn takes some time */
 	if (s->slow_scans && message_scan_is_waiting(s->worker))
-		turn += rng_below(&s->rng, 4000); /* others want the core too */
+		turn += rng_below(&s->rng, rng_odds(&s->rng, 1, 8)
+		                                   ? 40000
+		                                   : 4000); /* others want the core too */
 	s->now_us = MAX(next, s->now_us + turn);
 }
 
@@ -417,7 +419,7 @@ main(int argc, char **argv)
 		{ NULL, 0, NULL, 0 },
 	};
 	uint64_t seeds = 2000, first = 1, passed = 0, failed = 0;
-	const char *rules = "contrib/rules";
+	const char *rules = "tests/sim/rules";
 	bool verbose = false, stop = false;
 	int o;
 
