@@ -223,7 +223,8 @@ start_senders(struct sim *s)
 		habits[h]++;
 		far_send_mails(s->far, h, 1 + (unsigned)rng_below(&s->rng, 5), s->now_us);
 		s->senders++;
-		s->sender_at_us = s->now_us + rng_below(&s->rng, 2 * SEC);
+		/* Where idle ones hold every session of a small pool, the others come more and more slowly, until those are gone. */
+		s->sender_at_us = s->now_us + rng_below(&s->rng, 2 * SEC) * (1 + s->senders / 32);
 	}
 }
 
