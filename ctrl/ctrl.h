@@ -95,7 +95,8 @@ struct ctrl_node {
 	               const char *path, uint64_t *captured, char *err);
 };
 
-/* Opens store, log, socket, HTTP; builds the first snapshot (or loads the last saved one). NULL: texts were printed. */
+/* Opens store, log, socket, HTTP; builds the first snapshot (or loads the last saved one). NULL: texts were printed. The caller
+ * holds the claim on state_dir and socket (claim.h). */
 struct ctrl *ctrl_new(const struct settings *s, const struct ctrl_node *node);
 
 /*

@@ -109,6 +109,21 @@ dir_make(const char *path)
 }
 
 int
+dir_make_for(const char *path)
+{
+	char dir[PATH_ROOM];
+	char *slash;
+
+	if (!path_format(dir, sizeof(dir), "%s", path))
+		return -ENAMETOOLONG;
+	slash = strrchr(dir, '/');
+	if (!slash || slash == dir)
+		return 0;
+	*slash = 0;
+	return access(dir, F_OK) == 0 ? 0 : dir_make(dir);
+}
+
+int
 dir_remove(const char *path)
 {
 	DIR *d = opendir(path);

@@ -18,6 +18,8 @@ int file_replace(const char *path, struct span text);
 
 /* mkdir -p, mode 0750. */
 int dir_make(const char *path);
+/* The folder that the file `path` is to lie in, when there is none yet. */
+int dir_make_for(const char *path);
 int dir_sync(const char *path);
 /* rm -r of what is there; 0 when nothing was. */
 int dir_remove(const char *path);

@@ -17,32 +17,6 @@ struct conn {
 
 static_assert(ARRAY_LEN(((struct ctrl *)0)->conn_fds) == PROTOCOL_CONNS, "a slot each");
 
-static int
-make_folder_of(const char *path)
-{
-	char dir[PATH_ROOM];
-	char *slash;
-
-	path_format(dir, sizeof(dir), "%s", path);
-	slash = strrchr(dir, '/');
-	if (!slash || slash == dir)
-		return 0;
-	*slash = 0;
-	return access(dir, F_OK) == 0 ? 0 : dir_make(dir);
-}
-
-/* True when a daemon answers there: its socket must not be taken away. */
-static bool
-is_alive(const struct sockaddr_un *a)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool ok = fd >= 0 && connect(fd, (const struct sockaddr *)a, sizeof(*a)) == 0;
-
-	if (fd >= 0)
-		close(fd);
-	return ok;
-}
-
 int
 socket_open(struct ctrl *c)
 {
@@ -55,13 +29,8 @@ socket_open(struct ctrl *c)
 		        sizeof(a.sun_path) - 1);
 		return -ENAMETOOLONG;
 	}
-	if (is_alive(&a)) {
-		ctrl_check(c->settings, stderr); /* all mistakes at once */
-		fprintf(stderr, "weir: node.control_socket: %s: another weir runs there\n", path);
-		return -EADDRINUSE;
-	}
-	make_folder_of(path);
-	unlink(path);
+	dir_make_for(path);
+	unlink(path); /* of one that was killed: main holds the claim (claim.h) */
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;

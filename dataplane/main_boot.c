@@ -4,6 +4,7 @@
 #include "dataplane/main_boot.h"
 #include "base/clock.h"
 #include "base/rng.h"
+#include "ctrl/claim.h"
 #include "dataplane/main_wire.h"
 #include <ftw.h>
 #include <grp.h>
@@ -14,6 +15,19 @@
 
 #define EVENTS_PER_WORKER 8192
 #define TURN_BUDGET_US    200 /* of scan slices */
+
+/* Before any device is touched: opening a tap takes the link down under who serves it. */
+static int
+step_claim(struct boot *b)
+{
+	return claim_take(b->settings, !b->options.make_ports, &b->claim);
+}
+
+static void
+undo_claim(struct boot *b)
+{
+	claim_release(b->claim);
+}
 
 static int
 step_eal(struct boot *b)
@@ -37,14 +51,15 @@ step_eal(struct boot *b)
 		return n;
 	}
 	b->worker_cnt = b->options.relay_workers ? b->options.relay_workers : (unsigned)n;
+	b->is_eal_up = true;
 	return 0;
 }
 
 static void
 undo_eal(struct boot *b)
 {
-	(void)b;
-	packet_eal_stop();
+	if (b->is_eal_up)
+		packet_eal_stop();
 }
 
 static int
@@ -200,6 +215,7 @@ static const struct step {
 	int (*up)(struct boot *b);
 	void (*down)(struct boot *b); /* also of a step that failed half way */
 } steps[] = {
+	{ "claim",          step_claim,   undo_claim },
 	{ "DPDK",           step_eal,     undo_eal },
 	{ "packet buffers", step_pools,   NULL },
 	{ "ports",          step_ports,   undo_ports },
@@ -233,7 +249,7 @@ boot_start(const struct settings *s, const struct boot_options *o)
 		if (ret < 0) {
 			fprintf(stderr, "weir: start failed at %s: %s\n", steps[i].name,
 			        strerror(-ret));
-			take_back(b, i == 0 ? 0 : i + 1);
+			take_back(b, i + 1);
 			return NULL;
 		}
 	}
@@ -283,10 +299,12 @@ own(const char *path, const struct stat *st, int type, struct FTW *at)
 static void
 hand_over(const struct settings *s, uid_t uid, gid_t gid)
 {
-	const char *files[] = { s->node_control_socket, s->log_path };
+	char lock[4096 + 8];
+	const char *files[] = { s->node_control_socket, lock, s->log_path };
 
 	own_uid = uid;
 	own_gid = gid;
+	snprintf(lock, sizeof(lock), "%s.lock", s->node_control_socket); /* claim.h */
 	nftw(s->node_state_dir, own, 16, FTW_PHYS);
 	for (size_t i = 0; i < ARRAY_LEN(files); i++)
 		if (*files[i])

@@ -16,6 +16,8 @@ struct boot_lcore {
 struct boot {
 	const struct settings *settings;
 	struct boot_options options;
+	struct claim *claim;
+	bool is_eal_up;
 	unsigned worker_cnt, running_cnt, port_cnt;
 	uint64_t cycles_per_second;
 	struct rte_mempool *pools[WORKERS_MAX];

@@ -119,6 +119,39 @@ def profiles_not_yet(b):
         check(f"a customer with {key}", r.returncode == 1 and key in r.stderr + r.stdout, (r.returncode, r.stderr + r.stdout))
 
 
+def second(b, name, over):
+    """Another weir beside ours, in the same network namespace: its exit status and words."""
+    path = os.path.join(b.dir, "second.yaml")
+    with open(path, "w") as f:
+        json.dump(relay.merge(b.relay.config, over), f)
+    r = subprocess.run([os.path.join(b.relay.build, "weir"), "--config", path], capture_output=True, text=True, timeout=30)
+    return name, r.returncode, r.stderr
+
+
+@case
+def one_at_a_time(b):
+    """A second weir on the same state_dir, socket or tap ends with 1 and the first one's pid, and the first does not notice."""
+    own = {"node": {"state_dir": os.path.join(b.dir, "second"), "control_socket": os.path.join(b.dir, "second.sock")}, "http": {"listen": "off"}}
+    link = net.sh("ip", "-o", "link", "show", net.TAP).stdout
+    with client.Client(timeout=10) as c:
+        c.ehlo()
+        equal("MAIL at the first", c.cmd("MAIL FROM:<ann@sender.test>").code, 250)
+        for name, status, said in (second(b, "state_dir", {"node": {"control_socket": own["node"]["control_socket"]}}),
+                                   second(b, "control_socket", {"node": {"state_dir": own["node"]["state_dir"]}}),
+                                   second(b, "ports", own),
+                                   second(b, "ports", relay.merge(own, {"ports": [{"device": f"net_tap7,iface={net.TAP}", "addresses": ["10.77.0.9/24"]}]}))):
+            check(f"a second one on the same {name}", status == 1 and f"{name}: " in said and f"(pid {b.relay.p.pid})" in said, (status, said))
+        equal("the link was not touched", net.sh("ip", "-o", "link", "show", net.TAP).stdout, link)
+        equal("the session that was open goes on", c.cmd("RCPT TO:<bob@lab.test>").code, 250)
+    with client.Client(timeout=10) as c:
+        c.ehlo()
+        equal("a new mail is delivered", c.mail("ann@sender.test", "bob@lab.test", mails.plain(1))[1].code, 250)
+    equal("weirctl still finds the first", b.relay.status()["node"], "lab-01")
+    b.relay.kill()
+    b.relay.start()
+    equal("nothing is left claimed by one that was killed", b.relay.ctl("status").returncode, 0)
+
+
 @case
 def exit_codes(b):
     equal("status", b.relay.ctl("status").returncode, 0)
