@@ -145,7 +145,7 @@ ban_list_add(struct ban_list *l, const struct ban *b)
 		return 0;
 	}
 	if (l->cnt == BANS_MAX)
-		return -ENOSPC;
+		return -E2BIG; /* not -ENOSPC: that is a disk, and the ban holds */
 	if (l->cnt == l->cap) {
 		l->cap = l->cap ? l->cap * 2 : 16;
 		l->item = realloc(l->item, l->cap * sizeof(*l->item));

@@ -31,7 +31,7 @@ struct ban_set;
 struct ban_set *ban_set_build(const struct ban_list *l);
 void ban_set_free(struct ban_set *b);
 
-/* A prefix that is there already gets the new end. 0, -EINVAL (too short: a slip would ban everybody), -ENOSPC. */
+/* A prefix that is there already gets the new end. 0, -EINVAL (too short: a slip would ban everybody), -E2BIG (BANS_MAX). */
 int ban_list_add(struct ban_list *l, const struct ban *b);
 /* 0 or -ENOENT */
 int ban_list_del(struct ban_list *l, const struct addr_prefix *p);

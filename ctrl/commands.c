@@ -83,8 +83,7 @@ do_drain(struct ctrl *c, const json_t *request)
 	pthread_mutex_lock(&c->node_lock);
 	c->node.drain(c->node.ctx, on);
 	pthread_mutex_unlock(&c->node_lock);
-	__atomic_store_n(&c->is_draining, on, __ATOMIC_RELAXED);
-	log_control(c->log, on ? "drain" : "undrain", NULL);
+	ctrl_set_draining(c, on);
 	return done();
 }
 
@@ -123,6 +122,8 @@ do_ban_add(struct ctrl *c, const json_t *request)
 	ret = bans_add(c, &b);
 	if (ret == -EINVAL)
 		return fail("prefix: shorter than IPv4 /8 or IPv6 /16 would ban half the world");
+	if (ret == -E2BIG)
+		return fail("%d prefixes are banned already: not added", BANS_MAX);
 	if (ret < 0)
 		return fail("the ban holds, but was not kept for a restart: %s", strerror(-ret));
 	ban_format(&b.prefix, prefix);

@@ -177,6 +177,13 @@ ctrl_start(struct ctrl *c)
 	return 0;
 }
 
+void
+ctrl_set_draining(struct ctrl *c, bool on)
+{
+	if (__atomic_exchange_n(&c->is_draining, on, __ATOMIC_RELAXED) != on)
+		log_control(c->log, on ? "drain" : "undrain", NULL);
+}
+
 static void
 wake(struct ctrl *c)
 {

@@ -108,6 +108,9 @@ int ctrl_start(struct ctrl *c);
 /* Async-signal-safe nudges for signal handlers. */
 void ctrl_request_reload(struct ctrl *c); /* SIGHUP: reload, and reopen the log */
 
+/* What /readyz, metrics and status say, and a log line; whoever asked for the drain. Any thread. */
+void ctrl_set_draining(struct ctrl *c, bool on);
+
 /* Stops the threads once every event was written. The workers must have ended. */
 void ctrl_stop(struct ctrl *c);
 void ctrl_free(struct ctrl *c);

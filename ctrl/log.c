@@ -22,7 +22,7 @@ struct log {
 	size_t ring_cnt;
 	pthread_t thread;
 	bool is_running;
-	bool stop; /* set by log_stop(), read by the thread: relaxed, nothing hangs on its order */
+	bool stop; /* log_stop() sets it, release; the thread reads it, acquire */
 
 	pthread_mutex_t lock; /* what follows */
 	char *path;

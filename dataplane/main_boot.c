@@ -264,21 +264,22 @@ worker_main(void *arg)
 	return worker_run(l->worker, l->busy_poll_always);
 }
 
+/* Under post_lock: control's threads run already, and must not take a worker that turns for one that does not. */
 int
 boot_run(struct boot *b)
 {
-	for (unsigned i = 0; i < b->worker_cnt; i++) {
-		int ret;
+	int ret = 0;
 
+	pthread_mutex_lock(&b->post_lock);
+	for (unsigned i = 0; i < b->worker_cnt && ret == 0; i++) {
 		b->lcores[i] =
 		        (struct boot_lcore){ b->workers[i],
 			                     b->settings->dataplane_busy_poll == BUSY_POLL_ALWAYS };
 		ret = packet_eal_launch(i, worker_main, &b->lcores[i]);
-		if (ret < 0)
-			return ret;
-		b->running_cnt++;
+		b->running_cnt += ret == 0;
 	}
-	return 0;
+	pthread_mutex_unlock(&b->post_lock);
+	return ret;
 }
 
 static uid_t own_uid;
@@ -357,10 +358,14 @@ boot_worker(struct boot *b, unsigned i)
 void
 boot_stop(struct boot *b)
 {
+	__atomic_store_n(&b->stopping, true, __ATOMIC_RELAXED);
+	/* A call of control that waits for a worker ends first; later ones find that none turns any more. */
+	pthread_mutex_lock(&b->post_lock);
 	for (unsigned i = 0; i < b->running_cnt; i++)
 		worker_stop(b->workers[i]);
 	for (unsigned i = 0; i < b->running_cnt; i++)
 		packet_eal_join(i);
 	b->running_cnt = 0;
+	pthread_mutex_unlock(&b->post_lock);
 	take_back(b, ARRAY_LEN(steps));
 }

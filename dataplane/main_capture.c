@@ -53,7 +53,8 @@ run(struct boot *b, FILE *f, uint64_t count, uint64_t seconds, uint64_t *capture
 {
 	uint64_t until = clock_mono_us() + seconds * 1000000;
 
-	while (*captured < count && clock_mono_us() < until) {
+	while (*captured < count && clock_mono_us() < until &&
+	       !__atomic_load_n(&b->stopping, __ATOMIC_RELAXED)) { /* the ports go soon */
 		int64_t n = write_some(b, f, count - *captured);
 
 		if (n < 0)

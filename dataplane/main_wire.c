@@ -185,6 +185,7 @@ call_flush(struct worker *w, void *arg)
 void
 boot_drain(struct boot *b, bool on)
 {
+	ctrl_set_draining(b->ctrl, on); /* before a sender sees it */
 	on_workers(b, call_drain, &on);
 }
 

@@ -33,7 +33,9 @@ struct boot {
 	struct ctrl_hist hists[WORKERS_MAX][WORKER_HISTS];
 	char hist_labels[WORKERS_MAX][WORKER_HISTS][64];
 	struct ctrl *ctrl;
-	pthread_mutex_t post_lock; /* worker_post() takes one poster at a time */
+	pthread_mutex_t
+	        post_lock; /* worker_post() takes one poster at a time; also guards running_cnt */
+	bool stopping;     /* relaxed: a capture looks at it and ends early */
 };
 
 /* Bytes that EAL gets of dataplane.memory, for packet buffers. */

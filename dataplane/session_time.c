@@ -17,7 +17,7 @@ session_arm(struct session *s, uint64_t due_us)
 
 	s->due_us = due_us;
 	if (!wheel_is_armed(&s->timer) ||
-	    armed_ms > w->wheel.now_ms + (due_us - w->now_us) / 1000 + 1)
+	    (int32_t)(armed_ms - w->wheel.now_ms) > (int64_t)((due_us - w->now_us) / 1000 + 1))
 		wheel_arm(&w->wheel, &s->timer, due_us);
 }
 

@@ -21,7 +21,7 @@ arm(struct upstream_conn *c, uint64_t for_us)
 {
 	c->due_us = c->u->now_us + for_us;
 	if (!wheel_is_armed(&c->timer) ||
-	    c->timer.due_ms > c->u->env.wheel->now_ms + for_us / 1000 + 1)
+	    (int32_t)(c->timer.due_ms - c->u->env.wheel->now_ms) > (int64_t)(for_us / 1000 + 1))
 		wheel_arm(c->u->env.wheel, &c->timer, c->due_us);
 }
 

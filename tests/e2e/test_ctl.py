@@ -5,10 +5,13 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+import urllib.error
 
 from weirtest import cases, client, mails, net, relay
 from weirtest.cases import case, check, equal
@@ -220,6 +223,57 @@ def capture(b):
     equal("exit status", p.returncode, 0)
     data = open(path, "rb").read() if os.path.exists(path) else b""
     check("a pcapng file with frames", data[:4] == b"\x0a\x0d\x0d\x0a" and len(data) > 20 * 60, (len(data), err))
+
+
+def ask_until_it_ends(path):
+    """Calls into the workers, one behind the other, so that one is often under way when they stop."""
+    request = json.dumps({"command": "lookup", "verb": "mailbox", "key": "bob@lab.test", "flush": True}).encode() + b"\n"
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(path)
+        s.settimeout(30)
+        try:
+            while True:
+                s.sendall(request)
+                if not s.recv(65536):
+                    return
+        except OSError:
+            return
+
+
+@case
+def ends_while_control_is_busy(b):
+    """SIGTERM: /readyz says so at once, a capture under way ends, and calls into workers that stop keep nobody waiting."""
+    path = os.path.join(b.dir, "end.pcapng")
+    ctl = [os.path.join(b.relay.build, "weirctl"), "--socket", b.relay.socket]
+    cap = subprocess.Popen([*ctl, "capture", "port 25", "--seconds", "600", "--count", "100000", "-w", path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    cases.wait_for("the capture", lambda: os.path.exists(path), 5)
+    asking = threading.Thread(target=ask_until_it_ends, args=(b.relay.socket,))
+    asking.start()
+    with client.Client() as c:
+        c.ehlo()
+        c.cmd("MAIL FROM:<ann@sender.test>")
+        c.cmd("RCPT TO:<bob@lab.test>")
+        c.cmd("DATA")
+        b.relay.p.terminate()
+
+        def is_unready():
+            try:
+                return b.relay.get("/readyz") and False
+            except urllib.error.HTTPError as e:
+                return e.code == 503
+        cases.wait_for("/readyz 503", is_unready, 5)
+        check("its log line", b.relay.log("drain"), "none")
+        c.send(client.stuff(mails.plain(7)) + b".\r\n")
+        equal("the mail under way is taken", c.reply().code, 250)
+    try:
+        equal("exit status", b.relay.p.wait(20), 0)
+    except subprocess.TimeoutExpired:
+        check("it ends within 20 s", False, b.relay.said()[-500:])
+        b.relay.kill()
+    equal("the capture's", cap.wait(15), 0)
+    asking.join(15)
+    check("no sanitizer or BUG", not b.relay.sanitizer(), b.relay.sanitizer())
+    b.relay.start()
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ test_bounds(void)
 	{
 		struct ban b = ban("192.0.2.0/24", 0);
 
-		CHECK(ban_list_add(&l, &b) == -ENOSPC);
+		CHECK(ban_list_add(&l, &b) == -E2BIG);
 		l.cnt--;
 		CHECK(ban_list_add(&l, &b) == 0 && l.cnt == BANS_MAX);
 		CHECK(ban_list_add(&l, &b) == 0, "again is a new end, not a new entry");
