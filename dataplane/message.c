@@ -226,6 +226,7 @@ end_or_discard(struct message *m, const struct smtp_answer *a, unsigned ref)
 		m->last_ref = (uint8_t)ref;
 		if (upstream_is_active(&m->req))
 			upstream_cut(m->w->upstream, &m->req);
+		message_scan_cancel(m);
 		message_free_body(m);
 		if (m->s)
 			session_resume(m->s);
@@ -356,6 +357,7 @@ message_new(struct session *s, struct smtp_server_event *ev)
 	list_add_tail(&w->message_list, &m->all);
 	list_init(&m->link);
 	list_init(&m->body_link);
+	list_init(&m->kept_link);
 	wheel_timer_init(&m->timer, WHEEL_MESSAGE);
 	m->id = worker_next_id(w);
 	m->esmtp = s->esmtp;

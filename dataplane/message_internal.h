@@ -61,6 +61,7 @@ struct message {
 	struct list all;
 	struct list link;      /* in a scan queue */
 	struct list body_link; /* in w->in_body */
+	struct list kept_link; /* in w->scan_kept, as long as kept is set */
 	struct worker *w;
 	struct session *s; /* NULL: the sender is gone, its server's answer is waited for */
 	struct wheel_timer timer;
@@ -120,6 +121,7 @@ struct message {
 
 	/* scan */
 	struct engine_job *job;
+	const struct snapshot *kept; /* pinned: what its window was judged by; NULL: none */
 	struct chunk *scan_chunk;
 	uint32_t scan_off;
 	uint64_t scan_left;
@@ -220,7 +222,7 @@ void message_free_sent(struct message *m);    /* streamed: chunks behind us, but
 
 /* message_scan.c */
 void message_scan_queue(struct message *m, bool tail);
-void message_scan_cancel(struct message *m);
+void message_scan_cancel(struct message *m); /* no job and no kept generation after it */
 void message_log_verdict(struct message *m, const struct message_rcpt *r,
                          const struct engine_verdict *v);
 

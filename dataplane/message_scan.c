@@ -2,7 +2,9 @@
  * message_scan.c - from a held mail to what is done about it: jobs, verdicts, recipients that end differently
  *
  * Two jobs run at a time on a worker; the others wait in two queues, small mails first, each first come first served. A turn of
- * the loop spends a budget of cycles here. Only a running job pins its snapshot; the verdict names that generation.
+ * the loop spends a budget of cycles here. A running job pins its snapshot; the verdict names that generation. A streamed mail
+ * keeps its window's pin until its end was judged, so that one generation decides about all of it. When control wants that
+ * generation back, the pin goes at once: what was sent on cannot be judged again, so the end alone is judged, by the current one.
  */
 #include "dataplane/message_internal.h"
 #include "base/clock.h"
@@ -40,13 +42,53 @@ message_scan_queue(struct message *m, bool tail)
 	enqueue(m, false);
 }
 
-void
-message_scan_cancel(struct message *m)
+/* The window of a mail was judged and there is more to come. */
+static void
+keep_generation(struct message *m)
+{
+	m->kept = engine_job_keep(m->job);
+	list_add_tail(&m->w->scan_kept, &m->kept_link);
+}
+
+static void
+let_generation_go(struct message *m)
+{
+	if (!m->kept)
+		return;
+	engine_keep_put(m->w->env.engine, m->kept);
+	m->kept = NULL;
+	list_del(&m->kept_link);
+}
+
+static void
+end_job(struct message *m)
 {
 	list_del(&m->link);
 	if (m->job)
 		engine_job_put(m->job);
 	m->job = NULL;
+}
+
+void
+message_scan_cancel(struct message *m)
+{
+	end_job(m);
+	let_generation_go(m);
+}
+
+/* At most GENERATIONS_LIVE_MAX of them: the oldest has to go, however long a sender still takes. */
+static void
+let_evicted_go(struct worker *w)
+{
+	list_for_each_safe(it, tmp, &w->scan_kept)
+	{
+		struct message *m = list_entry(it, struct message, kept_link);
+
+		if (!engine_keep_is_evicted(w->env.engine, m->kept))
+			continue;
+		counter_inc(&w->n_message.tails_moved);
+		let_generation_go(m);
+	}
 }
 
 bool
@@ -85,7 +127,7 @@ begin(struct message *m)
 {
 	struct worker *w = m->w;
 	struct engine_client client = { m->client, { 0, 0 }, span(m->helo, m->helo_len), false };
-	struct engine_mail mail = { .snapshot = w->snapshot,
+	struct engine_mail mail = { .snapshot = m->kept ? m->kept : w->snapshot,
 		                    .client = &client,
 		                    .sender = m->sender,
 		                    .size = m->whole ? m->body_bytes
@@ -100,6 +142,7 @@ begin(struct message *m)
 	m->job = engine_job_begin(w->env.engine, &mail);
 	if (!m->job)
 		return false;
+	let_generation_go(m); /* the job has a pin of its own */
 	/* Nobody's filtering is on: the job is there for the verdict and its generation, and reads nothing. */
 	m->scan_left = !m->filtered ? 0 : is_tail(m) ? mail.size : held;
 	seek(m, held - m->scan_left);
@@ -110,12 +153,14 @@ begin(struct message *m)
 	return true;
 }
 
-/* Control wants its snapshot back: from the start, on the current one. */
+/* Control wants its snapshot back: from the start, on the current one. Of a streamed mail its end alone is still there. */
 static void
 begin_again(struct message *m)
 {
 	counter_inc(&m->w->n_message.rescans);
-	message_scan_cancel(m);
+	if (is_tail(m))
+		counter_inc(&m->w->n_message.tails_moved);
+	end_job(m);
 	m->scan = is_tail(m) ? SCAN_TAIL_WAITING : SCAN_WAITING;
 	enqueue(m, true);
 }
@@ -167,6 +212,7 @@ message_scan_turn(struct worker *w)
 	uint64_t budget = w->cfg.scan_budget_cycles, now = budget ? clock_cycles() : 0;
 	uint64_t share = budget / ENGINE_SLOTS, limit = UINT64_MAX;
 
+	let_evicted_go(w);
 	if (!message_scan_is_waiting(w))
 		return false;
 	do {
@@ -373,7 +419,9 @@ scan_is_done(struct message *m)
 	}
 	groups = judge(m);
 	m->scan = SCAN_DONE;
-	message_scan_cancel(m);
+	if (!m->whole)
+		keep_generation(m);
+	end_job(m);
 	if (m->whole)
 		hist_add(&w->hists[HIST_SCAN_US], w->now_us - m->end_us);
 	act(m, groups);

@@ -72,6 +72,8 @@ struct worker {
 	/* scan (message_scan.c) */
 	struct list scan_small, scan_large; /* mails that wait for a job, first come first served */
 	struct list scan_running;           /* at most ENGINE_SLOTS */
+	struct list
+	        scan_kept; /* streamed mails that keep their window's generation for their end */
 
 	/* hold budget (message_body.c) */
 	uint64_t hold_used, hold_budget;

@@ -310,6 +310,7 @@ init(struct worker *w)
 	list_init(&w->scan_small);
 	list_init(&w->scan_large);
 	list_init(&w->scan_running);
+	list_init(&w->scan_kept);
 	list_init(&w->in_body);
 	w->out = (struct smtp_out){ w->out_bytes, 0, sizeof(w->out_bytes) };
 	w->now_us = w->cfg.now_us;

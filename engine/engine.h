@@ -11,9 +11,10 @@
  *         bounds of mime.h, url.h and phone.h. Beyond: a flag in the evidence, never an error.
  * Errors  Fail open (S15): a scan that could not be done sets `unscanned` and counts; the mail is delivered.
  *
- * Pins    engine_job_begin() adds one to the worker's pin count of the snapshot's slot, engine_job_put() takes it away; only
- *         the worker writes it (release), control reads it (acquire) *after* a grace period that followed the
- *         publication of the next snapshot: by then no worker can begin a job on the old one, so 0 stays 0.
+ * Pins    engine_job_begin() and engine_job_keep() add one to the worker's pin count of the snapshot's slot, engine_job_put()
+ *         and engine_keep_put() take it away; only the worker writes it (release), control reads it (acquire) *after* a grace
+ *         period that followed the publication of the next snapshot: by then a job begins on the old one only where a pin
+ *         keeps it, so 0 stays 0.
  * Attach  Control attaches a snapshot to every worker before it publishes the pointer; the publication's release pairs with
  *         the worker's rcu_dereference, so a job never finds its match data missing (BUG_ON).
  */
@@ -114,7 +115,7 @@ void engine_rcpt(const struct snapshot *s, const struct engine_rcpt_query *q,
 /* ---- the scan job ---- */
 
 struct engine_mail {
-	const struct snapshot *snapshot;    /* the current one */
+	const struct snapshot *snapshot;    /* the current one, or a kept one (engine_job_keep()) */
 	const struct engine_client *client; /* copied, helo too (cut at 255) */
 	struct span sender;                 /* copied, cut at SMTP_PATH_MAX */
 	uint64_t size;                      /* bytes that will be fed, as far as known */
@@ -161,6 +162,16 @@ void engine_decide(struct engine_job *j, struct span local, struct span domain,
 
 /* Unpins. Also for a job that is given up half way. */
 void engine_job_put(struct engine_job *j);
+
+/* ---- a generation kept between two jobs of one mail ---- */
+
+/* One pin more on the job's snapshot, which outlives the job: the next job of this mail begins on what is returned, whatever is
+ * current then. Owed: engine_keep_put(), after that job has begun or when there will be none. */
+const struct snapshot *engine_job_keep(const struct engine_job *j);
+void engine_keep_put(struct engine_worker *w, const struct snapshot *s);
+
+/* Control wants the snapshot back: put it; the next job begins on the current one. Two loads, for every turn. */
+bool engine_keep_is_evicted(const struct engine_worker *w, const struct snapshot *s);
 
 /* ---- names of rules, stable for the life of the process ---- */
 

@@ -86,6 +86,21 @@ custom_sender(struct engine_job *j)
 	                 j->gen->slot[j->slot].epoch);
 }
 
+static void
+pin(struct worker_gen *g)
+{
+	/* Release pairs with the acquire in engine_worker_is_pinned(). */
+	__atomic_store_n(&g->pin_cnt, g->pin_cnt + 1, __ATOMIC_RELEASE);
+}
+
+static void
+unpin(struct worker_gen *g)
+{
+	BUG_ON(g->pin_cnt == 0);
+	/* Release: everything that was read of the snapshot comes before control's acquire sees the pin gone. */
+	__atomic_store_n(&g->pin_cnt, g->pin_cnt - 1, __ATOMIC_RELEASE);
+}
+
 struct engine_job *
 engine_job_begin(struct engine_worker *w, const struct engine_mail *mail)
 {
@@ -97,8 +112,7 @@ engine_job_begin(struct engine_worker *w, const struct engine_mail *mail)
 		counter_inc(&w->counters.no_slot);
 		return NULL;
 	}
-	/* Release pairs with the acquire in engine_worker_is_pinned(). */
-	__atomic_store_n(&g->pin_cnt, g->pin_cnt + 1, __ATOMIC_RELEASE);
+	pin(g);
 	counter_inc(&w->counters.jobs);
 	j->gen = g;
 	j->s = g->s;
@@ -220,6 +234,25 @@ engine_job_put(struct engine_job *j)
 		counter_inc(&j->w->counters.evicted);
 	j->state = JOB_FREE;
 	j->s = NULL;
-	/* Release: everything this job read of the snapshot comes before control's acquire sees the pin gone. */
-	__atomic_store_n(&g->pin_cnt, g->pin_cnt - 1, __ATOMIC_RELEASE);
+	unpin(g);
+}
+
+const struct snapshot *
+engine_job_keep(const struct engine_job *j)
+{
+	pin(j->gen);
+	return j->s;
+}
+
+void
+engine_keep_put(struct engine_worker *w, const struct snapshot *s)
+{
+	BUG_ON(w->gen[s->slot].s != s);
+	unpin(&w->gen[s->slot]);
+}
+
+bool
+engine_keep_is_evicted(const struct engine_worker *w, const struct snapshot *s)
+{
+	return __atomic_load_n(&w->gen[s->slot].is_evicted, __ATOMIC_RELAXED);
 }

@@ -272,6 +272,13 @@ is_seen_late(const struct ledger_mail *m)
 	return m->content & CONTENT_LATE && m->bytes >= SIM_HOLD_BYTES;
 }
 
+/* Of a mail whose generation had to go, the end may have been judged by the other one. */
+static bool
+was_evicted(const struct ledger *l, const struct ledger_mail *m)
+{
+	return l->evicted_us[m->generation] > m->data_us;
+}
+
 void
 ledger_verdict(struct ledger *l, int sender, int rcpt, enum policy_action action,
                unsigned generation)
@@ -288,6 +295,9 @@ ledger_verdict(struct ledger *l, int sender, int rcpt, enum policy_action action
 		         id_of(l, m), generation);
 		return;
 	}
+	if (m->generation && m->generation != generation && !was_evicted(l, m))
+		sim_fail("mail %d: was judged by generation %u and by %u\n", id_of(l, m),
+		         m->generation, generation);
 	m->generation = generation;
 	right = cust_action((unsigned)rcpt, m->content, generation);
 	if (action == ACTION_CONTINUE)
@@ -332,7 +342,8 @@ check_policy(struct ledger *l, struct ledger_mail *m)
 		return;
 	if (!late && any_block(m, m->taken_mask, g))
 		sim_fail("mail %d: must be blocked and reached a server\n", id_of(l, m));
-	if (late && any_block(m, m->taken_mask, 1) && any_block(m, m->taken_mask, 2))
+	if (late && any_block(m, m->taken_mask, g) &&
+	    (!was_evicted(l, m) || any_block(m, m->taken_mask, 3 - g)))
 		sim_fail("mail %d: its end must be blocked and reached a server\n", id_of(l, m));
 	if (late || m->taken_mask == 0)
 		return;

@@ -75,8 +75,9 @@ struct ledger {
 	uint64_t live_us[LEDGER_MAILS_MAX][CUST_RCPTS];   /* asked live since then */
 	uint64_t good_us[CUST_RCPTS], bad_us[CUST_RCPTS]; /* a word that may be kept */
 	uint64_t gone_us[CUST_GENERATIONS +
-	                 1];       /* when a generation was replaced; 0: it is published */
-	uint64_t now_us, drain_us; /* drain_us 0: not yet */
+	                 1]; /* when a generation was replaced; 0: it is published */
+	uint64_t evicted_us[CUST_GENERATIONS + 1]; /* when the node was last told to let it go */
+	uint64_t now_us, drain_us;                 /* drain_us 0: not yet */
 	bool cache, lossless, reloads;
 	bool big;          /* hold_bytes is more than TCP's send buffer, some mails are too */
 	bool banner_waits; /* longer than a sender's first words take */

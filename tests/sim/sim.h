@@ -21,6 +21,8 @@ struct sim {
 	struct snapshot *published;
 	bool reloads, drains;
 	bool slow_scans; /* a job takes many turns, and those take time */
+	unsigned
+	        evicted_turns; /* since the generation that is not current was wanted back; 0: it is not */
 	uint64_t reload_at_us, drain_at_us;
 	unsigned mails_wanted, senders;
 	uint64_t sender_at_us;

@@ -549,6 +549,96 @@ late_block(void)
 	world_end();
 }
 
+/* A mail to any.test that is streamed: its window was judged, its end is to come. */
+static void
+until_streamed(void)
+{
+	until_data("one@any.test");
+	say(&x.sender, "Subject: x\r\n\r\n");
+	say_lines(1500);
+	pass_time(SEC);
+	CHECK(node_counter("weir_streamed_total", "") == 1);
+}
+
+/* Decisions 1: the generation that judged the window judges the end; unless it had to go. Generation 1 blocks, 2 does not. */
+static void
+tail_and_reload(void)
+{
+	static const struct {
+		unsigned first, then;
+		bool evict;
+		const char *want;
+	} rows[] = { { 1, 2, false, "550 5.7.1" },
+		     { 2, 1, false, "250 2.0.0" },
+		     { 1, 2, true, "250 2.0.0" },
+		     { 2, 1, true, "550 5.7.1" } };
+	struct worker_tunables t = world_defaults();
+
+	for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+		bool failed = i > 0 && x.failed;
+
+		world_begin(&t, &polite, false);
+		x.failed = failed;
+		world_publish(rows[i].first);
+		until_streamed();
+		world_publish(rows[i].then);
+		pass_time(5 * SEC);
+		CHECK(world_is_pinned(rows[i].first));
+		if (rows[i].evict)
+			world_evict(rows[i].first);
+		pass_time(SEC);
+		CHECK(world_is_pinned(rows[i].first) == !rows[i].evict);
+		CHECK(node_counter("weir_streamed_moved_total", "") == rows[i].evict);
+		say(&x.sender, GTUBE ".\r\n");
+		EXPECT(rows[i].want, 10 * SEC);
+		CHECK(!world_is_pinned(rows[i].first) && !world_is_pinned(rows[i].then));
+		world_end();
+	}
+}
+
+/* However a streamed mail ends before its end came, its generation is let go at once. */
+static void
+kept_generation_goes(void)
+{
+	struct worker_tunables t = world_defaults();
+
+	for (unsigned way = 0; way < 6; way++) {
+		bool failed = way > 0 && x.failed;
+
+		world_begin(&t, &polite, false);
+		x.failed = failed;
+		until_streamed();
+		CHECK(world_is_pinned(1));
+		switch (way) {
+		case 0: /* the sender resets */
+			tcp_abort(x.sender.tcp);
+			x.sender.tcp = NULL;
+			break;
+		case 1: /* it closes */
+			tcp_close(x.sender.tcp);
+			break;
+		case 2: /* it stalls */
+			EXPECT("451 4.4.2", 100 * SEC);
+			break;
+		case 3: /* the server goes; the rest of the mail is thrown away */
+			tcp_abort(x.server[0].tcp);
+			x.server[0].tcp = NULL;
+			break;
+		case 4: /* drain, and nothing comes any more */
+			worker_drain(x.worker, true);
+			EXPECT("451 4.4.2", 100 * SEC);
+			break;
+		default: /* it ends well */
+			say(&x.sender, ".\r\n");
+			EXPECT("250 2.0.0", 10 * SEC);
+			break;
+		}
+		pass_time(SEC);
+		CHECK(!world_is_pinned(1));
+		world_end();
+	}
+}
+
 /* Decisions 5: a budget full of mails that are stuck near their end empties itself, and then takes mail again. */
 static void
 full_of_stuck(void)
@@ -718,6 +808,8 @@ static const struct {
 	{ "PROXY v2 from outside",     proxy_in },
 	{ "rate of data",              data_rate },
 	{ "late block",                late_block },
+	{ "a reload before the end",   tail_and_reload },
+	{ "a kept generation goes",    kept_generation_goes },
 	{ "a budget of stuck mails",   full_of_stuck },
 	{ "gone before the banner",    gone_before_the_banner },
 	{ "source addresses",          source_addresses },

@@ -20,6 +20,8 @@
 #define TURNS_MAX   3000000u /* of one seed */
 #define SENDERS_MAX 300
 
+#define EVICTED_TURNS 8
+
 static struct rte_mempool *node_pool, *far_pool;
 static struct engine_worker *engine;
 static struct snapshot *snapshots[CUST_GENERATIONS];
@@ -52,6 +54,8 @@ reload(struct sim *s)
 	if (!attach(next)) {
 		if (rng_odds(&s->rng, 1, 2)) {
 			engine_worker_evict(engine, snapshots[next]);
+			l->evicted_us[next + 1] = s->now_us;
+			s->evicted_turns = 1;
 			evictions_total++;
 		}
 		return;
@@ -245,6 +249,19 @@ maybe_drain(struct sim *s)
 	far_send_mails(s->far, SH_HONEST, 1, s->now_us); /* too late */
 }
 
+/* Control waits for an evicted generation: every job of a worker looks up within a few turns. */
+static void
+check_evicted(struct sim *s)
+{
+	if (s->evicted_turns == 0)
+		return;
+	if (!engine_worker_is_pinned(engine, snapshots[1 - current]))
+		s->evicted_turns = 0;
+	else if (++s->evicted_turns == EVICTED_TURNS)
+		sim_fail("generation %u is pinned %u turns after it was wanted back\n", 2 - current,
+		         EVICTED_TURNS);
+}
+
 static void
 step(struct sim *s, bool verbose)
 {
@@ -257,6 +274,7 @@ step(struct sim *s, bool verbose)
 		reload(s);
 	s->net->now_us = s->now_us;
 	worker_turn(s->worker, s->now_us, WALL_US + s->now_us);
+	check_evicted(s);
 	sim_cover_turn(s);
 	drain_events(s, verbose);
 	far_turn(s->far, s->now_us);

@@ -9,10 +9,11 @@
 #include "dataplane/worker.h"
 #include "tests/sim/net.h"
 
-#define SEC              1000000ull
-#define WORLD_HOLD_BYTES (64 << 10)
-#define WORLD_CONNS      64
-#define WORLD_SENDERS    24
+#define SEC               1000000ull
+#define WORLD_HOLD_BYTES  (64 << 10)
+#define WORLD_CONNS       64
+#define WORLD_SENDERS     24
+#define WORLD_GENERATIONS 2
 
 struct line {
 	uint64_t at_us; /* since the begin */
@@ -70,6 +71,11 @@ struct worker_tunables world_defaults(void);
 /* Connects x.sender, reads the banner and says EHLO unless `quiet`. */
 void world_begin(const struct worker_tunables *t, const struct answers *a, bool quiet);
 void world_end(void);
+
+/* Generation 1 is current at the begin. */
+void world_publish(unsigned generation);
+void world_evict(unsigned generation);
+bool world_is_pinned(unsigned generation);
 
 void connect_from(struct end *e, const char *address);
 void say(struct end *e, const char *z);

@@ -506,6 +506,29 @@ test_rcpt(const struct snapshot *s)
 
 /* ---- generations ---- */
 
+/* Puts j and gives a job of the same mail's end, on the generation that j kept for it. */
+static struct engine_job *
+next_job_of(struct engine_worker *w, struct engine_job *j)
+{
+	struct engine_client c = { .addr = addr_v4(1) };
+	const struct snapshot *s = j->s, *kept = engine_job_keep(j);
+	struct engine_mail m = { kept, &c, span_z(""), 100, true };
+	struct engine_verdict v;
+
+	engine_job_put(j);
+	CHECK(kept == s && engine_worker_is_pinned(w, s), "kept without a job");
+	j = engine_job_begin(w, &m);
+	CHECK(j && !engine_keep_is_evicted(w, kept));
+	engine_keep_put(w, kept);
+	CHECK(engine_worker_is_pinned(w, s), "the job has a pin of its own");
+	engine_job_step(j, span_z("this is the first phrase\r\n"), UINT64_MAX);
+	while (!engine_job_end(j, 0))
+		;
+	decide(j, "x@acme.test", &v);
+	CHECK(v.filter == FILTER_PHRASE && v.generation == s->generation, "its end as well");
+	return j;
+}
+
 static void
 test_generations(struct engine_worker *w, struct snapshot *s)
 {
@@ -546,8 +569,10 @@ test_generations(struct engine_worker *w, struct snapshot *s)
 	decide(k, "x@acme.test", &v);
 	CHECK(v.filter == FILTER_NONE && v.generation == next->generation);
 	CHECK(!engine_job_is_evicted(j));
+	j = next_job_of(w, j);
 	engine_worker_evict(w, s);
 	CHECK(engine_job_is_evicted(j) && !engine_job_is_evicted(k));
+	CHECK(engine_keep_is_evicted(w, s) && !engine_keep_is_evicted(w, next));
 	engine_job_put(j);
 	CHECK(!engine_worker_is_pinned(w, s) && engine_worker_is_pinned(w, next));
 	engine_worker_detach(w, s);
