@@ -313,10 +313,36 @@ is_mailbox(const char *text)
 	       strlen(at + 1) <= SMTP_DOMAIN_MAX;
 }
 
+/* As it may stand behind EHLO: a name, or an address literal (RFC 5321 4.1.1.1). */
+static bool
+is_host(struct span name)
+{
+	struct addr a;
+
+	if (name.len > 2 && name.p[0] == '[' && name.p[name.len - 1] == ']')
+		return name.len > 6 && span_ieq_z(span(name.p + 1, 5), "IPv6:")
+		               ? addr_parse(span(name.p + 6, name.len - 7), &a)
+		               : addr_parse(span(name.p + 1, name.len - 2), &a);
+	if (name.len == 0 || name.len > SMTP_DOMAIN_MAX)
+		return false;
+	for (size_t i = 0; i < name.len; i++)
+		if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789.-_", ascii_lower(name.p[i])))
+			return false;
+	return true;
+}
+
 static void
 check_together(struct settings_reader *r)
 {
 	struct settings *s = r->out;
+
+	if (!is_host(span_z(settings_hostname(s))))
+		settings_error(
+		        r->errors,
+		        "%s: error: %s: \"%s\" is no host name that a banner and EHLO may "
+		        "hold (1 to %d letters, digits, dots, dashes; or an address literal)\n",
+		        r->path, *s->smtp_hostname ? "smtp.hostname" : "node.name",
+		        settings_hostname(s), SMTP_DOMAIN_MAX);
 
 	if (s->smtp_scan_bytes > s->smtp_hold_bytes)
 		settings_error(
@@ -438,45 +464,4 @@ settings_store_path(const struct settings *s, char out[4096])
 		snprintf(out, 4096, "%s", s->store_path);
 	else
 		snprintf(out, 4096, "%s/%s", s->node_state_dir, s->store_path);
-}
-
-static bool
-differs(const struct setting *t, const struct settings *a, const struct settings *b)
-{
-	const char *x = (const char *)a + t->at, *y = (const char *)b + t->at;
-
-	switch (t->type) {
-	case SET_TEXT:
-		return strcmp(*(const char *const *)(const void *)x,
-		              *(const char *const *)(const void *)y);
-	case SET_BOOL:
-		return *(const bool *)x != *(const bool *)y;
-	case SET_ENUM:
-		return memcmp(x, y, sizeof(unsigned)) != 0;
-	case SET_COUNT:
-	case SET_SIZE:
-	case SET_DURATION:
-		return memcmp(x, y, sizeof(uint64_t)) != 0;
-	default:
-		return false;
-	}
-}
-
-char *
-settings_needs_restart(const struct settings *running, const struct settings *wanted)
-{
-	char *out = strdup("");
-
-	for (size_t i = 0; i < settings_table_cnt; i++) {
-		char *grown;
-
-		if (settings_table[i].when != START ||
-		    !differs(&settings_table[i], running, wanted))
-			continue;
-		BUG_ON(asprintf(&grown, "%s%s%s", out, *out ? ", " : "", settings_table[i].key) <
-		       0);
-		free(out);
-		out = grown;
-	}
-	return out;
 }

@@ -27,7 +27,6 @@ struct settings_port {
 	struct settings_texts addresses; /* "10.77.0.2/24", checked by the packet layer at start */
 	struct addr gateway4, gateway6;  /* all zero: none */
 	uint64_t mtu, vlan;              /* 0: the device's, untagged */
-	const char *mac;                 /* "": the device's */
 };
 
 struct settings_listen {

@@ -45,8 +45,6 @@ port_field(struct settings_reader *r, const char *key, yaml_node_t *v, void *ent
 		reader_number(r, v, "ports.mtu", 576, 9000, &p->mtu);
 	else if (!strcmp(key, "vlan"))
 		reader_number(r, v, "ports.vlan", 1, 4094, &p->vlan);
-	else if (!strcmp(key, "mac"))
-		reader_text(r, v, "ports.mac", &p->mac);
 	else
 		return false;
 	return true;
@@ -141,7 +139,7 @@ read_ports(struct settings_reader *r, yaml_node_t *n)
 		return;
 	}
 	p = &r->out->ports[r->out->port_cnt++];
-	p->device = p->mac = "";
+	p->device = "";
 	read_map(r, "ports", n, port_field, p);
 	check_port(r, n, p);
 }

@@ -76,9 +76,9 @@ settings_reference(FILE *out)
 		        settings_table[i].when == RELOAD ? "reload" : "start",
 		        settings_table[i].text);
 	}
-	fprintf(out, "\n`ports`: a list of `{device, addresses, gateway4, gateway6, mtu, vlan, "
-	             "mac}`; `listen`: a "
-	             "list of `{address, port}`\n(default `any`, 25); `feeds`: a list of `{name, "
+	fprintf(out, "\n`ports`: a list of `{device, addresses, gateway4, gateway6, mtu, vlan}`; "
+	             "`listen`: a list of `{address, port}`\n(default `any`, 25); `feeds`: a list "
+	             "of `{name, "
 	             "kind, source, "
 	             "period, target}`, sources are files.\n");
 }

@@ -62,16 +62,28 @@ undo_eal(struct boot *b)
 		packet_eal_stop();
 }
 
+/* A buffer holds the largest packet of any port. */
+static unsigned
+largest_mtu(const struct settings *s)
+{
+	uint64_t mtu = 1500;
+
+	for (size_t i = 0; i < s->port_cnt; i++)
+		mtu = MAX(mtu, s->ports[i].mtu);
+	return (unsigned)mtu;
+}
+
 static int
 step_pools(struct boot *b)
 {
-	unsigned cnt = packet_pool_size(boot_eal_bytes(b->settings), b->worker_cnt, 1500);
+	unsigned mtu = largest_mtu(b->settings);
+	unsigned cnt = packet_pool_size(boot_eal_bytes(b->settings), b->worker_cnt, mtu);
 
 	for (unsigned i = 0; i < b->worker_cnt; i++) {
 		char name[32];
 
 		snprintf(name, sizeof(name), "mbufs%u", i);
-		b->pools[i] = packet_pool_new(name, cnt, 1500);
+		b->pools[i] = packet_pool_new(name, cnt, mtu);
 		if (!b->pools[i]) {
 			fprintf(stderr,
 			        "weir: no memory for %u packet buffers; raise dataplane.memory\n",

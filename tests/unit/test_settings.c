@@ -22,6 +22,10 @@ static const struct { const char *in, *error; } bad[] = {
 	{ PORT "smtp: {trusted_proxies: [10.0.0.1/8]}\n", "host bits" },
 	{ PORT "smtp: {hostname: x, hostname: y}\n", "given twice" },
 	{ PORT "smtp: {postmaster: postmaster}\n", "smtp.postmaster" },
+	{ PORT "smtp: {hostname: \"mx one.test\"}\n", "smtp.hostname: \"mx one.test\"" },
+	{ PORT "smtp: {hostname: \"[192.0.2.300]\"}\n", "smtp.hostname" },
+	{ PORT "node: {name: \"\"}\n", "node.name: \"\"" },
+	{ PORT "ports: [{device: x, addresses: [10.0.0.1/8], mac: \"02:00:00:00:00:01\"}]\n", "unknown key \"mac\"" },
 	{ PORT "store: {driver: postgres}\n", "store.driver" },
 	{ PORT "store: {dsn: x}\n", "store.dsn" },
 	{ PORT "tls: {certificate: x}\n", "tls" },
@@ -90,6 +94,68 @@ test_all_errors(void) /* not the first alone, and each with its line and column 
 }
 
 static void
+test_host_names(void) /* as long as may be, and one more: a BUG_ON() of the start otherwise */
+{
+	static const char *const good[] = { "mx", "mx-1.example.net", "[192.0.2.1]",
+		                            "[IPv6:2001:db8::1]" };
+	struct settings_errors e = { 0 };
+	struct settings s;
+	char in[512], name[SMTP_DOMAIN_MAX + 2] = { 0 };
+
+	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+		snprintf(in, sizeof(in), PORT "smtp: {hostname: \"%s\"}\n", good[i]);
+		CHECK(settings_parse("c.yaml", span_z(in), &s, &e) == 0, "%s", good[i]);
+		settings_fini(&s);
+	}
+	memset(name, 'a', SMTP_DOMAIN_MAX);
+	snprintf(in, sizeof(in), PORT "smtp: {hostname: %s}\n", name);
+	CHECK(settings_parse("c.yaml", span_z(in), &s, &e) == 0);
+	settings_fini(&s);
+	snprintf(in, sizeof(in), PORT "smtp: {hostname: %sa}\n", name);
+	CHECK(settings_parse("c.yaml", span_z(in), &s, &e) == -EINVAL);
+	CHECK(has_error(&e, "smtp.hostname"));
+	settings_errors_fini(&e);
+}
+
+static void
+test_needs_restart(void) /* what a reload cannot apply is named, not ignored */
+{
+	static const struct {
+		const char *in, *keys;
+	} rows[] = {
+		{ PORT "smtp: {max_message: 2MiB}\nlog: {path: /x}\n", "" },
+		{ PORT "node: {name: other}\nhttp: {listen: off}\n", "node.name, http.listen" },
+		{ PORT "listen: [{port: 26}]\n", "listen" },
+		{ PORT "listen: [{port: 25}, {port: 26}]\n", "listen" },
+		{ PORT "listen: [{address: 10.77.0.2, port: 25}]\n", "listen" },
+		{ "ports: [{device: \"net_tap0,iface=weir0\", addresses: [10.77.0.2/24]}]\n",
+		  "ports" },
+		{ "ports: [{device: \"net_tap0,iface=weir0\", addresses: [10.77.0.2/24, "
+		  "\"fd77::3/64\"]}]\n",
+		  "ports" },
+		{ "ports: [{device: \"net_tap0,iface=weir0\", addresses: [10.77.0.2/24, "
+		  "\"fd77::2/64\"], vlan: 5}]\n",
+		  "ports" },
+	};
+	struct settings_errors e = { 0 };
+	struct settings a, b;
+
+	CHECK(settings_parse("c.yaml", span_z(PORT), &a, &e) == 0);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char *keys;
+
+		CHECK(settings_parse("c.yaml", span_z(rows[i].in), &b, &e) == 0, "%s: %s",
+		      rows[i].in, e.cnt ? e.item[0] : "");
+		keys = settings_needs_restart(&a, &b);
+		CHECK(!strcmp(keys, rows[i].keys), "%s: \"%s\", not \"%s\"", rows[i].in, keys,
+		      rows[i].keys);
+		free(keys);
+		settings_fini(&b);
+	}
+	settings_fini(&a);
+}
+
+static void
 test_reference(void)
 {
 	char *made = NULL, *kept = calloc(1, 1 << 20);
@@ -113,6 +179,8 @@ main(void)
 {
 	test_good();
 	test_all_errors();
+	test_host_names();
+	test_needs_restart();
 	test_reference();
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		struct settings_errors e = { 0 };
