@@ -392,6 +392,7 @@ parse_document(struct settings_reader *r)
 	root = yaml_document_get_root_node(&doc);
 	if (root)
 		read_top(r, root);
+	r->doc = NULL;
 	yaml_document_delete(&doc);
 	yaml_parser_delete(&parser);
 }

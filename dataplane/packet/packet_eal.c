@@ -103,32 +103,67 @@ packet_cores_parse(const char *text, unsigned *cpus, char *err)
 	}
 }
 
-/* "0@(0),1@1,2@3": lcore 0 is the control thread, on the CPUs that no worker has (on all when there are none left). */
+struct text {
+	char *out;
+	size_t at, room;
+};
+
+static void text_add(struct text *t, const char *format, ...) PRINTF(2, 3);
+
 static void
+text_add(struct text *t, const char *format, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, format);
+	n = vsnprintf(t->out + t->at, t->room - t->at, format, ap);
+	va_end(ap);
+	t->at = MIN(t->at + (size_t)n, t->room - 1);
+}
+
+bool
+packet_lcores_text(const bool *usable, unsigned cpu_cnt, const unsigned *workers,
+                   unsigned worker_cnt, char *out, size_t room)
+{
+	struct text t = { out, 0, room };
+	bool spare[CPU_SETSIZE] = { false }, any = false;
+
+	BUG_ON(cpu_cnt > CPU_SETSIZE);
+	memcpy(spare, usable, cpu_cnt * sizeof(*spare));
+	for (unsigned i = 0; i < worker_cnt; i++)
+		spare[workers[i]] = false;
+	for (unsigned c = 0; c < cpu_cnt; c++)
+		any = any || spare[c];
+	text_add(&t, "0@(");
+	for (unsigned c = 0, end, more = 0; c < cpu_cnt; c = end + 1) {
+		const bool *set = any ? spare : usable;
+
+		for (end = c; set[c] && end + 1 < cpu_cnt && set[end + 1];)
+			end++;
+		if (!set[c])
+			continue;
+		text_add(&t, "%s%u", more++ ? "," : "", c);
+		if (end > c)
+			text_add(&t, "-%u", end);
+	}
+	text_add(&t, ")");
+	for (unsigned i = 0; i < worker_cnt; i++)
+		text_add(&t, ",%u@%u", i + 1, workers[i]);
+	return t.at + 1 < room;
+}
+
+static bool
 lcores_text(char *out, size_t room)
 {
+	bool usable[CPU_SETSIZE];
 	cpu_set_t set;
-	size_t at;
-	int spare;
 
 	CPU_ZERO(&set);
 	sched_getaffinity(0, sizeof(set), &set);
-	spare = CPU_COUNT(&set) - (int)eal.worker_cnt;
-	at = (size_t)snprintf(out, room, "0@(");
-	for (unsigned c = 0, first = 1; c < CPU_SETSIZE && at < room; c++) {
-		bool is_worker = false;
-
-		for (unsigned i = 0; i < eal.worker_cnt; i++)
-			is_worker |= eal.cpus[i] == c;
-		if (!CPU_ISSET(c, &set) || (spare > 0 && is_worker))
-			continue;
-		at += (size_t)snprintf(out + at, room - at, first ? "%u" : ",%u", c);
-		first = 0;
-	}
-	if (at < room)
-		at += (size_t)snprintf(out + at, room - at, ")");
-	for (unsigned i = 0; i < eal.worker_cnt && at < room; i++)
-		at += (size_t)snprintf(out + at, room - at, ",%u@%u", i + 1, eal.cpus[i]);
+	for (unsigned c = 0; c < CPU_SETSIZE; c++)
+		usable[c] = CPU_ISSET(c, &set);
+	return packet_lcores_text(usable, CPU_SETSIZE, eal.cpus, eal.worker_cnt, out, room);
 }
 
 /* ---- hugepages */
@@ -337,7 +372,11 @@ packet_eal_start(const struct packet_eal_config *c, char *err)
 		return n ? n : fail(err, -EINVAL, "cores: none usable");
 	}
 	eal.worker_cnt = (unsigned)n;
-	lcores_text(lcores, sizeof(lcores));
+	if (!lcores_text(lcores, sizeof(lcores))) {
+		free(a);
+		return fail(err, -E2BIG,
+		            "cores: the process may use too many separate groups of CPUs");
+	}
 	arg(a, "weir");
 	arg(a, "--lcores=%s", lcores);
 	arg(a, "--main-lcore=0");

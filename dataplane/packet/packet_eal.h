@@ -43,10 +43,15 @@ void packet_eal_stop(void);
  * -EINVAL with a text. */
 int packet_cores_parse(const char *text, unsigned *cpus, char *err);
 
+/* "0@(0-1,4),1@2,2@3": lcore 0 is the control thread, on the usable CPUs that no worker has (on all when there are none left).
+ * Workers' CPUs are usable ones. False: more than room. */
+bool packet_lcores_text(const bool *usable, unsigned cpu_cnt, const unsigned *workers,
+                        unsigned worker_cnt, char *out, size_t room);
+
 /* A pool of cnt mbufs that hold frames of an MTU. Name is unique in the process. NULL: memory is out. */
 struct rte_mempool *packet_pool_new(const char *name, unsigned cnt, unsigned mtu);
 
-/* mbufs a worker should have: what memory_bytes allows for worker_cnt workers, between 4,096 and 65,536. */
+/* mbufs a worker should have: what memory_bytes allows for worker_cnt workers, about 4,096 to 16,384. */
 unsigned packet_pool_size(uint64_t memory_bytes, unsigned worker_cnt, unsigned mtu);
 
 struct packet_eal_port;

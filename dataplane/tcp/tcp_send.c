@@ -32,7 +32,6 @@ copy_from(struct tcp_conn *c, uint32_t i, uint32_t first_seq, uint32_t off, uint
 		memcpy(out, p->chunk->data + p->off + off, n);
 		out += n;
 		len -= n;
-		off += n;
 		if (len == 0)
 			break;
 		first_seq += p->len;
