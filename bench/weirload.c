@@ -17,7 +17,7 @@ static const char usage[] =
 static bool
 number(const char *text, uint64_t lo, uint64_t hi, uint64_t *out)
 {
-	return settings_size_parse(span_z(text), out) && *out >= lo && *out <= hi;
+	return settings_number_parse(SETTINGS_SIZE, span_z(text), out) && *out >= lo && *out <= hi;
 }
 
 static bool

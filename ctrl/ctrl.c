@@ -132,6 +132,15 @@ tick(struct ctrl *c)
 	tick_feeds(c, now_us);
 }
 
+/* Also when the reload that follows is refused: the file may have been moved away. */
+static void
+reopen_log(struct ctrl *c)
+{
+	pthread_mutex_lock(&c->build.lock); /* settings stay */
+	log_reopen(c->log, publish_settings(c)->log_path);
+	pthread_mutex_unlock(&c->build.lock);
+}
+
 static void *
 run(void *arg)
 {
@@ -147,7 +156,7 @@ run(void *arg)
 			socket_accept(c);
 		if (read(c->wake_fd, &n, sizeof(n)) == sizeof(n) &&
 		    !__atomic_load_n(&c->stop, __ATOMIC_ACQUIRE)) {
-			log_reopen(c->log, c->settings->log_path);
+			reopen_log(c);
 			publish_request(c, "signal");
 		}
 		tick(c);

@@ -127,8 +127,9 @@ read_size(struct reader *r, const json_t *v, void *into)
 {
 	uint64_t n = (uint64_t)json_integer_value(v);
 
-	if (json_is_string(v) ? !settings_size_parse(span_z(json_string_value(v)), &n)
-	                      : !json_is_integer(v) || json_integer_value(v) < 0)
+	if (json_is_string(v)
+	            ? !settings_number_parse(SETTINGS_SIZE, span_z(json_string_value(v)), &n)
+	            : !json_is_integer(v) || json_integer_value(v) < 0)
 		json_fail(r, "wants a size like \"20MiB\"");
 	else
 		*(uint64_t *)into = n;

@@ -194,11 +194,7 @@ reload(struct ctrl *c, struct settings_errors *errors, struct settings_errors *w
 static void
 apply_settings(struct ctrl *c, struct settings_errors *warnings)
 {
-	char *keys = settings_needs_restart(c->settings, &c->now);
-
-	if (*keys)
-		settings_error(warnings, "needs a restart: %s\n", keys);
-	free(keys);
+	settings_needs_restart(c->settings, &c->now, warnings);
 	log_reopen(c->log, c->now.log_path);
 	if (!c->node.settings_changed)
 		return;

@@ -144,12 +144,24 @@ read_prefixes(struct settings_reader *r, yaml_node_t *n, const char *key,
 	return true;
 }
 
+static enum settings_number
+number_kind(enum setting_type type)
+{
+	return type == SET_COUNT  ? SETTINGS_COUNT
+	       : type == SET_SIZE ? SETTINGS_SIZE
+	                          : SETTINGS_DURATION;
+}
+
 static void
 read_value(struct settings_reader *r, const struct setting *s, yaml_node_t *n)
 {
 	char *field = (char *)r->out + s->at;
 	bool list = s->type == SET_TEXTS || s->type == SET_PREFIXES;
 
+	if (s->type == SET_LIST) {
+		settings_lists_read(r, s->key, n);
+		return;
+	}
 	if (s->type == SET_REFUSED) {
 		reader_error(r, n, "%s: %s; remove the key", s->key, s->text);
 		return;
@@ -167,10 +179,9 @@ read_value(struct settings_reader *r, const struct setting *s, yaml_node_t *n)
 		break;
 	case SET_COUNT:
 	case SET_SIZE:
-		reader_number(r, n, s->key, s->lo, s->hi, (uint64_t *)(void *)field);
-		break;
 	case SET_DURATION:
-		reader_duration(r, n, s->key, s->lo, s->hi, (uint64_t *)(void *)field);
+		reader_number(r, n, s->key, number_kind(s->type), s->lo, s->hi,
+		              (uint64_t *)(void *)field);
 		break;
 	case SET_ENUM:
 		read_enum(r, n, s, (unsigned *)(void *)field);
@@ -181,6 +192,7 @@ read_value(struct settings_reader *r, const struct setting *s, yaml_node_t *n)
 	case SET_PREFIXES:
 		read_prefixes(r, n, s->key, (struct settings_prefixes *)(void *)field);
 		break;
+	case SET_LIST:
 	case SET_REFUSED:
 		break;
 	}
@@ -214,16 +226,14 @@ unknown_key(struct settings_reader *r, const yaml_node_t *k, struct span key)
 static void
 read_key(struct settings_reader *r, struct span section, yaml_node_t *k, yaml_node_t *v, bool *seen)
 {
-	char name[256];
+	char name[2 * KEY_BYTES_MAX + 2];
 	const struct setting *s;
+	struct span key;
 
-	if (k->type != YAML_SCALAR_NODE) {
-		reader_error(r, k, "a key must be a word");
+	if (!reader_key(r, k, &key))
 		return;
-	}
 	snprintf(name, sizeof(name), "%.*s%s%.*s", (int)section.len, section.p,
-	         section.len ? "." : "", (int)MIN(reader_scalar(k).len, (size_t)100),
-	         reader_scalar(k).p);
+	         section.len ? "." : "", (int)key.len, key.p);
 	s = settings_find(span_z(name));
 	if (!s) {
 		unknown_key(r, k, span_z(name));
@@ -265,17 +275,11 @@ read_top(struct settings_reader *r, yaml_node_t *root)
 	for (yaml_node_pair_t *p = root->data.mapping.pairs.start; p < root->data.mapping.pairs.top;
 	     p++) {
 		yaml_node_t *k = reader_node(r, p->key), *v = reader_node(r, p->value);
-		char name[128];
+		struct span name;
 
-		if (k->type != YAML_SCALAR_NODE) {
-			reader_error(r, k, "a key must be a word");
+		if (!reader_key(r, k, &name))
 			continue;
-		}
-		snprintf(name, sizeof(name), "%.*s",
-		         (int)MIN(reader_scalar(k).len, sizeof(name) - 1), reader_scalar(k).p);
-		if (settings_lists_read(r, name, v))
-			continue;
-		if (is_section(reader_scalar(k)))
+		if (is_section(name))
 			read_section(r, k, v, seen);
 		else
 			read_key(r, span("", 0), k, v, seen);
@@ -294,10 +298,9 @@ set_defaults(struct settings *s)
 			*(const char **)(void *)field = t->dflt;
 		else if (t->type == SET_BOOL)
 			*(bool *)field = !strcmp(t->dflt, "on");
-		else if (t->type == SET_COUNT || t->type == SET_SIZE)
-			BUG_ON(!settings_size_parse(dflt, (uint64_t *)(void *)field));
-		else if (t->type == SET_DURATION)
-			BUG_ON(!settings_duration_parse(dflt, (uint64_t *)(void *)field));
+		else if (t->type == SET_COUNT || t->type == SET_SIZE || t->type == SET_DURATION)
+			BUG_ON(!settings_number_parse(number_kind(t->type), dflt,
+			                              (uint64_t *)(void *)field));
 	}
 	s->listen[0].port = 25;
 	s->listen_cnt = 1;

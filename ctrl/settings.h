@@ -54,6 +54,7 @@ struct settings {
 #define SETTING_ENUM(f)     unsigned f; /* index of the word in the default's list */
 #define SETTING_TEXTS(f)    struct settings_texts f;
 #define SETTING_PREFIXES(f) struct settings_prefixes f;
+#define SETTING_LIST(f)
 #define SETTING_REFUSED(f)
 #define SETTING(type, field, key, dflt, lo, hi, when, text) SETTING_##type(field)
 #include "ctrl/settings.def"
@@ -96,8 +97,9 @@ const char *settings_hostname(const struct settings *s);
 /* store.path made absolute; written to out. */
 void settings_store_path(const struct settings *s, char out[4096]);
 
-/* Keys whose values differ and that only a restart applies, joined by ", "; "" when a reload is enough. malloc'ed. */
-char *settings_needs_restart(const struct settings *running, const struct settings *wanted);
+/* A text for each key whose values differ and that only a restart applies. */
+void settings_needs_restart(const struct settings *running, const struct settings *wanted,
+                            struct settings_errors *out);
 
 /* Markdown of docs/configuration.md. */
 void settings_reference(FILE *out);

@@ -16,13 +16,12 @@ read_map(struct settings_reader *r, const char *list, yaml_node_t *n, field_fn f
 	for (yaml_node_pair_t *p = n->data.mapping.pairs.start; p < n->data.mapping.pairs.top;
 	     p++) {
 		yaml_node_t *k = reader_node(r, p->key), *v = reader_node(r, p->value);
-		char key[64];
+		char key[KEY_BYTES_MAX + 1];
+		struct span name;
 
-		if (k->type != YAML_SCALAR_NODE || reader_scalar(k).len >= sizeof(key)) {
-			reader_error(r, k, "%s: a key must be a word", list);
+		if (!reader_key(r, k, &name))
 			continue;
-		}
-		snprintf(key, sizeof(key), "%.*s", (int)reader_scalar(k).len, reader_scalar(k).p);
+		snprintf(key, sizeof(key), "%.*s", (int)name.len, name.p);
 		if (!field(r, key, v, entry))
 			reader_error(r, k, "%s: unknown key \"%s\"", list, key);
 	}
@@ -42,9 +41,9 @@ port_field(struct settings_reader *r, const char *key, yaml_node_t *v, void *ent
 	else if (!strcmp(key, "gateway6"))
 		reader_address(r, v, "ports.gateway6", &p->gateway6);
 	else if (!strcmp(key, "mtu"))
-		reader_number(r, v, "ports.mtu", 576, 9000, &p->mtu);
+		reader_number(r, v, "ports.mtu", SETTINGS_COUNT, 576, 9000, &p->mtu);
 	else if (!strcmp(key, "vlan"))
-		reader_number(r, v, "ports.vlan", 1, 4094, &p->vlan);
+		reader_number(r, v, "ports.vlan", SETTINGS_COUNT, 1, 4094, &p->vlan);
 	else
 		return false;
 	return true;
@@ -76,7 +75,7 @@ listen_field(struct settings_reader *r, const char *key, yaml_node_t *v, void *e
 		if (v->type != YAML_SCALAR_NODE || !span_is(reader_scalar(v), "any"))
 			reader_address(r, v, "listen.address", &l->address);
 	} else if (!strcmp(key, "port")) {
-		if (reader_number(r, v, "listen.port", 1, 65535, &port))
+		if (reader_number(r, v, "listen.port", SETTINGS_COUNT, 1, 65535, &port))
 			l->port = (uint16_t)port;
 	} else
 		return false;
@@ -100,8 +99,8 @@ feed_field(struct settings_reader *r, const char *key, yaml_node_t *v, void *ent
 	else if (!strcmp(key, "target"))
 		reader_text(r, v, "feeds.target", &f->target);
 	else if (!strcmp(key, "period"))
-		reader_duration(r, v, "feeds.period", 1000000, 30ull * 86400 * 1000000,
-		                &f->period_us);
+		reader_number(r, v, "feeds.period", SETTINGS_DURATION, 1000000,
+		              30ull * 86400 * 1000000, &f->period_us);
 	else
 		return false;
 	return true;
@@ -173,25 +172,21 @@ read_feed(struct settings_reader *r, yaml_node_t *n)
 	check_feed(r, n, f);
 }
 
-bool
+void
 settings_lists_read(struct settings_reader *r, const char *key, yaml_node_t *n)
 {
 	void (*entry)(struct settings_reader *, yaml_node_t *) = !strcmp(key, "ports") ? read_ports
 	                                                         : !strcmp(key, "listen")
 	                                                                 ? read_listen
-	                                                         : !strcmp(key, "feeds") ? read_feed
-	                                                                                 : NULL;
+	                                                                 : read_feed;
 
-	if (!entry)
-		return false;
 	if (n->type != YAML_SEQUENCE_NODE) {
 		reader_error(r, n, "%s: wants a list", key);
-		return true;
+		return;
 	}
 	if (entry == read_listen)
 		r->out->listen_cnt = 0; /* the default goes */
 	for (yaml_node_item_t *i = n->data.sequence.items.start; i < n->data.sequence.items.top;
 	     i++)
 		entry(r, reader_node(r, *i));
-	return true;
 }

@@ -5,28 +5,6 @@
 #include "ctrl/settings_table.h"
 
 static bool
-differs(const struct setting *t, const struct settings *a, const struct settings *b)
-{
-	const char *x = (const char *)a + t->at, *y = (const char *)b + t->at;
-
-	switch (t->type) {
-	case SET_TEXT:
-		return strcmp(*(const char *const *)(const void *)x,
-		              *(const char *const *)(const void *)y);
-	case SET_BOOL:
-		return *(const bool *)x != *(const bool *)y;
-	case SET_ENUM:
-		return memcmp(x, y, sizeof(unsigned)) != 0;
-	case SET_COUNT:
-	case SET_SIZE:
-	case SET_DURATION:
-		return memcmp(x, y, sizeof(uint64_t)) != 0;
-	default:
-		return false;
-	}
-}
-
-static bool
 port_differs(const struct settings_port *a, const struct settings_port *b)
 {
 	bool same = !strcmp(a->device, b->device) && addr_eq(&a->gateway4, &b->gateway4) &&
@@ -59,28 +37,43 @@ listen_differs(const struct settings *a, const struct settings *b)
 	return !same;
 }
 
-/* One key more in the list. */
-static char *
-named(char *list, const char *key)
+static bool
+differs(const struct setting *t, const struct settings *a, const struct settings *b)
 {
-	char *grown;
+	const char *x = (const char *)a + t->at, *y = (const char *)b + t->at;
 
-	BUG_ON(!list || asprintf(&grown, "%s%s%s", list, *list ? ", " : "", key) < 0);
-	free(list);
-	return grown;
+	switch (t->type) {
+	case SET_TEXT:
+		return strcmp(*(const char *const *)(const void *)x,
+		              *(const char *const *)(const void *)y);
+	case SET_BOOL:
+		return *(const bool *)x != *(const bool *)y;
+	case SET_ENUM:
+		return memcmp(x, y, sizeof(unsigned)) != 0;
+	case SET_COUNT:
+	case SET_SIZE:
+	case SET_DURATION:
+		return memcmp(x, y, sizeof(uint64_t)) != 0;
+	case SET_LIST: /* feeds are RELOAD */
+		return strcmp(t->key, "ports") ? listen_differs(a, b) : ports_differ(a, b);
+	case SET_TEXTS: /* RELOAD, all of them */
+	case SET_PREFIXES:
+	case SET_REFUSED:
+		break;
+	}
+	return false;
 }
 
-char *
-settings_needs_restart(const struct settings *running, const struct settings *wanted)
+void
+settings_needs_restart(const struct settings *running, const struct settings *wanted,
+                       struct settings_errors *out)
 {
-	char *out = strdup("");
+	for (size_t i = 0; i < settings_table_cnt; i++) {
+		const struct setting *t = &settings_table[i];
 
-	for (size_t i = 0; i < settings_table_cnt; i++)
-		if (settings_table[i].when == START && differs(&settings_table[i], running, wanted))
-			out = named(out, settings_table[i].key);
-	if (ports_differ(running, wanted))
-		out = named(out, "ports");
-	if (listen_differs(running, wanted))
-		out = named(out, "listen");
-	return out;
+		if (t->when == START && differs(t, running, wanted))
+			settings_error(
+			        out, "%s: warning: %s: needs a restart; the running value stays\n",
+			        wanted->path, t->key);
+	}
 }

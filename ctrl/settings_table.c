@@ -12,6 +12,7 @@
 #define AT_ENUM(f)     offsetof(struct settings, f)
 #define AT_TEXTS(f)    offsetof(struct settings, f)
 #define AT_PREFIXES(f) offsetof(struct settings, f)
+#define AT_LIST(f)     0
 #define AT_REFUSED(f)  0
 
 const struct setting settings_table[] = {
@@ -21,8 +22,6 @@ const struct setting settings_table[] = {
 #undef SETTING
 };
 const size_t settings_table_cnt = ARRAY_LEN(settings_table);
-
-static const char *const list_keys[] = { "ports", "listen", "feeds" };
 
 const struct setting *
 settings_find(struct span key)
@@ -36,20 +35,19 @@ settings_find(struct span key)
 const char *
 settings_suggestion(struct span key)
 {
-	const char *keys[ARRAY_LEN(settings_table) + ARRAY_LEN(list_keys) + 1];
+	const char *keys[ARRAY_LEN(settings_table) + 1];
 	size_t n = 0;
 
 	for (size_t i = 0; i < settings_table_cnt; i++)
 		keys[n++] = settings_table[i].key;
-	for (size_t i = 0; i < ARRAY_LEN(list_keys); i++)
-		keys[n++] = list_keys[i];
 	keys[n] = NULL;
 	return settings_nearest(key, keys);
 }
 
 static const char *const type_names[] = { "text",          "on or off",        "number",
 	                                  "bytes",         "duration",         "word",
-	                                  "list of texts", "list of prefixes", "not there yet" };
+	                                  "list of texts", "list of prefixes", "list of maps",
+	                                  "not there yet" };
 
 void
 settings_reference(FILE *out)
@@ -58,8 +56,10 @@ settings_reference(FILE *out)
 	             "`ctrl/settings.def`; do not edit. "
 	             "YAML (or JSON); every key is\noptional but `ports`. Sizes take KiB, MiB, "
 	             "GiB; durations ms, s, "
-	             "m, h, d. \"reload\" keys follow `weirctl reload`.\n\n| key | type | default "
-	             "| applied | what it "
+	             "m, h, d. Applied at \"reload\": by `weirctl reload` and "
+	             "`SIGHUP`; by a \"restart\":\na reload that finds the key changed says so "
+	             "by its name, and the running value stays.\n\n| key | type | default "
+	             "| applied at | what it "
 	             "is |\n|---|---|---|---|---|\n");
 	for (size_t i = 0; i < settings_table_cnt; i++) {
 		char dflt[128];
@@ -73,14 +73,9 @@ settings_reference(FILE *out)
 		dflt[n] = 0;
 		fprintf(out, "| `%s` | %s | %s | %s | %s |\n", settings_table[i].key,
 		        type_names[settings_table[i].type], *dflt ? dflt : "-",
-		        settings_table[i].when == RELOAD ? "reload" : "start",
+		        settings_table[i].when == RELOAD ? "reload" : "restart",
 		        settings_table[i].text);
 	}
-	fprintf(out, "\n`ports`: a list of `{device, addresses, gateway4, gateway6, mtu, vlan}`; "
-	             "`listen`: a list of `{address, port}`\n(default `any`, 25); `feeds`: a list "
-	             "of `{name, "
-	             "kind, source, "
-	             "period, target}`, sources are files.\n");
 }
 
 bool
@@ -95,7 +90,7 @@ settings_explain(FILE *out, const char *key)
 		return false;
 	}
 	fprintf(out, "%s (%s, %s)\n  default: %s\n  %s\n", s->key, type_names[s->type],
-	        s->when == RELOAD ? "applied by reload" : "applied at start",
+	        s->when == RELOAD ? "applied by reload" : "applied by a restart",
 	        *s->dflt ? s->dflt : "-", s->text);
 	if (s->hi > 0)
 		fprintf(out, "  from %llu to %llu%s\n", (unsigned long long)s->lo,

@@ -16,6 +16,7 @@ enum setting_type {
 	SET_ENUM,
 	SET_TEXTS,
 	SET_PREFIXES,
+	SET_LIST,
 	SET_REFUSED
 };
 enum setting_when { START, RELOAD };

@@ -4,10 +4,11 @@
 #include "ctrl/settings_yaml.h"
 
 struct unit {
-	const char *name;
+	const char *name; /* NULL ends a list */
 	uint64_t factor;
 };
 
+static const struct unit count_units[] = { { "", 1 }, { NULL, 0 } };
 static const struct unit size_units[] = {
 	{ "", 1 },
 	{ "B", 1 },
@@ -23,12 +24,27 @@ static const struct unit duration_units[] = {
 	{ NULL, 0 },
 };
 
-static bool
-with_unit(struct span text, const struct unit *units, uint64_t *out)
+static const struct {
+	const struct unit *units;
+	const char *what;      /* what a bad text is not */
+	uint64_t step;         /* bounds are shown in steps of this */
+	const char *step_name; /* with a blank in front */
+} kinds[] = {
+	[SETTINGS_COUNT] = { count_units, "number without a unit", 1, "" },
+	[SETTINGS_SIZE] = { size_units, "number (units: KiB, MiB, GiB)", 1, "" },
+	[SETTINGS_DURATION] = { duration_units, "duration (500ms, 30s, 5m, 12h, 5d)", 1000, " ms" },
+};
+
+bool
+settings_number_parse(enum settings_number kind, struct span text, uint64_t *out)
 {
 	uint64_t v = 0;
 	size_t digits = 0;
 
+	if (kind == SETTINGS_DURATION && (span_is(text, "0") || span_ieq_z(text, "off"))) {
+		*out = 0; /* nothing needs no unit */
+		return true;
+	}
 	for (; text.len > 0 && text.p[0] >= '0' && text.p[0] <= '9'; digits++) {
 		uint64_t d = (uint64_t)(span_shift(&text) - '0');
 
@@ -37,9 +53,9 @@ with_unit(struct span text, const struct unit *units, uint64_t *out)
 	}
 	if (digits == 0)
 		return false;
-	for (; units->name; units++)
-		if (span_is(text, units->name)) {
-			if (__builtin_mul_overflow(v, units->factor, &v))
+	for (const struct unit *u = kinds[kind].units; u->name; u++)
+		if (span_is(text, u->name)) {
+			if (__builtin_mul_overflow(v, u->factor, &v))
 				return false;
 			*out = v;
 			return true;
@@ -48,19 +64,19 @@ with_unit(struct span text, const struct unit *units, uint64_t *out)
 }
 
 bool
-settings_size_parse(struct span text, uint64_t *out)
+reader_key(struct settings_reader *r, const yaml_node_t *n, struct span *out)
 {
-	return with_unit(text, size_units, out);
-}
+	struct span s = n->type == YAML_SCALAR_NODE ? reader_scalar(n) : span("", 0);
 
-bool
-settings_duration_parse(struct span text, uint64_t *out)
-{
-	if (span_is(text, "0") || span_ieq_z(text, "off")) { /* nothing needs no unit */
-		*out = 0;
-		return true;
+	for (size_t i = 0; i < s.len; i++)
+		if ((unsigned char)s.p[i] <= 0x20 || s.p[i] == 0x7f)
+			s.len = 0; /* a NUL would hide what follows it */
+	if (s.len == 0 || s.len > KEY_BYTES_MAX) {
+		reader_error(r, n, "a key must be a word");
+		return false;
 	}
-	return with_unit(text, duration_units, out);
+	*out = s;
+	return true;
 }
 
 bool
@@ -83,41 +99,21 @@ reader_text(struct settings_reader *r, const yaml_node_t *n, const char *key, co
 }
 
 bool
-reader_number(struct settings_reader *r, const yaml_node_t *n, const char *key, uint64_t lo,
-              uint64_t hi, uint64_t *out)
+reader_number(struct settings_reader *r, const yaml_node_t *n, const char *key,
+              enum settings_number kind, uint64_t lo, uint64_t hi, uint64_t *out)
 {
 	struct span s = n->type == YAML_SCALAR_NODE ? reader_scalar(n) : span("", 0);
-	uint64_t v;
+	uint64_t v, step = kinds[kind].step;
+	const char *unit = kinds[kind].step_name;
 
-	if (!settings_size_parse(s, &v)) {
-		reader_error(r, n, "%s: \"%.*s\" is no number (units: KiB, MiB, GiB)", key,
-		             (int)s.len, s.p);
+	if (!settings_number_parse(kind, s, &v)) {
+		reader_error(r, n, "%s: \"%.*s\" is no %s", key, (int)s.len, s.p, kinds[kind].what);
 		return false;
 	}
 	if (v < lo || v > hi) {
-		reader_error(r, n, "%s: %llu is not between %llu and %llu", key,
-		             (unsigned long long)v, (unsigned long long)lo, (unsigned long long)hi);
-		return false;
-	}
-	*out = v;
-	return true;
-}
-
-bool
-reader_duration(struct settings_reader *r, const yaml_node_t *n, const char *key, uint64_t lo,
-                uint64_t hi, uint64_t *out)
-{
-	struct span s = n->type == YAML_SCALAR_NODE ? reader_scalar(n) : span("", 0);
-	uint64_t v;
-
-	if (!settings_duration_parse(s, &v)) {
-		reader_error(r, n, "%s: \"%.*s\" is no duration (500ms, 30s, 5m, 12h, 5d)", key,
-		             (int)s.len, s.p);
-		return false;
-	}
-	if (v < lo || v > hi) {
-		reader_error(r, n, "%s: is not between %llu ms and %llu ms", key,
-		             (unsigned long long)(lo / 1000), (unsigned long long)(hi / 1000));
+		reader_error(r, n, "%s: %.*s is not between %llu%s and %llu%s", key, (int)s.len,
+		             s.p, (unsigned long long)(lo / step), unit,
+		             (unsigned long long)(hi / step), unit);
 		return false;
 	}
 	*out = v;

@@ -31,6 +31,7 @@ check_bounds(const struct settings *s)
 #define BOUNDS_ENUM(f, lo, hi)
 #define BOUNDS_TEXTS(f, lo, hi)
 #define BOUNDS_PREFIXES(f, lo, hi)
+#define BOUNDS_LIST(f, lo, hi)
 #define BOUNDS_REFUSED(f, lo, hi)
 #define SETTING(type, field, key, dflt, lo, hi, when, text) BOUNDS_##type(field, lo, hi)
 #include "ctrl/settings.def"
@@ -47,16 +48,16 @@ use(const struct settings *a, struct span text)
 	static FILE *null;
 	struct span key = span(text.p, MIN(text.len, (size_t)40));
 	struct settings base;
-	char path[4096], *restart, *name;
+	struct settings_errors restart = { 0 };
+	char path[4096], *name;
 
 	if (!null) {
 		null = fopen("/dev/null", "we");
 		settings_reference(null);
 	}
 	BUG_ON(take(span_z(plain), &base) != 0);
-	restart = settings_needs_restart(&base, a);
-	BUG_ON(strlen(restart) > 4096);
-	free(restart);
+	settings_needs_restart(&base, a, &restart);
+	settings_errors_fini(&restart);
 	settings_fini(&base);
 	settings_store_path(a, path);
 	BUG_ON(!*settings_hostname(a) || !*path);
@@ -72,7 +73,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct span text = span(data, len);
 	struct settings a, b;
 	size_t errors = take(text, &a);
-	char *restart;
+	struct settings_errors restart = { 0 };
 
 	BUG_ON(take(text, &b) != errors);
 	if (errors > 0)
@@ -82,9 +83,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	BUG_ON(a.smtp_scan_bytes > a.smtp_hold_bytes ||
 	       a.smtp_max_recipients > SMTP_RCPT_HARD_MAX || a.smtp_max_recipients == 0 ||
 	       a.store_driver != STORE_SQLITE);
-	restart = settings_needs_restart(&a, &b);
-	BUG_ON(*restart);
-	free(restart);
+	settings_needs_restart(&a, &b, &restart);
+	BUG_ON(restart.cnt > 0);
 	check_bounds(&a);
 	use(&a, text);
 	settings_fini(&a);

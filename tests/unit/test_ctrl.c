@@ -20,7 +20,6 @@
 #include <urcu-qsbr.h>
 
 #define WORKERS 2
-#define PORT    18925
 
 struct fake_counters {
 	uint64_t sent, delivered, refused, refused_url, in_flight, drops;
@@ -51,6 +50,7 @@ static struct fake_worker workers[WORKERS];
 static struct ctrl_published published;
 static char dir[64], config[100], sock[100];
 static bool stop;
+static uint16_t http_port; /* one that was free */
 static struct ctrl *ctrl;
 static unsigned flushed, drained, tuned;
 
@@ -206,7 +206,7 @@ figure(const char *path, const char *key)
 static char *
 http(const char *path, const char *accept)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(PORT) };
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(http_port) };
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 	char *text = calloc(1, 1 << 20), request[200];
 	size_t n = 0;
@@ -243,7 +243,7 @@ write_config(const char *more)
 	         "ports: [{device: none, addresses: [10.77.0.2/24]}]\n"
 	         "http: {listen: \"127.0.0.1:%d\"}\nlog: {path: %s/log}\n"
 	         "rules: {directories: [%s/rules]}\n%s",
-	         dir, sock, PORT, dir, dir, more);
+	         dir, sock, http_port, dir, dir, more);
 	write_file("weir.yaml", text);
 }
 
@@ -268,9 +268,25 @@ import(const char *text, bool want)
 
 /* ---- the tests, in order ---- */
 
+/* A port that nobody has just now; the kernel gives it to no other who asks for any soon after. */
+static uint16_t
+free_port(void)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET };
+	socklen_t len = sizeof(a);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	CHECK(bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0 &&
+	      getsockname(fd, (struct sockaddr *)&a, &len) == 0);
+	close(fd);
+	return ntohs(a.sin_port);
+}
+
 static void
 set_up(void)
 {
+	http_port = free_port();
 	strcpy(dir, "/tmp/weir-test-ctrl-XXXXXX");
 	CHECK(mkdtemp(dir));
 	snprintf(config, sizeof(config), "%s/weir.yaml", dir);
@@ -399,7 +415,11 @@ test_reload(void)
 	}
 	CHECK(says("{\"command\":\"reload\"}", true, "\"generation\""));
 	write_config("dataplane: {cores: \"0\"}\n");
-	CHECK(says("{\"command\":\"reload\"}", true, "needs a restart: dataplane.cores"));
+	CHECK(says("{\"command\":\"reload\"}", true, "dataplane.cores: needs a restart"));
+	write_config("listen: [{port: 26}]\nsmtp: {scan_bytes: 64KiB, max_recipients: 7}\n");
+	CHECK(says("{\"command\":\"reload\"}", true, "listen: needs a restart"));
+	CHECK(says("{\"command\":\"reload\"}", true, "smtp.scan_bytes: needs a restart"));
+	CHECK(!says("{\"command\":\"reload\"}", true, "smtp.max_recipients: needs"));
 	write_config("");
 }
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * test_settings.c - defaults, every kind of value, every kind of mistake, and the reference in step with the table
  */
-#include "ctrl/settings.h"
-#include "tests/check.h"
+#include "tests/unit/settings_rows.h"
 
 #define PORT                                                                                       \
 	"ports: [{device: \"net_tap0,iface=weir0\", addresses: [10.77.0.2/24, \"fd77::2/64\"]}]\n"
@@ -25,7 +24,7 @@ static const struct { const char *in, *error; } bad[] = {
 	{ PORT "smtp: {hostname: \"mx one.test\"}\n", "smtp.hostname: \"mx one.test\"" },
 	{ PORT "smtp: {hostname: \"[192.0.2.300]\"}\n", "smtp.hostname" },
 	{ PORT "node: {name: \"\"}\n", "node.name: \"\"" },
-	{ PORT "ports: [{device: x, addresses: [10.0.0.1/8], mac: \"02:00:00:00:00:01\"}]\n", "unknown key \"mac\"" },
+	{ "ports: [{device: x, addresses: [10.0.0.1/8], mac: \"02:00:00:00:00:01\"}]\n", "unknown key \"mac\"" },
 	{ PORT "store: {driver: postgres}\n", "store.driver" },
 	{ PORT "store: {dsn: x}\n", "store.dsn" },
 	{ PORT "tls: {certificate: x}\n", "tls" },
@@ -38,7 +37,23 @@ static const struct { const char *in, *error; } bad[] = {
 	{ "ports: [{device: x, addresses: [10.0.0.1/8], gatway4: 1.2.3.4}]\n", "unknown key \"gatway4\"" },
 	{ PORT "smtp: [1, 2\n", "c.yaml:" },
 	{ PORT "? [a]\n: b\n", "a key must be a word" },
-	{ PORT "\"tls\\0yyyyyy\": 1\n", "tls" }, /* a key with NUL is longer than it looks */
+	{ PORT PORT, "given twice" },
+	{ PORT "smtp: {max_recipients: 1KiB}\n", "no number without a unit" },
+	/* What has a NUL in it is longer than it looks. */
+	{ PORT "\"tls\\0yyyyyy\": 1\n", "must be a word" },
+	{ PORT "\"smtp\\0junk\": {hostname: x}\n", "must be a word" },
+	{ PORT "smtp: {\"hostname\\0junk\": x}\n", "c.yaml:2:8: error: a key must be a word" },
+	{ PORT "listen: [{\"port\\0junk\": 25}]\n", "must be a word" },
+	{ PORT "smtp: {hostname: \"x\\0junk\"}\n", "control characters" },
+	{ PORT "smtp: {max_recipients: \"9\\0junk\"}\n", "is no number" },
+	{ PORT "smtp: {banner_delay: \"9s\\0junk\"}\n", "is no duration" },
+	{ PORT "smtp: {rcpt_cache: \"on\\0junk\"}\n", "neither on nor off" },
+	{ PORT "smtp: {bare_newlines: \"crlf\\0junk\"}\n", "none of reject|crlf" },
+	{ PORT "smtp: {trusted_proxies: [\"10.0.0.0/8\\0junk\"]}\n", "control characters" },
+	{ PORT "rules: {directories: [\"/x\\0junk\"]}\n", "control characters" },
+	{ PORT "listen: [{address: \"any\\0junk\"}]\n", "no IP address" },
+	{ PORT "listen: [{address: \"10.0.0.1\\0junk\"}]\n", "no IP address" },
+	{ "ports: [{device: \"x\\0junk\", addresses: [10.0.0.1/8]}]\n", "control characters" },
 };
 /* clang-format on */
 
@@ -142,14 +157,20 @@ test_needs_restart(void) /* what a reload cannot apply is named, not ignored */
 
 	CHECK(settings_parse("c.yaml", span_z(PORT), &a, &e) == 0);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		char *keys;
+		char keys[256] = "";
 
 		CHECK(settings_parse("c.yaml", span_z(rows[i].in), &b, &e) == 0, "%s: %s",
 		      rows[i].in, e.cnt ? e.item[0] : "");
-		keys = settings_needs_restart(&a, &b);
+		settings_needs_restart(&a, &b, &e);
+		for (size_t k = 0; k < e.cnt; k++) {
+			char key[64] = "";
+
+			CHECK(sscanf(e.item[k], "c.yaml: warning: %63[^:]: needs", key) == 1);
+			strcat(strcat(keys, k ? ", " : ""), key);
+		}
 		CHECK(!strcmp(keys, rows[i].keys), "%s: \"%s\", not \"%s\"", rows[i].in, keys,
 		      rows[i].keys);
-		free(keys);
+		settings_errors_fini(&e);
 		settings_fini(&b);
 	}
 	settings_fini(&a);
@@ -174,9 +195,45 @@ test_reference(void)
 	free(kept);
 }
 
+/* Each row is either applied by a reload or named, alone, by one that finds it changed. */
+static void
+test_every_row(void)
+{
+	static const char *const fixed[] = { "store.driver", "log.format" }; /* a choice of one */
+	struct settings_errors e = { 0 };
+	struct settings dflt, s;
+	size_t named = 0, refused = 0, without = 0;
+
+	CHECK(settings_parse("c.yaml", span_z(ROW_PORT), &dflt, &e) == 0);
+	for (size_t i = 0; i < settings_table_cnt; i++) {
+		const struct setting *t = &settings_table[i];
+		char want[128];
+
+		if (!settings_with_row(t, &s)) {
+			without += t->type != SET_REFUSED;
+			refused += t->type == SET_REFUSED;
+			CHECK(t->type == SET_REFUSED || !strcmp(t->key, fixed[0]) ||
+			              !strcmp(t->key, fixed[1]),
+			      "%s", t->key);
+			continue;
+		}
+		settings_needs_restart(&dflt, &s, &e);
+		CHECK(e.cnt == (t->when == START), "%s: %zu texts", t->key, e.cnt);
+		snprintf(want, sizeof(want), "c.yaml: warning: %s: needs a restart", t->key);
+		CHECK(e.cnt == 0 || has_error(&e, want), "%s: %s", t->key, e.item[0]);
+		named += e.cnt;
+		settings_errors_fini(&e);
+		settings_fini(&s);
+	}
+	CHECK(named >= 15 && refused >= 6 && without == ARRAY_LEN(fixed), "%zu %zu %zu", named,
+	      refused, without);
+	settings_fini(&dflt);
+}
+
 int
 main(void)
 {
+	test_every_row();
 	test_good();
 	test_all_errors();
 	test_host_names();
