@@ -109,7 +109,7 @@ act(struct packet *p, const struct frame *f, const struct arp *a)
 		neigh_answer(p, n, a->sha, a->op == ARP_REPLY && target && !f->is_multicast, true);
 	if (a->op == ARP_REPLY || f->is_steered || !target)
 		return n ? PASS : C_drop_arp_not_ours;
-	if (!bucket_take(&p->reply, p->now_us))
+	if (!neigh_may_reply(p, n))
 		return C_drop_neighbour_limit;
 	if (!n && addr_v4_of(&a->spa) != 0) /* an RFC 5227 probe has sender 0.0.0.0 */
 		neigh_learn(p, &a->spa, a->sha);

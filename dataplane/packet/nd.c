@@ -164,7 +164,7 @@ solicited(struct packet *p, const struct frame *f, const struct nd *nd)
 		local_set_duplicate(p, l); /* both of us want it: RFC 4862 5.4.3 */
 		return PASS;
 	}
-	if (!bucket_take(&p->reply, p->now_us))
+	if (!neigh_may_reply(p, neigh_find(p, &f->ip.src)))
 		return C_drop_neighbour_limit;
 	flags = local_state(l) == LOCAL_TENTATIVE ? 0 : NA_OVERRIDE;
 	if (dad) {

@@ -57,7 +57,7 @@ neigh_find(struct packet *p, const struct addr *a)
 	return NULL;
 }
 
-/* Cheapest to lose first, the longest unused of equals; one of state `below` or better is not lost. NULL: none. */
+/* Cheapest to lose first, the longest unused of equals; never a gateway, a confirmed one or one of state `below` or better. NULL: none. */
 static struct neigh *
 victim(struct packet *p, const struct addr *a, enum neigh_state below)
 {
@@ -66,7 +66,7 @@ victim(struct packet *p, const struct addr *a, enum neigh_state below)
 	for (unsigned i = 0; i < NEIGH_WAYS; i++) {
 		struct neigh *n = &set[i];
 
-		if (n->is_pinned || n->state >= below)
+		if (n->is_pinned || n->is_confirmed || n->state >= below)
 			continue;
 		if (!best || n->state < best->state ||
 		    (n->state == best->state && n->used_us < best->used_us))
@@ -94,6 +94,7 @@ take_over(struct packet *p, struct neigh *n, const struct addr *a)
 	list_del(&n->asked);
 	n->addr = *a;
 	n->is_pinned = false;
+	n->is_confirmed = false;
 	n->tries = 0;
 	n->confirmed_us = 0;
 	n->used_us = p->now_us;
@@ -115,6 +116,19 @@ ask(struct packet *p, struct neigh *n, enum neigh_state state)
 		nd_solicit(p, n, state == NEIGH_PROBE);
 }
 
+static bool
+may_ask(struct packet *p, const struct neigh *n)
+{
+	return n->is_pinned || n->is_confirmed || bucket_take(&p->solicit, p->now_us);
+}
+
+bool
+neigh_may_reply(struct packet *p, const struct neigh *n)
+{
+	return (n && n->is_confirmed && bucket_take(&p->reply_confirmed, p->now_us)) ||
+	       bucket_take(&p->reply, p->now_us);
+}
+
 /* A known entry that is about to be used: ask again where that is due. */
 static struct neigh *
 refresh(struct packet *p, struct neigh *n)
@@ -122,12 +136,12 @@ refresh(struct packet *p, struct neigh *n)
 	n->used_us = p->now_us;
 	if (n->state == NEIGH_LEARNED ||
 	    (n->state == NEIGH_REACHABLE && p->now_us - n->confirmed_us > NEIGH_REACHABLE_US)) {
-		if (!bucket_take(&p->solicit, p->now_us))
+		if (!may_ask(p, n))
 			return n; /* the MAC is still good enough to send to */
 		n->tries = 0;
 		ask(p, n, NEIGH_PROBE);
 	} else if (n->state == NEIGH_FAILED && p->now_us - n->since_us >= NEIGH_FAILED_US) {
-		if (!bucket_take(&p->solicit, p->now_us))
+		if (!may_ask(p, n))
 			return NULL;
 		n->tries = 0;
 		ask(p, n, NEIGH_INCOMPLETE);
@@ -145,7 +159,7 @@ neigh_resolve(struct packet *p, const struct addr *a)
 	if (!bucket_take(&p->solicit, p->now_us))
 		return NULL;
 	n = victim(p, a, NEIGH_REACHABLE + 1);
-	if (!n) /* a set full of gateways */
+	if (!n) /* gateways share a set with confirmed ones */
 		return NULL;
 	take_over(p, n, a);
 	ask(p, n, NEIGH_INCOMPLETE);
@@ -194,13 +208,43 @@ send_queue(struct packet *p, struct neigh *n)
 	n->queue_cnt = 0;
 }
 
+/* One more is confirmed in the set of n: beyond their share the longest unused of the others loses its protection. */
 static void
-confirm(struct packet *p, struct neigh *n)
+keep_way_in(struct packet *p, struct neigh *n)
+{
+	struct neigh *set = set_of(&p->neigh, &n->addr), *oldest = NULL;
+	unsigned held = 0;
+
+	for (unsigned i = 0; i < NEIGH_WAYS; i++) {
+		struct neigh *o = &set[i];
+
+		held += o->is_confirmed || o->is_pinned;
+		if (o != n && o->is_confirmed && !o->is_pinned &&
+		    (!oldest || o->used_us < oldest->used_us))
+			oldest = o;
+	}
+	if (held > NEIGH_CONFIRMED_WAYS && oldest)
+		oldest->is_confirmed = false;
+}
+
+/* The MAC is usable from now on; whether it is the neighbour's is not known. */
+static void
+usable(struct neigh *n, uint64_t confirmed_us)
 {
 	list_del(&n->asked);
 	n->state = NEIGH_REACHABLE;
 	n->tries = 0;
-	n->confirmed_us = p->now_us;
+	n->confirmed_us = confirmed_us;
+}
+
+static void
+confirm(struct packet *p, struct neigh *n)
+{
+	usable(n, p->now_us);
+	if (n->is_confirmed)
+		return;
+	n->is_confirmed = true;
+	keep_way_in(p, n);
 }
 
 /* RFC 4861 7.2.5, with Linux's lock: what was confirmed within a second is not changed by the next who speaks. */
@@ -212,8 +256,12 @@ neigh_answer(struct packet *p, struct neigh *n, const uint8_t mac[6], bool is_so
 	bool same = has_mac && !memcmp(n->mac, mac, 6);
 	bool locked = n->state == NEIGH_REACHABLE && p->now_us - n->confirmed_us < NEIGH_LOCK_US;
 
-	if (has_mac && !same && (!overrides || locked))
+	if (has_mac && !same && (!overrides || locked)) {
+		if (n->state == NEIGH_REACHABLE &&
+		    !locked) /* one of them is wrong: ask when next used */
+			n->confirmed_us = p->now_us - NEIGH_REACHABLE_US - 1;
 		return;
+	}
 	if (n->state == NEIGH_LEARNED && !is_solicited) {
 		memcpy(n->mac, mac, 6);
 		return;
@@ -222,8 +270,7 @@ neigh_answer(struct packet *p, struct neigh *n, const uint8_t mac[6], bool is_so
 	if (is_solicited) {
 		confirm(p, n);
 	} else if (!same) { /* usable, and asked again when next used */
-		confirm(p, n);
-		n->confirmed_us = p->now_us - NEIGH_REACHABLE_US - 1;
+		usable(n, p->now_us - NEIGH_REACHABLE_US - 1);
 	}
 	send_queue(p, n);
 }
@@ -234,6 +281,7 @@ fail(struct packet *p, struct neigh *n)
 	packet_count(p, C_neighbour_failed);
 	list_del(&n->asked);
 	n->state = NEIGH_FAILED;
+	n->is_confirmed = false;
 	n->since_us = p->now_us;
 	for (unsigned i = 0; i < n->queue_cnt; i++)
 		icmp_local_unreachable(p, n->queue[i]);

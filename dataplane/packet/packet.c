@@ -44,6 +44,8 @@ packet_new(struct packet_port *port, unsigned worker, const struct packet_dev *d
 	bucket_init(&p->solicit, NEIGH_SOLICIT_PER_S, NEIGH_SOLICIT_PER_S / 4);
 	bucket_init(&p->copy, NEIGH_COPY_PER_S, NEIGH_COPY_PER_S / 4);
 	bucket_init(&p->reply, NEIGH_REPLY_PER_S, NEIGH_REPLY_PER_S / 4);
+	bucket_init(&p->reply_confirmed, NEIGH_CONFIRMED_REPLY_PER_S,
+	            NEIGH_CONFIRMED_REPLY_PER_S / 4);
 	p->announce_us = worker == 0 && !c->no_announce ? 0 : UINT64_MAX;
 	p->due_us = p->announce_us;
 	init_gateways(p);

@@ -117,7 +117,7 @@ struct packet {
 	struct addr memo_dst;
 	struct neigh *memo;
 
-	struct bucket echo, solicit, copy, reply;
+	struct bucket echo, solicit, copy, reply, reply_confirmed;
 	struct neigh_table neigh;
 	struct frag_table frag;
 	uint64_t announce_us;

@@ -47,8 +47,39 @@ class Host:
 
 
 def ping(address, count=5, size=56):
+    """How many of count were answered within a second each."""
     out = in_ns("ping", "-c", str(count), "-i", "0.05", "-W", "1", "-s", str(size), address, check=False).stdout
     return int(out.split(" received")[0].split()[-1])
+
+
+def until(what, seconds=60):
+    """Again and again until it is true: a machine under load loses frames in the kernel's queue, and that is not the host's doing."""
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end, "not within its bound"
+
+
+def pinged(address, count=5, size=56):
+    """At least count echo requests are answered."""
+    left = count
+
+    def some():
+        nonlocal left
+        left -= ping(address, left, size)
+        return left <= 0
+    until(some)
+
+
+def echo_replies_heard():
+    """Echo replies that the kernel's side of the tap got, both families."""
+    with_names = [l.split() for l in in_ns("cat", "/proc/net/snmp").stdout.splitlines() if l.startswith("Icmp:")]
+    v6 = [l.split() for l in in_ns("cat", "/proc/net/snmp6").stdout.splitlines()]
+    return int(dict(zip(*with_names))["InEchoReps"]) + int(dict(v6)["Icmp6InEchoReplies"])
+
+
+def handed_over():
+    """Frames that the kernel's queue of the tap gave to the host, and those that it lost."""
+    return [int(in_ns("cat", f"/sys/class/net/{IF}/statistics/tx_{k}").stdout) for k in ("packets", "dropped")]
 
 
 def refused(address):
@@ -59,11 +90,14 @@ def refused(address):
 
 def case_ping(build, cores="1", *options):
     h = Host(build, cores, *options)
-    ok = [ping(R4), ping(R6), ping(R4, size=1472), ping(R6, size=1452)], [refused(R4), refused(R6)]
+    for address, size in ((R4, 56), (R6, 56), (R4, 1472), (R6, 1452)):
+        pinged(address, size=size)
+    until(lambda: refused(R4))
+    until(lambda: refused(R6))
+    heard = echo_replies_heard()
     counters, err = h.end()
-    assert ok == ([5] * 4, [True] * 2), ok
     assert err == "", err
-    assert counters["echo_replies"] == 20 and counters["rx_segments"] == 2, counters
+    assert counters["echo_replies"] == heard >= 20 and counters["rx_segments"] >= 2, (heard, counters)
     assert counters["drop_tcp_checksum"] == counters["drop_icmp_checksum"] == 0
     return counters
 
@@ -75,9 +109,11 @@ def case_software(build):
 def case_two_workers(build):
     """Forty connections: those that arrive at the wrong worker are steered, all are answered."""
     h = Host(build, "0-1")
-    ok = all(refused(a) for a in (R4, R6) for _ in range(20))
+    for a in (R4, R6):
+        for _ in range(20):
+            until(lambda: refused(a))
     counters, _ = h.end()
-    assert ok and counters["rx_segments"] == 40, counters
+    assert counters["rx_segments"] >= 40, counters
     assert counters["steered_in"] == counters["steered_out"] and counters["drop_steer_wrong"] == 0, counters
 
 
@@ -87,26 +123,45 @@ s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
 s.bind((sys.argv[1], 0))
 head = b"\xff" * 6 + b"\2\0\0\0\0\7" + b"\x08\x06" + b"\0\1\x08\0\6\4\0\1" + b"\2\0\0\0\0\7"
 tail = b"\0" * 6 + socket.inet_aton(sys.argv[2])
-for i in range(int(sys.argv[3])):
-    s.send(head + struct.pack("!I", 0x0a000000 | (i * 2654435761 & 0xffffff)) + tail)
+kernel = socket.inet_aton(sys.argv[3])
+i = 0
+while True:  # until the test ends it
+    i += 1
+    sender = struct.pack("!I", 0x0a000000 | (i * 2654435761 & 0xffffff))
+    if sender != kernel:
+        s.send(head + sender + tail)
 """
 
 
 def case_arp_flood(build):
-    """100,000 senders: the cache stays in its bound, replies in their rate, and the host is answered meanwhile and after."""
+    """Senders without end: the cache stays in its bound, replies in their rate, the kernel's own entry in its place, and whatever of the
+    kernel's echo requests and SYNs reaches the host is answered. What is lost in the kernel's queue is asked again."""
     h = Host(build, "1")
-    assert ping(R4) == 5
+    pinged(R4)
+    until(lambda: refused(R4))  # the kernel's entry is in use from now on
     start = time.monotonic()
-    flood = subprocess.Popen(["ip", "netns", "exec", NS, "/usr/bin/python3", "-c", FLOOD, IF, R4, "100000"])
-    during = ping(R4, 10)
-    flood.wait()
+    flood = subprocess.Popen(["ip", "netns", "exec", NS, "/usr/bin/python3", "-c", FLOOD, IF, R4, K4])
+    try:
+        pinged(R4, 10)
+        for _ in range(3):
+            until(lambda: refused(R4))
+        until(lambda: time.sleep(0.1) or handed_over()[0] > 50000)
+    finally:
+        flood.kill()
+        flood.wait()
     seconds = time.monotonic() - start
-    after = ping(R4)
+    pinged(R4)
+    heard, (frames, lost) = echo_replies_heard(), handed_over()
     counters, _ = h.end()
-    assert during >= 8 and after == 5, (during, after)
-    assert counters["arp_requests_in"] > 50000, counters
+    print(f"  {frames} frames handed over, {lost} lost in the kernel's queue")
+    assert counters["rx_frames"] >= frames > counters["arp_requests_in"] > 40000, (frames, counters)
+    assert counters["echo_replies"] == heard >= 20 and counters["rx_segments"] >= 4, (heard, counters)
+    for lost_here in ("echo_rate", "icmp_checksum", "no_mbuf", "tx_full", "neighbour_queue", "neighbour_failed"):
+        assert counters[f"drop_{lost_here}"] == 0, counters
+    # three announcements; the kernel's entry is asked for when first used and when 30 s old, never because it was displaced
+    assert counters["arp_requests_out"] <= 3 + 2 + seconds / 30, counters
     assert counters["neighbours"] <= 1024, counters
-    assert counters["arp_replies_out"] <= 5000 * (seconds + 1), counters
+    assert counters["arp_replies_out"] <= 6000 * (seconds + 1), counters
 
 
 CASES = {"ping": case_ping, "software": case_software, "two_workers": case_two_workers, "arp_flood": case_arp_flood}

@@ -414,6 +414,7 @@ test_unreachable(void)
 static void
 test_stale(void)
 {
+	struct addr peer = PEER4;
 	struct rig *r = rig();
 
 	send_to(r, "10.0.0.9", 0);
@@ -430,10 +431,36 @@ test_stale(void)
 	CHECK(r->tx_cnt == 5 && !memcmp(r->tx[3].d, mac3, 6) &&
 	      !memcmp(r->tx[4].d, bcast, 6)); /* then everybody */
 	send_to(r, "10.0.0.9", 0);
-	CHECK(r->tx_cnt == 5 && r->p[0]->neigh.queued_cnt == 1);
+	CHECK(r->tx_cnt == 5 && r->p[0]->neigh.queued_cnt == 1 &&
+	      neigh_find(r->p[0], &peer)->is_confirmed);
 	put(r, arp_frame(1, bcast, mac4, PEER4,
 	                 A("10.0.0.3"))); /* it speaks, to others, from a new card */
 	CHECK(r->tx_cnt == 6 && !memcmp(r->tx[5].d, mac4, 6));
+	send_to(r, "10.0.0.9",
+	        0); /* which is asked by unicast, then by broadcast, and never answers */
+	for (unsigned i = 0; i < 7; i++) {
+		r->now_us += 1000000;
+		rig_run(r);
+	}
+	CHECK(neigh_find(r->p[0], &peer)->state == NEIGH_FAILED &&
+	      !neigh_find(r->p[0], &peer)->is_confirmed);
+	done(r);
+}
+
+/* An advertisement without Override and with another MAC: the old one is kept and asked (RFC 4861 7.2.5). */
+static void
+test_no_override(void)
+{
+	struct rig *r = rig();
+
+	send_to(r, "fd00::9", 0);
+	put(r, nd_frame(136, 0x60000000, PEER6, ME6, PEER6, 2, mac3));
+	r->now_us += 2000000;
+	put(r, nd_frame(136, 0, PEER6, ME6, PEER6, 2, mac4));
+	rig_clear(r);
+	send_to(r, "fd00::9", 0);
+	CHECK(r->tx_cnt == 2 && r->tx[0].d[54] == 135 && !memcmp(r->tx[0].d, mac3, 6) &&
+	      !memcmp(r->tx[1].d, mac3, 6));
 	done(r);
 }
 
@@ -723,6 +750,22 @@ test_icmp_errors(void)
 	done(r);
 }
 
+/* The rate of replies is used up by q; PEER4 and PEER6, which are confirmed, are still answered, others are not. */
+static void
+check_reply_shares(struct rig *r, struct bytes q)
+{
+	for (unsigned i = 0; i < NEIGH_REPLY_PER_S; i++)
+		put(r, q);
+	rig_clear(r);
+	put(r, q);
+	CHECK(r->tx_cnt == 0);
+	put(r, arp_frame(1, bcast, mac3, PEER4, ME4)); /* who is confirmed is still answered */
+	put(r, nd_frame(135, 0, PEER6, ME6, ME6, 1, mac3));
+	CHECK(r->tx_cnt == 2 && !memcmp(r->tx[0].d, mac3, 6) && !memcmp(r->tx[1].d, mac3, 6));
+	put(r, nd_frame(135, 0, A("fd00::a"), ME6, ME6, 1, mac4));
+	CHECK(r->tx_cnt == 2);
+}
+
 static void
 test_neighbour_flood(void)
 {
@@ -734,6 +777,8 @@ test_neighbour_flood(void)
 	r = rig_new(&c);
 	send_to(r, "10.0.0.9", 0);
 	put(r, arp_frame(2, rig_mac, mac3, PEER4, ME4)); /* confirmed */
+	send_to(r, "fd00::9", 0);
+	put(r, nd_frame(136, 0x60000000, PEER6, ME6, PEER6, 2, mac3));
 	q = arp_frame(1, bcast, mac4, PEER4, ME4);
 	for (uint32_t i = 0; i < 1000000; i++) {
 		store_be32(q.d + 28, 0x0a100000 + i);
@@ -747,6 +792,7 @@ test_neighbour_flood(void)
 	CHECK(rig_count(r, C_neighbours) <= NEIGH_DEFAULT);
 	CHECK(rig_count(r, C_arp_replies_out) < 7000, "%u",
 	      (unsigned)rig_count(r, C_arp_replies_out));
+	check_reply_shares(r, q);
 	rig_clear(r);
 	CHECK(send_to(r, "10.0.0.9", 0) == 0 && r->tx_cnt == 1 && !memcmp(r->tx[0].d, mac3, 6));
 	for (uint32_t i = 0; i < 20000; i++) { /* and sending to invented ones */
@@ -766,6 +812,7 @@ test_neighbour_flood(void)
 		r->now_us += 2000;
 		packet_rx(r->p[0], r->now_us, &(struct packet_in){ 0 }, 1, NULL);
 		neigh_resolve(r->p[0], &a);
+		CHECK(neigh_find(r->p[0], &a), "no way in for %u", i);
 		if (neigh_find(r->p[0], &a))
 			neigh_answer(r->p[0], neigh_find(r->p[0], &a), mac4, true, true);
 		packet_flush(r->p[0]);
@@ -777,6 +824,61 @@ test_neighbour_flood(void)
 	put(r, arp_frame(2, rig_mac, mac3, PEER4, ME4));
 	rig_clear(r);
 	CHECK(send_to(r, "10.0.0.9", 0) == 0 && r->tx_cnt == 1 && !memcmp(r->tx[0].d, mac3, 6));
+	done(r);
+}
+
+/* Straight into the cache, past the limits of rate: ten million invented neighbours of every kind, and those who answered us once, idle
+ * ever since, are all still there. */
+static void
+test_confirmed_survive(void)
+{
+	struct packet_port_config c = rig_config();
+	char text[32];
+	struct rig *r;
+
+	c.addresses[0].bits = 96 + 8;
+	c.gateway4 = A("10.0.0.99");
+	r = rig_new(&c);
+	for (unsigned i = 10; i < 60; i++) {
+		struct addr a4 = addr_v4(0x0a000000 + i), a6 = PEER6;
+
+		a6.b[15] = (uint8_t)i;
+		neigh_resolve(r->p[0], &a4);
+		neigh_answer(r->p[0], neigh_find(r->p[0], &a4), mac3, true, true);
+		neigh_resolve(r->p[0], &a6);
+		neigh_answer(r->p[0], neigh_find(r->p[0], &a6), mac3, true, true);
+		packet_flush(r->p[0]);
+	}
+	for (uint32_t i = 0; i < 10000000; i++) {
+		struct addr heard = addr_v4(0x0a100000 + i), asked = PEER6;
+
+		neigh_learn(r->p[0], &heard, mac4);
+		if (i % 16)
+			continue;
+		store_be32(asked.b + 10,
+		           i); /* forged SYNs: asked; and forged requests that give them a MAC */
+		r->now_us += 1000;
+		rig_run(r);
+		neigh_resolve(r->p[0], i % 32 ? &heard : &asked);
+		neigh_learn(r->p[0], i % 32 ? &heard : &asked, mac4);
+		packet_flush(r->p[0]);
+		rig_clear(r);
+	}
+	CHECK(rig_count(r, C_neighbours) <= NEIGH_DEFAULT);
+	/* Sent to at once and probed, since they are stale, though the flood has used up the rate. */
+	for (unsigned i = 10; i < 60; i++) {
+		r->p[0]->solicit.tokens = 0;
+		snprintf(text, sizeof(text), "10.0.0.%u", i);
+		CHECK(send_to(r, text, 0) == 0 && r->tx_cnt == 2 && r->tx[1].len == 54 &&
+		              !memcmp(r->tx[0].d, mac3, 6) && !memcmp(r->tx[1].d, mac3, 6),
+		      "%s", text);
+		rig_clear(r);
+		snprintf(text, sizeof(text), "fd00::%x", i);
+		CHECK(send_to(r, text, 0) == 0 && r->tx_cnt == 2 && r->tx[1].len == 74 &&
+		              !memcmp(r->tx[0].d, mac3, 6) && !memcmp(r->tx[1].d, mac3, 6),
+		      "%s", text);
+		rig_clear(r);
+	}
 	done(r);
 }
 
@@ -1100,6 +1202,7 @@ main(void)
 	test_resolve6();
 	test_unreachable();
 	test_stale();
+	test_no_override();
 	test_no_route();
 	test_offload();
 	test_nd();
@@ -1109,6 +1212,7 @@ main(void)
 	test_fragment_flood();
 	test_icmp_errors();
 	test_neighbour_flood();
+	test_confirmed_survive();
 	test_steering();
 	test_answers_to_all();
 	test_tx_backlog();
