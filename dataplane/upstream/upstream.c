@@ -21,6 +21,7 @@ upstream_new(const struct upstream_config *cfg, const struct upstream_env *env)
 	u->cfg = *cfg;
 	u->env = *env;
 	list_init(&u->all);
+	list_init(&u->idle);
 	list_init(&u->unused);
 	for (unsigned i = 0; i < ROUTE_BUCKETS; i++)
 		list_init(&u->buckets[i]);
@@ -66,6 +67,7 @@ upstream_set_time(struct upstream *u, uint64_t now_us, uint64_t wall_us)
 {
 	u->now_us = now_us;
 	u->wall_us = wall_us;
+	share_look(u);
 }
 
 void
@@ -137,12 +139,13 @@ idle_of(struct upstream_route *r, unsigned server)
 	return NULL;
 }
 
+/* One more connection of the route, counted on all workers; on this one where the shared table has no place. */
 static bool
-is_at_limit(const struct upstream *u, const struct upstream_route *r)
+try_count(const struct upstream *u, struct upstream_route *r)
 {
 	uint32_t max = r->cfg.max_connections ? r->cfg.max_connections : u->cfg.max_connections;
 
-	return MAX(r->conn_cnt, upstream_health_conns(r->own)) >= max;
+	return r->conn_cnt < max && upstream_health_try_conn(r->own, max);
 }
 
 enum served {
@@ -190,20 +193,20 @@ serve(struct upstream *u, struct upstream_req *req, uint64_t *wait_us)
 		conn_grant(c, req, true);
 		return SERVED;
 	}
-	if (is_at_limit(u, r)) {
-		/* A warm one of another server of this route gives way: QUIT makes room for the one we want. */
-		if (!list_is_empty(&r->idle))
-			conn_quit(list_entry(r->idle.prev, struct upstream_conn, link));
-		if (is_at_limit(u, r))
-			return wait_conn(r, server, wait_us);
-	}
 	if (!route_source_address(u, r, &r->cfg.servers[server].addr, &src)) {
 		skip_server(u, req, server);
 		return serve(u, req, wait_us); /* as deep as there are servers */
 	}
+	/* At the limit a warm one of another server of this route gives way: QUIT makes room for the one we want. */
+	if (!try_count(u, r) && !(share_evict_of_route(u, r) && try_count(u, r))) {
+		share_ask(u, r);
+		return wait_conn(r, server, wait_us);
+	}
 	if (conn_open(u, r, (unsigned)server, &src, req))
 		return SERVED;
+	upstream_health_conn_add(r->own, -1);
 	counter_inc(&u->env.counters->fail_local);
+	share_evict(u);
 	return wait_conn(r, server, wait_us);
 }
 

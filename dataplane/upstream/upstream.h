@@ -120,7 +120,7 @@ struct upstream *upstream_new(const struct upstream_config *cfg, const struct up
 /* No request may be left. Connections are dropped without a segment. */
 void upstream_free(struct upstream *u);
 
-/* Once a turn, before anything else: the time. */
+/* Once a turn, before anything else: the time; and warm connections that other workers wait for are given up. */
 void upstream_set_time(struct upstream *u, uint64_t now_us, uint64_t wall_us);
 
 /* Warm connections get QUIT, and none are kept. false: undo. */

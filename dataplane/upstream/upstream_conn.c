@@ -16,8 +16,8 @@ static void on_close(struct tcp_conn *t, void *user, int err);
 
 static const struct tcp_ops conn_ops = { on_open, on_bytes, on_room, on_close };
 
-static void
-arm(struct upstream_conn *c, uint64_t for_us)
+void
+conn_arm(struct upstream_conn *c, uint64_t for_us)
 {
 	c->due_us = c->u->now_us + for_us;
 	if (!wheel_is_armed(&c->timer) ||
@@ -31,7 +31,6 @@ static void
 count(struct upstream_conn *c, int n)
 {
 	c->counted = n > 0;
-	upstream_health_conn_add(c->route->own, n);
 	upstream_health_conn_add(c->route->health[c->server], n);
 	c->route->conn_cnt += (uint32_t)n;
 }
@@ -52,18 +51,19 @@ conn_open(struct upstream *u, struct upstream_route *r, unsigned server, const s
 		return false;
 	}
 	list_init(&c->link);
+	list_init(&c->idle);
 	list_add_tail(&u->all, &c->all);
 	c->u = u;
 	c->route = r;
 	c->req = req;
 	c->server = (uint8_t)server;
 	c->state = CONN_OPENING;
-	c->in_loop = c->warm = c->replied = c->early = c->tcp_gone = c->mute = false;
+	c->in_loop = c->warm = c->replied = c->early = c->tcp_gone = c->mute = c->evicted = false;
 	c->ccfg = (struct smtp_client_config){ u->cfg.hostname, false, r->cfg.xclient,
 		                               r->cfg.xforward };
 	smtp_client_init(&c->client, &c->ccfg);
 	wheel_timer_init(&c->timer, u->cfg.wheel_kind);
-	arm(c, u->cfg.greet_us);
+	conn_arm(c, u->cfg.greet_us);
 	count(c, 1);
 	counter_inc(&u->env.counters->open);
 	req->server = (uint8_t)server;
@@ -85,6 +85,7 @@ leave_idle(struct upstream_conn *c)
 	if (c->state == CONN_IDLE)
 		counter_sub(&c->u->env.counters->idle, 1);
 	list_del(&c->link);
+	list_del(&c->idle);
 }
 
 /* The limits of route and server have room again. */
@@ -94,6 +95,7 @@ uncount(struct upstream_conn *c)
 	if (!c->counted)
 		return;
 	count(c, -1);
+	upstream_health_conn_add(c->route->own, -1);
 	route_conn_is_gone(c->u, c->route);
 }
 
@@ -106,6 +108,7 @@ conn_died(struct upstream_conn *c)
 	leave_idle(c);
 	wheel_cancel(u->env.wheel, &c->timer);
 	uncount(c);
+	u->evicting_cnt -= c->evicted;
 	counter_sub(&u->env.counters->open, 1);
 	c->state = CONN_DEAD;
 	if (!c->in_loop)
@@ -128,7 +131,7 @@ closing(struct upstream_conn *c)
 	leave_idle(c);
 	uncount(c);
 	c->state = CONN_CLOSING;
-	arm(c, c->u->cfg.reset_us);
+	conn_arm(c, c->u->cfg.reset_us);
 }
 
 void
@@ -160,10 +163,17 @@ become_idle(struct upstream_conn *c)
 		conn_quit(c);
 		return;
 	}
+	if (c->route->owes) {
+		c->route->owes = false;
+		counter_inc(&c->u->env.counters->quit_room);
+		conn_quit(c);
+		return;
+	}
 	c->state = CONN_IDLE;
 	list_add_head(&c->route->idle, &c->link);
+	list_add_tail(&c->u->idle, &c->idle);
 	counter_inc(&c->u->env.counters->idle);
-	arm(c, cfg->idle_us);
+	conn_arm(c, cfg->idle_us);
 	route_conn_is_idle(c);
 }
 
@@ -208,7 +218,7 @@ conn_release(struct upstream_conn *c, bool before_data)
 		return;
 	}
 	c->state = CONN_RESETTING;
-	arm(c, c->u->cfg.reset_us);
+	conn_arm(c, c->u->cfg.reset_us);
 	counter_inc(&c->u->env.counters->resets);
 	c->u->out.len = 0;
 	smtp_client_rset(&c->client, &c->u->out);
@@ -296,7 +306,7 @@ conn_flush(struct upstream_conn *c)
 	    !tcp_send(c->tcp, span(u->out.p, u->out.len))) {
 		c->mute =
 		        true; /* a command is lost: the timer ends it, since a caller may not see it die here */
-		arm(c, 0);
+		conn_arm(c, 0);
 	}
 	u->out.len = 0;
 }
@@ -425,7 +435,7 @@ on_open(struct tcp_conn *t, void *user)
 	}
 	if (!tcp_send(t, span(header, proxy_v2_encode(&p, header)))) {
 		c->mute = true;
-		arm(c, 0);
+		conn_arm(c, 0);
 	}
 }
 

@@ -160,3 +160,35 @@ upstream_health_bad(struct upstream_health *h, bool refused, uint64_t retry_min_
 	STORE(&h->down_until_us, now_us + MAX(back, 1u));
 	STORE(&h->probing, 0u);
 }
+
+bool
+upstream_health_try_conn(struct upstream_health *h, uint32_t max)
+{
+	if (__atomic_fetch_add(&h->conn_cnt, 1, __ATOMIC_RELAXED) < max || LOAD(&h->key) == 0)
+		return true;
+	upstream_health_conn_add(h, -1);
+	return false;
+}
+
+void
+upstream_health_want(struct upstream_health_table *t, uint64_t route, uint32_t conn_cnt)
+{
+	STORE(&t->wanted_route, route);
+	STORE(&t->wanted_conn_cnt, conn_cnt);
+	/* Release: who sees the number sees the wish. Pairs with upstream_health_is_wanted(). */
+	__atomic_fetch_add(&t->wanted_seq, 1, __ATOMIC_RELEASE);
+}
+
+bool
+upstream_health_is_wanted(const struct upstream_health_table *t, uint32_t *seen, uint64_t *route,
+                          uint32_t *conn_cnt)
+{
+	uint32_t seq = __atomic_load_n(&t->wanted_seq, __ATOMIC_ACQUIRE);
+
+	if (seq == *seen)
+		return false;
+	*seen = seq;
+	*route = LOAD(&t->wanted_route);
+	*conn_cnt = LOAD(&t->wanted_conn_cnt);
+	return true;
+}

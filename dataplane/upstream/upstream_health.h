@@ -2,10 +2,11 @@
  * upstream_health.h - what all cores know of a customer's server: up or down, how many connections
  *
  * Why     Limits to a server hold per node and a dead server is found dead once (decisions 2 and 7), so this small
- *         table is the one thing about upstream that workers share.
+ *         table is the one thing about upstream that workers share. A worker that finds a route at its limit asks the
+ *         others here to give a connection up.
  * Owner   The node (one table, made at start). A worker holds a reference to an entry while a route of its own names it.
- * Thread  Any worker. Relaxed atomics: figures may be a turn old, which costs one connection too many at worst. `refs`
- *         is taken by compare-and-swap (acquire, pairs with the release that fills an entry).
+ * Thread  Any worker. Relaxed atomics: figures may be a turn old; a route's limit is exact, since its count is taken and then compared.
+ *         `refs` is taken by compare-and-swap (acquire, pairs with the release that fills an entry).
  * Limit   UPSTREAM_SERVERS_MAX addresses; beyond, servers share one entry of their own worker's (counted).
  */
 #pragma once
@@ -27,6 +28,9 @@ struct upstream_health {
 struct upstream_health_table {
 	struct upstream_health entries[UPSTREAM_SERVERS_MAX];
 	struct upstream_health overflow; /* never down, never counted against a limit */
+	uint32_t wanted_seq;             /* wishes so far: a worker that saw another number looks */
+	uint32_t wanted_conn_cnt;        /* of the last wish: what that worker has, */
+	uint64_t wanted_route; /* and of which route; a wish that is overwritten comes again */
 };
 
 /* All zero is ready to use (calloc); 1 MB. NULL without memory. */
@@ -54,6 +58,15 @@ void upstream_health_good(struct upstream_health *h);
  * the back-off stays short. `jitter` is any random number. */
 void upstream_health_bad(struct upstream_health *h, bool refused, uint64_t retry_min_us,
                          uint64_t retry_max_us, uint64_t jitter, uint64_t now_us);
+
+/* One more connection, if there are fewer than max on all workers. */
+bool upstream_health_try_conn(struct upstream_health *h, uint32_t max);
+
+/* A worker that has conn_cnt connections to this route wants one more, and the route is at its limit. Its own wish comes back to it as well. */
+void upstream_health_want(struct upstream_health_table *t, uint64_t route, uint32_t conn_cnt);
+/* Was there a wish since *seen? Then it is taken down in *seen, and what it was in the other two. */
+bool upstream_health_is_wanted(const struct upstream_health_table *t, uint32_t *seen,
+                               uint64_t *route, uint32_t *conn_cnt);
 
 static inline void
 upstream_health_conn_add(struct upstream_health *h, int n)

@@ -29,6 +29,7 @@ enum conn_state {
 
 struct upstream_conn {
 	struct list link; /* in its route's idle list */
+	struct list idle; /* in u->idle, longest first */
 	struct list all;
 	struct upstream *u;
 	struct upstream_route *route;
@@ -44,6 +45,7 @@ struct upstream_conn {
 	bool tcp_gone; /* inside or after on_close() */
 	bool mute;     /* a command found no room in TCP: it ends with the next tick */
 	bool counted;  /* in the limits of route and server */
+	bool evicted;  /* it ends to make room in the table */
 	struct smtp_client_config ccfg;
 	struct smtp_client_mail
 	        left; /* stands in for the mail of a request that went while RSET is under way */
@@ -64,6 +66,7 @@ struct upstream_route {
 	int32_t share[ROUTE_SERVERS_MAX]; /* of the smooth weighted round robin */
 	uint8_t next_egress;
 	bool pumping;
+	bool owes; /* its next idle connection ends: another worker wants one */
 };
 
 struct upstream {
@@ -72,8 +75,11 @@ struct upstream {
 	uint64_t now_us, wall_us;
 	bool draining;
 	uint32_t waiting_cnt, held_cnt;
+	uint32_t evicting_cnt; /* evicted connections that are not gone yet */
+	uint32_t wanted_seen;  /* wishes of other workers that were looked at */
 	struct pool conns, routes;
-	struct list all; /* every connection */
+	struct list all;  /* every connection */
+	struct list idle; /* of all routes, the longest idle first */
 	struct list unused;
 	struct list buckets[ROUTE_BUCKETS];
 	struct smtp_out out;
@@ -81,15 +87,17 @@ struct upstream {
 };
 
 /* upstream_conn.c */
-bool conn_open(struct upstream *u, struct upstream_route *r, unsigned server,
-               const struct addr *src,
-               struct upstream_req *req); /* false: no connection to be had now */
+bool
+conn_open(struct upstream *u, struct upstream_route *r, unsigned server, const struct addr *src,
+          struct upstream_req *
+                  req); /* false: no connection to be had now. Counted at the route by the caller */
 void conn_grant(struct upstream_conn *c, struct upstream_req *req, bool warm);
 void conn_run(struct upstream_conn *c);
 void conn_flush(struct upstream_conn *c);
 void conn_release(struct upstream_conn *c, bool before_data);
 void conn_quit(struct upstream_conn *c);
 void conn_cut(struct upstream_conn *c);
+void conn_arm(struct upstream_conn *c, uint64_t for_us);
 void conn_on_timer(void *ctx, struct wheel_timer *t, uint64_t now_us);
 
 /* upstream.c */
@@ -100,7 +108,17 @@ void route_conn_is_gone(struct upstream *u, struct upstream_route *r);
 void upstream_log(struct upstream *u, const struct upstream_route *r, unsigned server,
                   const char *what, unsigned code, struct span text);
 
+/* upstream_share.c */
+/* The table is full: the longest idle connection of any route gets QUIT. */
+void share_evict(struct upstream *u);
+/* The longest idle one of this route, if it has one. */
+bool share_evict_of_route(struct upstream *u, struct upstream_route *r);
+/* The route is at its limit: other workers may give one up; and what they asked for, once a turn. */
+void share_ask(struct upstream *u, const struct upstream_route *r);
+void share_look(struct upstream *u);
+
 /* upstream_route.c */
+struct upstream_route *route_find(struct upstream *u, uint64_t id); /* NULL: not here */
 void route_free(struct upstream *u, struct upstream_route *r);
 void route_maybe_unused(struct upstream *u, struct upstream_route *r);
 /* The server to use now, or -1: then *wait_us says when to look again, UINT64_MAX when never. */

@@ -51,18 +51,24 @@ route_new(struct upstream *u, const struct upstream_route_cfg *cfg)
 }
 
 struct upstream_route *
+route_find(struct upstream *u, uint64_t id)
+{
+	list_for_each_safe(it, tmp, bucket_of(u, id))
+	{
+		struct upstream_route *r = list_entry(it, struct upstream_route, hash);
+
+		if (r->cfg.id == id)
+			return r;
+	}
+	return NULL;
+}
+
+struct upstream_route *
 upstream_route_get(struct upstream *u, const struct upstream_route_cfg *cfg)
 {
-	struct upstream_route *r = NULL;
+	struct upstream_route *r = route_find(u, cfg->id);
 
 	BUG_ON(cfg->server_cnt > ROUTE_SERVERS_MAX || cfg->egress_cnt > ROUTE_EGRESS_MAX);
-	list_for_each_safe(it, tmp, bucket_of(u, cfg->id))
-	{
-		struct upstream_route *one = list_entry(it, struct upstream_route, hash);
-
-		if (one->cfg.id == cfg->id)
-			r = one;
-	}
 	if (!r)
 		r = route_new(u, cfg);
 	if (!r) {

@@ -784,6 +784,101 @@ early_final(void)
 	world_end();
 }
 
+/* RCPT in a transaction of its own. */
+static void
+ask(const char *rcpt, uint64_t within_us)
+{
+	char text[200];
+
+	TELL("MAIL FROM:<a@b.test>", "250");
+	snprintf(text, sizeof(text), "RCPT TO:<%s>\r\n", rcpt);
+	say(&x.sender, text);
+	EXPECT("250 2.1.5", within_us);
+	TELL("RSET", "250");
+}
+
+/* A table full of warm connections of other routes: the longest idle one goes, one only, and also when its server says nothing. */
+static void
+full_of_idle(void)
+{
+	struct worker_tunables t = world_defaults();
+	unsigned room;
+
+	for (unsigned stays = 0; stays < 2; stays++) {
+		struct answers a = polite;
+
+		a.stays = stays;
+		world_upstream_conns = 3;
+		world_begin(&t, &a, false);
+		ask("one@any.test", SEC);
+		ask("one@xclient.test", SEC);
+		ask("one@six.test", SEC);
+		CHECK(x.server_cnt == 3 && said("QUIT") == 0);
+		ask("one@two.test", stays ? 1200000 : SEC / 10);
+		room = (unsigned)node_counter("weir_upstream_quit_total", "why=\"room\"");
+		CHECK(x.server_cnt == 4 && said("QUIT") == 1 && room == 1);
+		CHECK(!strcmp(x.server[0].lines[x.server[0].line_cnt - 1].text, "QUIT"));
+		world_end();
+	}
+	world_upstream_conns = 32;
+}
+
+/* The one count in the shared table that is a route's: the route's first connection makes it 1, and its server has a count too. */
+static struct upstream_health *
+count_of_route(void)
+{
+	struct upstream_health *found = NULL, *server;
+	struct addr address;
+
+	BUG_ON(!addr_parse(span_z("10.77.0.1"), &address));
+	server = upstream_health_get(x.health, &address, 2525);
+	for (unsigned i = 0; i < UPSTREAM_SERVERS_MAX; i++)
+		if (x.health->entries[i].refs > 0 && &x.health->entries[i] != server)
+			found = &x.health->entries[i];
+	upstream_health_put(x.health, server);
+	BUG_ON(!found);
+	return found;
+}
+
+/* Decisions 2: limits of a route are the node's. The test plays another worker, in what workers share. */
+static void
+two_workers(void)
+{
+	struct worker_tunables t = world_defaults();
+	struct upstream_health *route;
+
+	t.max_connections = 1;
+	t.rcpt_cache = false;
+	world_begin(&t, &polite, false);
+	ask("one@any.test", SEC);
+	route = count_of_route();
+	CHECK(route->conn_cnt == 1 && x.health->wanted_seq == 0);
+	pass_time(40 * SEC);
+	CHECK(route->conn_cnt == 0 && said("QUIT") == 1);
+	upstream_health_conn_add(route, 1); /* the other worker's */
+	TELL("MAIL FROM:<a@b.test>", "250");
+	say(&x.sender, "RCPT TO:<two@any.test>\r\n");
+	pass_time(SEC);
+	CHECK(x.server_cnt == 1 && x.sender.read_cnt == x.sender.line_cnt);
+	CHECK(x.health->wanted_seq > 0 && x.health->wanted_conn_cnt == 0);
+	upstream_health_conn_add(route, -1);
+	EXPECT("250", SEC / 10);
+	pass_time(3 * SEC); /* idle here, and now the other one wants it */
+	CHECK(x.server_cnt == 2 && route->conn_cnt == 1);
+	upstream_health_want(x.health, x.health->wanted_route, 0);
+	pass_time(SEC / 100);
+	CHECK(said("QUIT") == 2 && route->conn_cnt == 0);
+	x.answers.rcpt_after_us = SEC;
+	say(&x.sender, "RCPT TO:<three@any.test>\r\n");
+	pass_time(SEC / 2); /* at work: it ends instead of becoming idle */
+	CHECK(x.server_cnt == 3 && route->conn_cnt == 1);
+	upstream_health_want(x.health, x.health->wanted_route, 0);
+	EXPECT("250", SEC);
+	pass_time(3 * SEC);
+	CHECK(said("QUIT") == 3 && route->conn_cnt == 0);
+	world_end();
+}
+
 /* clang-format off */
 static const struct {
 	const char *name;
@@ -816,6 +911,8 @@ static const struct {
 	{ "XCLIENT, PROXY v2",         origin },
 	{ "streamed to a silent server", streamed_to_silence },
 	{ "250 along with the 354",    early_final },
+	{ "a table of idle connections", full_of_idle },
+	{ "limits hold for the node",  two_workers },
 };
 /* clang-format on */
 

@@ -16,6 +16,7 @@ static struct engine_worker *engine;
 static struct snapshot *snapshots[WORLD_GENERATIONS], *published;
 
 struct world x;
+uint32_t world_upstream_conns = 32;
 
 const struct answers polite = {
 	.banner = "220 sink ESMTP",
@@ -106,7 +107,7 @@ server_line(struct end *e, const char *l)
 		answer(e, a->rset, 0);
 	else if (!strncmp(l, "QUIT", 4)) {
 		say(e, "221 bye\r\n");
-		if (e->tcp)
+		if (e->tcp && !a->stays)
 			tcp_close(e->tcp);
 	}
 }
@@ -404,7 +405,7 @@ make_worker(const struct worker_tunables *t)
 		                          .chunks = 128,
 		                          .small_chunks = 256,
 		                          .lines = 32,
-		                          .upstream_conns = 32,
+		                          .upstream_conns = world_upstream_conns,
 		                          .routes = 8,
 		                          .sources = 64,
 		                          .rcpts = 256,

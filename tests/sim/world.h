@@ -42,6 +42,7 @@ struct end {
 struct answers {
 	const char *banner, *ehlo, *mail, *rcpt, *data, *final, *rset, *bad_part, *bad_rcpt;
 	unsigned proxy_bytes; /* of a PROXY header that a server reads first */
+	bool stays;           /* QUIT is answered, and the connection is not closed */
 	uint64_t banner_after_us, rcpt_after_us, final_after_us;
 };
 
@@ -65,6 +66,8 @@ struct world {
 
 extern struct world x;
 extern const struct answers polite;
+/* Of the next world_begin(): places for connections to customers' servers. */
+extern uint32_t world_upstream_conns;
 
 bool world_set_up(void);
 struct worker_tunables world_defaults(void);

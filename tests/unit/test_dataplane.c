@@ -9,6 +9,7 @@
 #include "dataplane/upstream/rcpt_cache.h"
 #include "dataplane/upstream/upstream_health.h"
 #include "tests/check.h"
+#include <pthread.h>
 #include <time.h>
 
 #define SEC 1000000ull
@@ -166,6 +167,55 @@ test_health(void)
 	CHECK(upstream_health_wait_us(h, 0) == 14 * SEC, "doubling");
 	upstream_health_bad(&t->overflow, false, SEC, 60 * SEC, 0, 0);
 	CHECK(upstream_health_is_up(&t->overflow), "it stands for many");
+	upstream_health_free(t);
+}
+
+#define TRIES 200000
+
+static struct upstream_health *crowded;
+static bool above;
+
+static void *
+take_and_give(void *unused)
+{
+	for (unsigned i = 0; i < TRIES; i++)
+		if (upstream_health_try_conn(crowded, 1)) {
+			static uint32_t inside;
+
+			if (__atomic_fetch_add(&inside, 1, __ATOMIC_RELAXED) > 0)
+				above = true;
+			__atomic_fetch_sub(&inside, 1, __ATOMIC_RELAXED);
+			upstream_health_conn_add(crowded, -1);
+		}
+	return unused;
+}
+
+/* A route's limit is the node's and exact, and a wish is seen once by each who looks. */
+static void
+test_shared_limit(void)
+{
+	struct upstream_health_table *t = upstream_health_new();
+	struct addr a = addr_v4(0x0a4d0001);
+	uint32_t seen = 0, conn_cnt = 0;
+	uint64_t route = 0;
+	pthread_t threads[2];
+
+	crowded = upstream_health_get(t, &a, 0);
+	CHECK(upstream_health_try_conn(crowded, 2) && upstream_health_try_conn(crowded, 2));
+	CHECK(!upstream_health_try_conn(crowded, 2) && upstream_health_conns(crowded) == 2);
+	CHECK(upstream_health_try_conn(crowded, 3), "a refused try counts nothing");
+	upstream_health_conn_add(crowded, -3);
+	for (unsigned i = 0; i < 2; i++)
+		BUG_ON(pthread_create(&threads[i], NULL, take_and_give, NULL));
+	for (unsigned i = 0; i < 2; i++)
+		BUG_ON(pthread_join(threads[i], NULL));
+	CHECK(!above && upstream_health_conns(crowded) == 0);
+	CHECK(upstream_health_try_conn(&t->overflow, 0), "it stands for many: no limit");
+	CHECK(!upstream_health_is_wanted(t, &seen, &route, &conn_cnt));
+	upstream_health_want(t, 77, 3);
+	CHECK(upstream_health_is_wanted(t, &seen, &route, &conn_cnt) && route == 77 &&
+	      conn_cnt == 3);
+	CHECK(!upstream_health_is_wanted(t, &seen, &route, &conn_cnt));
 	upstream_health_free(t);
 }
 
@@ -350,6 +400,7 @@ main(void)
 	test_cacheable();
 	test_rcpt_cache();
 	test_health();
+	test_shared_limit();
 	test_limits();
 	test_trace_scan();
 	test_loop();
