@@ -193,6 +193,21 @@ ban_format(const struct addr_prefix *p, char *out)
 	sprintf(out + n, "/%u", addr_is_v4(&p->addr) ? p->bits - 96u : p->bits);
 }
 
+/* A text that ends inside a character is no UTF-8: the whole ban would be lost to JSON. */
+void
+ban_set_why(struct ban *b, const char *text)
+{
+	size_t n = strlen(text);
+
+	if (n > BAN_WHY_MAX) {
+		n = BAN_WHY_MAX;
+		while (n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80)
+			n--;
+	}
+	memcpy(b->why, text, n);
+	b->why[n] = 0;
+}
+
 int
 ban_list_load(struct ban_list *l, const char *path, char *err, size_t err_cap)
 {
@@ -214,7 +229,7 @@ ban_list_load(struct ban_list *l, const char *path, char *err, size_t err_cap)
 		struct ban b = { .until_us = (uint64_t)json_integer_value(
 			                 json_object_get(v, "until_us")) };
 
-		snprintf(b.why, sizeof(b.why), "%s", why ? why : "");
+		ban_set_why(&b, why ? why : "");
 		if (text && addr_parse_prefix(span_z(text), false, &b.prefix))
 			ban_list_add(l, &b);
 	}

@@ -39,6 +39,9 @@ int ban_list_del(struct ban_list *l, const struct addr_prefix *p);
 size_t ban_list_expire(struct ban_list *l, uint64_t wall_us);
 void ban_list_fini(struct ban_list *l);
 
+/* Cut to BAN_WHY_MAX bytes, never inside a character. */
+void ban_set_why(struct ban *b, const char *text);
+
 /* "192.0.2.0/24": the length as people write it; out holds ADDR_TEXT_MAX + 4. */
 void ban_format(const struct addr_prefix *p, char *out);
 

@@ -61,7 +61,21 @@ saved_file(struct build *b, const char *dir, const char *name)
 	return access(path, F_OK) == 0 ? arena_strdup(&b->arena, span_z(path)) : NULL;
 }
 
-/* Feeds were saved as lists: "list-N.json" holds name, kind, is_allow, text. */
+static struct span
+saved_text(struct build *b, const char *path)
+{
+	struct span out = span("", 0);
+	char *text;
+	size_t len;
+
+	if (file_read(path, FEED_BYTES_MAX, &text, &len) < 0)
+		return out;
+	out = span(arena_strdup(&b->arena, span(text, len)), len);
+	free(text);
+	return out;
+}
+
+/* Feeds were saved as lists: "list-N.json" holds name, kind, is_allow, "list-N.text" the lines. */
 static void
 saved_lists(struct build *b, const char *dir)
 {
@@ -71,19 +85,20 @@ saved_lists(struct build *b, const char *dir)
 		json_t *j;
 		struct snapshot_list *l = &b->lists[b->list_cnt];
 		int kind, allow;
-		const char *name, *text;
+		const char *name;
 
 		path_format(path, sizeof(path), "%s/list-%u.json", dir, i);
 		j = access(path, F_OK) == 0 ? json_load_file(path, 0, NULL) : NULL;
 		if (!j)
 			return;
-		if (json_unpack(j, "{s:s,s:i,s:b,s:s}", "name", &name, "kind", &kind, "is_allow",
-		                &allow, "text", &text) == 0 &&
+		path_format(path, sizeof(path), "%s/list-%u.text", dir, i);
+		if (json_unpack(j, "{s:s,s:i,s:b}", "name", &name, "kind", &kind, "is_allow",
+		                &allow) == 0 &&
 		    kind >= 0 && kind < SNAPSHOT_LIST_KINDS) {
 			l->name = span_z(arena_strdup(&b->arena, span_z(name)));
 			l->kind = (enum snapshot_list_kind)kind;
 			l->is_allow = allow;
-			l->text = span_z(arena_strdup(&b->arena, span_z(text)));
+			l->text = saved_text(b, path);
 			l->text_where = arena_strdup(&b->arena, span_z(path));
 			b->list_cnt++;
 		}

@@ -11,7 +11,8 @@
 #include "ctrl/customers.h"
 #include "ctrl/store.h"
 
-#define SAVED_KEPT 5
+#define SAVED_KEPT     5
+#define FEED_BYTES_MAX (512u << 20)
 
 struct build {
 	const struct settings *settings;

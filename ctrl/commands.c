@@ -118,7 +118,7 @@ do_ban_add(struct ctrl *c, const json_t *request)
 		return fail("seconds: wants a number from 0 to ten years");
 	if (n > 0)
 		b.until_us = clock_wall_us() + (uint64_t)n * 1000000;
-	snprintf(b.why, sizeof(b.why), "%s", text_of(request, "why"));
+	ban_set_why(&b, text_of(request, "why"));
 	ret = bans_add(c, &b);
 	if (ret == -EINVAL)
 		return fail("prefix: shorter than IPv4 /8 or IPv6 /16 would ban half the world");

@@ -4,8 +4,6 @@
 #include "ctrl/build.h"
 #include "ctrl/files.h"
 
-#define FEED_BYTES_MAX (512u << 20)
-
 /* Turns the file's text into lines of a list, in the build's arena; false with an error. */
 typedef bool (*feed_fn)(struct build *b, const struct settings_feed *f, struct span in,
                         struct span *out);

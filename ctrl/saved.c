@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * saved.c - the inputs of a generation on disk: state_dir/snapshots/G/{customers.json, rules-N/, list-N.json, geo.mmdb, model}
+ * saved.c - the inputs of a generation on disk: state_dir/snapshots/G/{customers.json, rules-N/, list-N.json,
+ *           list-N.text, geo.mmdb, model}
  *
  * A folder is written as .new-G, synced file by file, and renamed; so a folder named by a number is whole. Files that did not
  * change since the last generation are links to its copies.
@@ -67,17 +68,26 @@ save_rule_dir(struct saver *v, const char *src, size_t number)
 	note(v, dir_sync(dst));
 }
 
-/* Takes j. */
+static void
+save_text(struct saver *v, const char *name, struct span text)
+{
+	char path[PATH_ROOM];
+
+	path_format(path, sizeof(path), "%s/%s", v->dir, name);
+	note(v, file_replace(path, text));
+}
+
+/* Takes j; NULL is a text that is no UTF-8. */
 static void
 save_json(struct saver *v, const char *name, json_t *j)
 {
-	char path[PATH_ROOM];
-	char *text = json_dumps(j, JSON_COMPACT);
+	char *text = j ? json_dumps(j, JSON_COMPACT) : NULL;
 
 	json_decref(j);
-	BUG_ON(!text);
-	path_format(path, sizeof(path), "%s/%s", v->dir, name);
-	note(v, file_replace(path, span_z(text)));
+	if (text)
+		save_text(v, name, span_z(text));
+	else
+		note(v, -EILSEQ);
 	free(text);
 }
 
@@ -92,11 +102,12 @@ save_inputs(struct saver *v, const struct build *b)
 		const struct snapshot_list *l = &b->lists[i];
 		char name[40];
 
+		path_format(name, sizeof(name), "list-%zu.text", i); /* whatever bytes it has */
+		save_text(v, name, l->text);
 		path_format(name, sizeof(name), "list-%zu.json", i);
 		save_json(v, name,
-		          json_pack("{s:s%,s:i,s:b,s:s%}", "name", l->name.p, l->name.len, "kind",
-		                    (int)l->kind, "is_allow", l->is_allow, "text", l->text.p,
-		                    l->text.len));
+		          json_pack("{s:s%,s:i,s:b}", "name", l->name.p, l->name.len, "kind",
+		                    (int)l->kind, "is_allow", l->is_allow));
 	}
 	if (b->geo)
 		save_copy(v, b->geo, "geo.mmdb");

@@ -150,6 +150,31 @@ test_file(void)
 }
 
 static void
+test_why(void)
+{
+	char path[] = "/tmp/weir-test-bans-XXXXXX", err[200] = "", text[300];
+	struct ban_list l = { 0 }, m = { 0 };
+	struct ban b = ban("192.0.2.0/24", 0);
+
+	memset(text, 'x', sizeof(text));
+	memcpy(text + BAN_WHY_MAX - 2, "\xe2\x82\xac and more",
+	       12); /* its third byte is one too many */
+	text[sizeof(text) - 1] = 0;
+	ban_set_why(&b, text);
+	CHECK(strlen(b.why) == BAN_WHY_MAX - 2, "%zu", strlen(b.why));
+	close(mkstemp(path));
+	CHECK(ban_list_add(&l, &b) == 0 && ban_list_save(&l, path) == 0);
+	CHECK(ban_list_load(&m, path, err, sizeof(err)) == 0 && m.cnt == 1, "kept: %s", err);
+	memset(text, 'x', BAN_WHY_MAX);
+	text[BAN_WHY_MAX] = 0;
+	ban_set_why(&b, text);
+	CHECK(!strcmp(b.why, text), "as long as may be");
+	unlink(path);
+	ban_list_fini(&l);
+	ban_list_fini(&m);
+}
+
+static void
 time_it(void)
 {
 	struct ban_list l = { 0 };
@@ -184,6 +209,7 @@ main(void)
 	test_bounds();
 	test_random();
 	test_file();
+	test_why();
 	time_it();
 	return check_failed;
 }

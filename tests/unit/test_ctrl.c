@@ -577,6 +577,33 @@ test_saved(void)
 	CHECK(start(&s) == 0);
 	CHECK(says("{\"command\":\"status\"}", true, "bad.rules"));
 	end(&s, true);
+	snprintf(path, sizeof(path), "%s/rules/bad.rules", dir);
+	CHECK(unlink(path) == 0);
+}
+
+/* A feed is a stranger's file: a byte that is no UTF-8 must neither end the process nor be missing when the list comes back. */
+static void
+test_saved_feed(void)
+{
+	static const char ask[] =
+	        "{\"command\":\"lookup\",\"verb\":\"ip\",\"key\":\"203.0.113.9\"}";
+	char feeds[300];
+	struct settings s;
+
+	snprintf(feeds, sizeof(feeds),
+	         "feeds: [{name: spammers, kind: ip-list, source: %s/feed, target: ip-block}]\n",
+	         dir);
+	write_config(feeds);
+	write_file("feed", "# M\xfcller\n203.0.113.0/24\n");
+	CHECK(start(&s) == 0);
+	CHECK(says(ask, true, "spammers"));
+	CHECK(!says("{\"command\":\"status\"}", true, "bad.rules"));
+	end(&s, true);
+	write_file("rules/bad.rules", "this is no rule {{{\n");
+	CHECK(start(&s) == 0);
+	CHECK(says("{\"command\":\"status\"}", true, "bad.rules"));
+	CHECK(says(ask, true, "spammers"));
+	end(&s, true);
 }
 
 int
@@ -600,6 +627,7 @@ main(void)
 		      workers[i].sink > 0);
 	end(&s, false);
 	test_saved();
+	test_saved_feed();
 	dir_remove(dir);
 	return check_failed;
 }
