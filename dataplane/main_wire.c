@@ -57,6 +57,7 @@ tunables(const struct settings *s, struct worker_tunables *t)
 	t->max_message = s->smtp_max_message;
 	t->max_recipients = (uint32_t)s->smtp_max_recipients;
 	t->max_errors = (uint32_t)s->smtp_max_errors;
+	t->max_idle = (uint32_t)s->smtp_max_idle_commands;
 	t->bare_newlines =
 	        s->smtp_bare_newlines == BARE_NEWLINES_CRLF ? SMTP_BARE_CRLF : SMTP_BARE_REJECT;
 	t->rcpt_cache = s->smtp_rcpt_cache;

@@ -166,7 +166,7 @@ session_end(struct session *s, enum smtp_reply_id id, uint64_t *counter)
 	session_count_end(s, counter);
 	session_log_own(s, "session", id);
 	let_mail_go(s);
-	if (s->state == SESSION_OPEN) {
+	if (s->state != SESSION_PROXY) { /* 421 may stand for the banner (RFC 5321 3.8) */
 		smtp_server_close(&s->smtp, id, &w->out);
 		session_flush(s);
 	}

@@ -36,7 +36,7 @@ struct worker_sizes worker_sizes(uint64_t memory_bytes, uint64_t hold_bytes_of_o
 /* What an operator may change while the worker runs. */
 struct worker_tunables {
 	uint64_t max_message;
-	uint32_t max_recipients, max_errors;
+	uint32_t max_recipients, max_errors, max_idle; /* smtp_server_config */
 	enum smtp_bare bare_newlines;
 	bool rcpt_cache, reject_eightbit;
 	uint64_t banner_delay_us, tarpit_us;

@@ -131,6 +131,7 @@ worker_tunables_default(struct worker_tunables *t)
 	t->max_message = 50ull << 20;
 	t->max_recipients = 100;
 	t->max_errors = 20;
+	t->max_idle = 100;
 	t->rcpt_cache = true;
 	t->command_us = 300000000;
 	t->mail_us = 1800000000;
@@ -296,7 +297,7 @@ worker_seal_smtp(struct worker *w)
 	w->smtp.max_message = t->max_message;
 	w->smtp.max_recipients = t->max_recipients;
 	w->smtp.max_errors = t->max_errors;
-	w->smtp.max_idle = 0;
+	w->smtp.max_idle = t->max_idle;
 	w->smtp.bare_newlines = t->bare_newlines;
 	w->smtp.lender = (struct smtp_line_lender){ line_get, line_put, w };
 	smtp_server_config_seal(&w->smtp);

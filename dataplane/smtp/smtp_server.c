@@ -146,7 +146,7 @@ refuse(struct turn *t, enum smtp_reply_id id)
 	return reply(t, id);
 }
 
-/* A command that brings no mail further: counted from the last mail on. */
+/* A command that brings no mail further: counted from the end of the last mail on. */
 static bool
 is_idling(struct smtp_server *s)
 {
@@ -158,7 +158,7 @@ is_idling(struct smtp_server *s)
 static enum smtp_event
 idle_reply(struct turn *t, enum smtp_reply_id id)
 {
-	return is_idling(t->s) ? reply_and_close(t, SMTP_R_ERRORS) : reply(t, id);
+	return is_idling(t->s) ? reply_and_close(t, SMTP_R_IDLING) : reply(t, id);
 }
 
 static enum smtp_event
@@ -186,7 +186,7 @@ greet(struct turn *t, bool esmtp)
 	if (bad != SMTP_R_OK)
 		return refuse(t, bad);
 	if (is_idling(t->s))
-		return reply_and_close(t, SMTP_R_ERRORS);
+		return reply_and_close(t, SMTP_R_IDLING);
 	if (esmtp) {
 		BUG_ON(!smtp_out_put(t->out, span(cfg->ehlo, cfg->ehlo_len)));
 	} else {
@@ -569,9 +569,6 @@ on_accepted(struct smtp_server *s, enum smtp_pending p)
 	case P_BDAT:
 		smtp_body_begin(&s->body, p == P_DATA, s->cfg->bare_newlines);
 		break;
-	case P_END:
-		s->idle_cnt = 0;
-		break;
 	default:
 		break;
 	}
@@ -584,6 +581,9 @@ on_answered(struct smtp_server *s, enum smtp_pending p, bool yes)
 
 	if (yes)
 		on_accepted(s, p);
+	/* A whole mail came, whatever its answer: who sends RSET before each is no idler. */
+	if (p == P_END)
+		s->idle_cnt = 0;
 	if (p == P_END || (!yes && p != P_RCPT))
 		end_transaction(s);
 	if (!yes && p == P_BDAT)

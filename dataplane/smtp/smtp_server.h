@@ -38,7 +38,7 @@ struct smtp_server_config {
 	uint64_t max_message;    /* bytes; SIZE in EHLO */
 	unsigned max_recipients; /* accepted ones of one mail; 1 to SMTP_RCPT_HARD_MAX */
 	unsigned max_errors; /* commands refused by smtp_server itself before 421; 0: no limit */
-	/* NOOP, RSET, VRFY, HELP, EHLO … without a mail between, before 421; 0: no limit */
+	/* NOOP, RSET, VRFY, EXPN, HELP, EHLO and HELO since the end of the last mail, before 421; 0: no limit */
 	unsigned max_idle;
 	enum smtp_bare bare_newlines;
 	struct smtp_line_lender lender;

@@ -198,6 +198,7 @@ many_pipelined(void)
 	unsigned got = 0;
 
 	t.max_errors = 100000;
+	t.max_idle = 0;
 	world_begin(&t, &polite, false);
 	for (unsigned i = 0; i < 100; i++) {
 		char text[1000];
@@ -210,6 +211,28 @@ many_pipelined(void)
 	while (got < 12000 && !strncmp(reply_of(&x.sender, 20 * SEC), "214", 3))
 		got++;
 	CHECK(got == 12000);
+	world_end();
+}
+
+/* 100 commands that bring no mail further; who sends RSET before each mail is none of those. */
+static void
+idle_commands(void)
+{
+	struct worker_tunables t = world_defaults();
+
+	world_begin(&t, &polite, false);
+	for (unsigned i = 0; i < 120; i++) {
+		TELL("RSET", "250");
+		TELL("MAIL FROM:<a@b.test>", "250");
+		TELL("RCPT TO:<bob@list.test>", "250");
+		TELL("DATA", "354");
+		TELL("Subject: x\r\n\r\ntext\r\n.", "250 2.0.0");
+	}
+	for (unsigned i = 0; i < 100; i++)
+		TELL("NOOP", "250");
+	TELL("NOOP", "421 4.7.0");
+	pass_time(SEC);
+	CHECK(x.sender.closed);
 	world_end();
 }
 
@@ -358,6 +381,23 @@ drain(void)
 	EXPECT("421 4.3.2", SEC);
 	pass_time(40 * SEC);
 	CHECK(worker_is_drained(x.worker));
+	world_end();
+}
+
+/* Who waits for the banner when the node goes down is told so, in its place. */
+static void
+drain_before_the_banner(void)
+{
+	struct worker_tunables t = world_defaults();
+
+	t.banner_delay_us = 5 * SEC;
+	world_begin(&t, &polite, true);
+	pass_time(SEC);
+	CHECK(x.sender.line_cnt == 0);
+	worker_drain(x.worker, true);
+	EXPECT("421 4.3.2", SEC);
+	pass_time(SEC);
+	CHECK(x.sender.closed && !x.sender.was_reset && worker_is_drained(x.worker));
 	world_end();
 }
 
@@ -894,9 +934,11 @@ static const struct {
 	{ "DATA refused, then silence", data_refused_and_silence },
 	{ "many refused recipients",   many_refused },
 	{ "many pipelined commands",   many_pipelined },
+	{ "idle commands",             idle_commands },
 	{ "classes of answers",        answer_classes },
 	{ "replay",                    replay },
 	{ "drain",                     drain },
+	{ "drain before the banner",   drain_before_the_banner },
 	{ "failover",                  failover },
 	{ "a dead warm connection",    warm_connection },
 	{ "loops",                     loops },

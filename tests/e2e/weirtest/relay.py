@@ -33,7 +33,7 @@ def merge(base, over):
 # failed are tried again within a second (decisions 21). `scripts/lab --strict` leaves these out.
 LENIENT = {
     "limits": {"per_address": "off"},
-    "smtp": {"tarpit": "0s", "rcpt_cache": "off"},
+    "smtp": {"tarpit": "0s", "rcpt_cache": "off", "max_idle_commands": 0},
     "upstream": {"retry_min": "100ms", "retry_max": "1s"},
 }
 
