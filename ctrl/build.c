@@ -98,6 +98,7 @@ saved_lists(struct build *b, const char *dir)
 			l->name = span_z(arena_strdup(&b->arena, span_z(name)));
 			l->kind = (enum snapshot_list_kind)kind;
 			l->is_allow = allow;
+			l->is_feed = true;
 			l->text = saved_text(b, path);
 			l->text_where = arena_strdup(&b->arena, span_z(path));
 			b->list_cnt++;

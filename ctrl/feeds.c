@@ -16,27 +16,42 @@ plain(struct build *b, const struct settings_feed *f, struct span in, struct spa
 	return true;
 }
 
-/* Spamhaus DROP: a JSON object a line; {"cidr": "192.0.2.0/24", …}, the last one is metadata. */
+/* The prefix of one line of DROP at its own column, "" for metadata, "?" where the line is broken: the engine skips that, counts it
+ * and names line and column. Writes at most len bytes and a NUL. */
+static size_t
+drop_line(const char *line, size_t len, char *out)
+{
+	json_error_t e;
+	json_t *j = json_loadb(line, len, 0, &e);
+	const char *cidr = json_string_value(json_object_get(j, "cidr"));
+	const char *type = json_string_value(json_object_get(j, "type"));
+	const char *at = cidr ? memmem(line, len, cidr, strlen(cidr)) : NULL;
+	size_t n = 0;
+
+	if (at && *cidr)
+		n = (size_t)sprintf(out, "%*s%s", (int)(at - line), "", cidr);
+	else if (!type || strcmp(type, "metadata"))
+		n = (size_t)sprintf(out, "%*s?", j ? 0 : MIN(MAX(e.column, 1), (int)len) - 1, "");
+	json_decref(j);
+	return n;
+}
+
+/* Spamhaus DROP: a JSON object a line; {"cidr": "192.0.2.0/24", …}, the last one is {"type": "metadata", …}. */
 static bool
 drop_json(struct build *b, const struct settings_feed *f, struct span in, struct span *out)
 {
 	char *text = arena_alloc(&b->arena, in.len + 1);
-	size_t n = 0, line = 0;
+	size_t n = 0;
 
+	(void)f;
 	while (in.len > 0) {
 		const char *nl = memchr(in.p, '\n', in.len);
 		size_t len = nl ? (size_t)(nl - in.p) : in.len;
-		json_error_t e;
-		json_t *j = len > 1 ? json_loadb(in.p, len, 0, &e) : NULL;
-		const char *cidr = json_string_value(json_object_get(j, "cidr"));
 
-		line++;
-		if (len > 1 && !j)
-			settings_error(b->errors, "%s:%zu:%d: error: %s\n", f->source, line,
-			               e.column, e.text);
-		if (cidr && strlen(cidr) < len)
-			n += (size_t)sprintf(text + n, "%s\n", cidr);
-		json_decref(j);
+		if (len > 1) /* not the blank line, nor its CR */
+			n += drop_line(in.p, len, text + n);
+		if (nl)
+			text[n++] = '\n'; /* lines keep their numbers */
 		in = span_skip(in, len + (nl != NULL));
 	}
 	*out = span(text, n);
@@ -68,7 +83,9 @@ ends_with(const char *s, const char *end)
 static void
 read_feed(struct build *b, const struct settings_feed *f)
 {
-	struct snapshot_list l = { .name = span_z(f->name), .text_where = f->source };
+	struct snapshot_list l = { .name = span_z(f->name),
+		                   .text_where = f->source,
+		                   .is_feed = true };
 	bool is_block = !*f->target || ends_with(f->target, "-block");
 	char *text;
 	size_t len;

@@ -158,6 +158,24 @@ put_control(struct page *p, struct ctrl *c)
 	    __atomic_load_n(&c->is_draining, __ATOMIC_RELAXED));
 }
 
+static void
+put_feeds(struct page *p, struct ctrl *c)
+{
+	struct snapshot_feed_row rows[FEEDS_MAX];
+	size_t cnt = snapshot_feeds(publish_lock(c), rows, ARRAY_LEN(rows));
+
+	for (size_t i = 0; i < cnt; i++) {
+		const char *l = label(p, "feed=\"%.*s\"", (int)rows[i].name.len, rows[i].name.p);
+
+		put(p, "weir_feed_entries", l, "Entries of a feed in use",
+		    (double)rows[i].entry_cnt);
+		put(p, "weir_feed_skipped_lines", l,
+		    "Broken lines of a feed that were skipped; the log names the first few",
+		    (double)rows[i].skipped_cnt);
+	}
+	publish_unlock(c);
+}
+
 static int
 by_metric(const void *a, const void *b)
 {
@@ -263,6 +281,7 @@ metrics_print(struct ctrl *c, FILE *out, bool is_open)
 	put_memory(&p, c);
 	put_log(&p, c);
 	put_control(&p, c);
+	put_feeds(&p, c);
 	print_rows(&p);
 	print_hists(&p, c);
 	if (is_open)

@@ -6,6 +6,8 @@
 #include "engine/snapshot_impl.h"
 #include <openssl/sha.h>
 
+#define FEED_LINES_NAMED 5 /* of those that are skipped; the others are counted */
+
 struct builder {
 	const struct ruleset *s;
 	const struct rule_list *l;
@@ -22,6 +24,7 @@ list_key(const struct rule_list *l, uint8_t key[PART_KEY_BYTES])
 
 	SHA256_Init(&c);
 	SHA256_Update(&c, &l->kind, sizeof(l->kind));
+	SHA256_Update(&c, &l->is_feed, sizeof(l->is_feed));
 	SHA256_Update(&c, l->text.p, l->text.len);
 	SHA256_Final(key, &c);
 }
@@ -208,20 +211,56 @@ add_entries(struct builder *b)
 	}
 }
 
-void
-list_add_phrases(struct ruleset *s, const struct rule_list *l, struct snapshot_errors *e)
+/* What a feed's lines had wrong: a count, and the first few as warnings. */
+static void
+report_feed(const struct ruleset *s, struct rule_list *l, const struct snapshot_errors *lines,
+            struct snapshot_errors *e)
+{
+	const char *file = s->files[l->file];
+
+	l->skipped_cnt = lines->error_cnt;
+	for (size_t i = 0; i < MIN(lines->cnt, (size_t)FEED_LINES_NAMED); i++)
+		warning_add(e,
+		            (struct error_at){ file, lines->item[i].line, lines->item[i].column },
+		            "%s; the line is skipped", lines->item[i].text);
+	if (l->skipped_cnt > FEED_LINES_NAMED)
+		warning_add(e, (struct error_at){ file, 0, 0 }, "%zu lines are skipped in all",
+		            l->skipped_cnt);
+	if (l->entry_cnt == 0)
+		error_add(e, (struct error_at){ file, 0, 0 },
+		          "no line of this feed can be used; the feed before it stays");
+}
+
+static size_t
+add_phrase_lines(struct ruleset *s, const struct rule_list *l, struct snapshot_errors *e)
 {
 	struct span rest = l->text, line, t;
 	uint32_t no = 0;
+	size_t cnt = 0;
 
 	while (next_line(&rest, &line)) {
-		no++;
-		if (entry_of(line, l->kind, &t) && t.len <= LINE_MAX_BYTES)
-			ruleset_add_phrase(s, t, l->rule, l->file,
-			                   (struct error_at){ s->files[l->file], no,
-			                                      (uint32_t)(t.p - line.p) + 1 },
-			                   e);
+		struct error_at at = { s->files[l->file], ++no, 0 };
+
+		if (!entry_of(line, l->kind, &t))
+			continue;
+		at.column = (uint32_t)(t.p - line.p) + 1;
+		if (t.len > LINE_MAX_BYTES)
+			error_add(e, at, "line too long");
+		else
+			cnt += ruleset_add_phrase(s, t, l->rule, l->file, at, e);
 	}
+	return cnt;
+}
+
+void
+list_add_phrases(struct ruleset *s, struct rule_list *l, struct snapshot_errors *e)
+{
+	struct snapshot_errors lines = { 0 };
+
+	l->entry_cnt = add_phrase_lines(s, l, l->is_feed ? &lines : e);
+	if (l->is_feed)
+		report_feed(s, l, &lines, e);
+	snapshot_errors_fini(&lines);
 }
 
 static struct list_set *
@@ -238,24 +277,30 @@ find_shared(const struct snapshot *prev, const struct rule_list *l, const uint8_
 	return NULL;
 }
 
-struct list_set *
-list_set_make(const struct ruleset *s, const struct rule_list *l, const struct snapshot *prev,
-              struct snapshot_errors *e, bool *shared)
+/* A set lives long: of a broken feed's thousand texts those stay that are said again at each build. */
+static void
+trim_errors(struct snapshot_errors *e)
 {
-	struct builder b = { .s = s, .l = l, .e = e };
-	uint8_t key[PART_KEY_BYTES];
-	struct list_set *x;
+	if (e->cnt <= FEED_LINES_NAMED)
+		return;
+	e->cnt = e->cap = FEED_LINES_NAMED;
+	e->item = realloc(e->item, e->cap * sizeof(*e->item));
+	BUG_ON(!e->item);
+}
 
-	list_key(l, key);
-	x = find_shared(prev, l, key);
-	*shared = x != NULL;
-	if (x)
-		return x;
-	x = calloc(1, sizeof(*x));
+static struct list_set *
+make_set(const struct ruleset *s, const struct rule_list *l, const uint8_t *key,
+         struct snapshot_errors *e)
+{
+	struct list_set *x = calloc(1, sizeof(*x));
+	struct builder b = { .s = s, .l = l, .e = e };
+
 	BUG_ON(!x);
 	x->ref_cnt = 1;
 	x->kind = l->kind;
-	memcpy(x->key, key, sizeof(key));
+	memcpy(x->key, key, PART_KEY_BYTES);
+	if (l->is_feed)
+		b.e = &x->skipped;
 	add_entries(&b);
 	if (l->kind == SNAPSHOT_LIST_IP) {
 		x->ips = ip_set_build(b.ips, b.ip_cnt);
@@ -267,6 +312,25 @@ list_set_make(const struct ruleset *s, const struct rule_list *l, const struct s
 		x->bytes = key_set_bytes(x->keys);
 	}
 	free(b.ips);
+	trim_errors(&x->skipped);
+	return x;
+}
+
+struct list_set *
+list_set_make(const struct ruleset *s, struct rule_list *l, const struct snapshot *prev,
+              struct snapshot_errors *e, bool *shared)
+{
+	uint8_t key[PART_KEY_BYTES];
+	struct list_set *x;
+
+	list_key(l, key);
+	x = find_shared(prev, l, key);
+	*shared = x != NULL;
+	if (!x)
+		x = make_set(s, l, key, e);
+	l->entry_cnt = x->entry_cnt;
+	if (l->is_feed)
+		report_feed(s, l, &x->skipped, e);
 	return x;
 }
 
@@ -277,5 +341,6 @@ list_set_put(struct list_set *l)
 		return;
 	key_set_free(l->keys);
 	ip_set_free(l->ips);
+	snapshot_errors_fini(&l->skipped);
 	free(l);
 }

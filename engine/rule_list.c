@@ -96,7 +96,9 @@ ruleset_finish_list(struct ruleset *s, uint32_t rule, enum snapshot_list_kind ki
 
 	r->filter = r->has_score ? FILTER_SCORE : list_filter(kind);
 	s->lists = ruleset_grow(s->lists, s->list_cnt + 1, &s->list_room, sizeof(*s->lists));
-	s->lists[s->list_cnt++] = (struct rule_list){ kind, rule, r->file, ruleset_copy(s, text) };
+	s->lists[s->list_cnt++] = (struct rule_list){
+		.kind = kind, .rule = rule, .file = r->file, .text = ruleset_copy(s, text)
+	};
 }
 
 void

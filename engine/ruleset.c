@@ -212,6 +212,7 @@ ruleset_add_list(struct ruleset *s, const struct snapshot_list *l, struct snapsh
 	s->rules[rule].score_milli = l->score_milli;
 	s->rules[rule].has_score = l->score_milli != 0;
 	ruleset_finish_list(s, rule, l->kind, text);
+	s->lists[s->list_cnt - 1].is_feed = l->is_feed;
 	if (l->path)
 		free((void *)(uintptr_t)text.p);
 }
@@ -268,8 +269,11 @@ apply_settings(struct ruleset *s, struct snapshot_errors *e)
 		struct error_at at = { s->files[x->file], x->line, x->column };
 		uint32_t n = ruleset_find(s, x->name);
 
-		if (n == RULE_NONE)
-			warning_add(e, at, "there is no rule %.*s", (int)x->name.len, x->name.p);
+		if (n == RULE_NONE && x->what == SETTING_FILTER)
+			error_add(e, at, "there is no rule %.*s", (int)x->name.len, x->name.p);
+		else if (n == RULE_NONE) /* SpamAssassin's sets do that: README.md */
+			warning_add(e, at, "there is no rule %.*s, this line has no effect",
+			            (int)x->name.len, x->name.p);
 		else if (x->what == SETTING_SCORE)
 			set_score(&s->rules[n], x, e, at);
 		else if (x->what == SETTING_DESCRIBE)

@@ -131,6 +131,8 @@ struct rule_list {
 	uint32_t rule; /* its rule carries name, filter, score, is_allow */
 	uint32_t file;
 	struct span text;
+	bool is_feed;                  /* snapshot.h: a broken line is skipped */
+	size_t entry_cnt, skipped_cnt; /* of a feed */
 };
 
 struct rule_test {

@@ -54,7 +54,7 @@ static void
 make_lists(struct snapshot *s, const struct snapshot *prev, struct snapshot_errors *e)
 {
 	for (size_t i = 0; i < s->rules.list_cnt; i++) {
-		const struct rule_list *l = &s->rules.lists[i];
+		struct rule_list *l = &s->rules.lists[i];
 		size_t n = s->list_cnt[l->kind];
 		struct list_set *set;
 		bool shared;
@@ -225,6 +225,21 @@ void
 snapshot_stats(const struct snapshot *s, struct snapshot_stats *out)
 {
 	*out = s->stats;
+}
+
+size_t
+snapshot_feeds(const struct snapshot *s, struct snapshot_feed_row *out, size_t cap)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->rules.list_cnt && n < cap; i++) {
+		const struct rule_list *l = &s->rules.lists[i];
+
+		if (l->is_feed)
+			out[n++] = (struct snapshot_feed_row){ s->rules.rules[l->rule].name,
+				                               l->entry_cnt, l->skipped_cnt };
+	}
+	return n;
 }
 
 const struct policy_route *

@@ -135,10 +135,15 @@ enum snapshot_list_kind {
 	SNAPSHOT_LIST_KINDS,
 };
 
-/* A list that control has in memory or in a file of its own (a feed's last good copy), beside those in rule_dirs. */
+/*
+ * A list that control has in memory or in a file of its own (a feed's last good copy), beside those in rule_dirs. What others
+ * write has broken lines now and then: in a feed such a line is skipped and counted, the first few are warnings; a feed with no
+ * line that can be used is an error. In a list of the operator's every broken line is an error.
+ */
 struct snapshot_list {
 	struct span name; /* shown as the rule's name */
 	enum snapshot_list_kind kind;
+	bool is_feed;
 	bool is_allow;       /* hits except instead of blocking */
 	int32_t score_milli; /* 0: a hit blocks by the kind's own filter; else it adds to the score */
 	const char *path;    /* a file, an entry a line; or NULL and */
@@ -179,6 +184,13 @@ struct snapshot_stats {
 	uint64_t build_us, compile_us; /* compile: in the child, 0 when the cache had it all */
 };
 void snapshot_stats(const struct snapshot *s, struct snapshot_stats *out);
+
+struct snapshot_feed_row {
+	struct span name; /* lives as long as s */
+	size_t entry_cnt, skipped_cnt;
+};
+/* The feeds in the order of the input; returns how many rows were written, at most cap. */
+size_t snapshot_feeds(const struct snapshot *s, struct snapshot_feed_row *out, size_t cap);
 
 /* ---- weirctl lookup: one line of text for each thing found, returned as a malloc'ed text ("" when nothing) ---- */
 

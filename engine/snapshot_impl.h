@@ -24,6 +24,7 @@ struct list_set {
 	struct key_set *keys;
 	struct ip_set *ips;
 	size_t entry_cnt, bytes;
+	struct snapshot_errors skipped; /* a feed's broken lines: the first few, and the count */
 };
 
 struct geo_part {
@@ -82,12 +83,12 @@ struct snapshot {
 };
 
 /* list_build.c. A new set or one of prev's with the same key. Errors are the entries'. */
-struct list_set *list_set_make(const struct ruleset *s, const struct rule_list *l,
+struct list_set *list_set_make(const struct ruleset *s, struct rule_list *l,
                                const struct snapshot *prev, struct snapshot_errors *e,
                                bool *shared);
 void list_set_put(struct list_set *l);
 /* Phrases of a list to LANE_FOLDED. */
-void list_add_phrases(struct ruleset *s, const struct rule_list *l, struct snapshot_errors *e);
+void list_add_phrases(struct ruleset *s, struct rule_list *l, struct snapshot_errors *e);
 
 /* snapshot_custom.c: customers to policy and custom lanes. */
 struct custom_build;

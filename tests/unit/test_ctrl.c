@@ -423,6 +423,83 @@ test_reload(void)
 	write_config("");
 }
 
+#define ASK_RELOAD "{\"command\":\"reload\"}"
+
+static bool
+page_has(const char *line)
+{
+	char *page = http("/metrics", "text/plain");
+	bool has = strstr(page, line) != NULL;
+
+	free(page);
+	return has;
+}
+
+static void
+feed_config(void)
+{
+	char more[1000];
+
+	snprintf(more, sizeof(more),
+	         "feeds: [{name: ips, kind: ip-list, source: %s/ips.txt, target: ip-block},\n"
+	         "  {name: drop, kind: drop-json, source: %s/drop.json, target: ip-block},\n"
+	         "  {name: words, kind: phrase-list, source: %s/words.txt, target: x-block}]\n",
+	         dir, dir, dir);
+	write_config(more);
+}
+
+/* Others' lists: a broken line is skipped and counted, a file without a good line is refused. */
+static void
+test_feeds(void)
+{
+	static const char broken9[] = "192.0.2.0/24\n?\n?\n?\n?\n?\n?\n?\n?\n  1.2.3.4/8 # x\n";
+
+	write_file("ips.txt",
+	           "# ours\n198.51.100.0/24\n10.1.2.3/8\n  nonsense # why\n203.0.113.7\n");
+	write_file("drop.json",
+	           "{\"cidr\":\"192.0.2.0/25\",\"sblid\":\"SBL1\"}\n{\"cidr\":\"192.0.2.300\"}\n\n"
+	           "{\"cidr\" \"x\"}\n{\"type\":\"metadata\",\"records\":1}\n{\"other\":1}\n");
+	write_file("words.txt", "buy our cheap watches\nx\n");
+	feed_config();
+	CHECK(says(ASK_RELOAD, true, "ips.txt:3:1: warning: not an address or a prefix without"));
+	CHECK(says(ASK_RELOAD, true, "ips.txt:4:3: warning"), "again, from the shared set");
+	CHECK(says(ASK_RELOAD, true, "drop.json:2:10: warning"));
+	CHECK(says(ASK_RELOAD, true, "drop.json:4:11: warning"));
+	CHECK(says(ASK_RELOAD, true, "drop.json:6:1: warning"));
+	CHECK(!says(ASK_RELOAD, true, "drop.json:5") && !says(ASK_RELOAD, true, "in all"));
+	CHECK(says(ASK_RELOAD, true, "words.txt:2:1: warning: a phrase has"));
+	CHECK(page_has("weir_feed_entries{feed=\"ips\"} 2\n") &&
+	      page_has("weir_feed_skipped_lines{feed=\"ips\"} 2\n"));
+	CHECK(page_has("weir_feed_entries{feed=\"drop\"} 1\n") &&
+	      page_has("weir_feed_skipped_lines{feed=\"drop\"} 3\n"));
+	CHECK(page_has("weir_feed_entries{feed=\"words\"} 1\n") &&
+	      page_has("weir_feed_skipped_lines{feed=\"words\"} 1\n"));
+	CHECK(says("{\"command\":\"lookup\",\"verb\":\"ip\",\"key\":\"203.0.113.7\"}", true,
+	           "ips.txt:5"));
+	write_file("ips.txt", broken9);
+	CHECK(says(ASK_RELOAD, true, "ips.txt:6:1") && !says(ASK_RELOAD, true, "ips.txt:7:1"));
+	CHECK(says(ASK_RELOAD, true, "9 lines are skipped in all"));
+	write_file("ips.txt", "<html>\n");
+	CHECK(says(ASK_RELOAD, false, "no line of this feed can be used"));
+	CHECK(says("{\"command\":\"lookup\",\"verb\":\"ip\",\"key\":\"192.0.2.200\"}", true,
+	           "ips.txt:1"),
+	      "the old table stays");
+	/* The same text in a list of the operator's is a mistake, whatever a feed made of it. */
+	write_file("ips.txt", "198.51.100.0/24\n");
+	write_file("rules/own.list", "%name OWN\n%kind ip\n198.51.100.0/24\n10.1.2.3/8\n");
+	CHECK(says(ASK_RELOAD, false, "own.list:4:1: error: not an address"));
+	CHECK(page_has("weir_feed_skipped_lines{feed=\"ips\"} 9\n"), "nothing was published");
+	write_file("rules/own.list", "%name OWN\n%kind ip\n198.51.100.0/24\n");
+	CHECK(says(ASK_RELOAD, true, "words.txt:2:1") && page_has("{feed=\"ips\"} 0\n"));
+	{
+		char path[200];
+
+		snprintf(path, sizeof(path), "%s/rules/own.list", dir);
+		unlink(path);
+	}
+	write_config("");
+}
+
 static void
 test_many_reloads(void)
 {
@@ -618,6 +695,7 @@ main(void)
 	if (!ok)
 		return 1;
 	test_reload();
+	test_feeds();
 	test_many_reloads();
 	test_commands();
 	test_figures();

@@ -39,6 +39,7 @@ test_errors(void)
 		{ "body X /y/\nscore X abc", 2, 9, "not a score" },
 		{ "body X /y/\nscore X 1e9", 2, 9, "not a score" },
 		{ "body X /y/\nfilter X ip", 2, 10, "not one of url" },
+		{ "filter X url", 1, 10, "there is no rule X" },
 		{ "test X ok \"y\"", 1, 6, "after its rule" },
 		{ "body X /y/\ntest X maybe \"y\"", 2, 14, "ok|fail" },
 	};
@@ -76,6 +77,34 @@ test_all_errors(void)
 	CHECK(!strcmp(text, "f:4:8: error: the expression has no end"), "%s", text);
 	snapshot_errors_fini(&e);
 	ruleset_fini(&s);
+}
+
+/* SpamAssassin's sets score rules that are not there (README.md): the line is named, the set is taken. */
+static void
+test_unknown_rule(void)
+{
+	static const char *const words[] = { "score", "describe", "tflags" };
+	static const char *const values[] = { "1.5", "text", "nice" };
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		struct snapshot_errors e = { 0 };
+		struct ruleset s = { 0 };
+		char text[600], want[600];
+
+		snprintf(text, sizeof(text), "body A /a/\n%s B %s\n", words[i], values[i]);
+		ruleset_parse_rules(&s, "f", span_z(text), &e);
+		ruleset_finish(&s, &e);
+		CHECK(e.error_cnt == 0 && e.warning_cnt == 1 && s.rule_cnt == 1, "%s", words[i]);
+		snprintf(want, sizeof(want),
+		         "f:2:%zu: warning: there is no rule B, this line has no effect",
+		         strlen(words[i]) + 4);
+		if (e.cnt == 1) {
+			snapshot_error_format(&e.item[0], text, sizeof(text));
+			CHECK(!strcmp(text, want), "%s", text);
+		}
+		snapshot_errors_fini(&e);
+		ruleset_fini(&s);
+	}
 }
 
 static void
@@ -253,6 +282,7 @@ main(void)
 {
 	test_errors();
 	test_all_errors();
+	test_unknown_rule();
 	test_good();
 	test_expressions();
 	test_bounds();
