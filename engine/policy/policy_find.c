@@ -3,7 +3,7 @@
  */
 #include "engine/policy/policy_internal.h"
 #include "base/siphash.h"
-#include <idn2.h>
+#include "engine/idna/idna.h"
 
 size_t
 policy_key_make(uint32_t customer, uint32_t mailbox, struct span text, char out[POLICY_KEY_MAX])
@@ -31,8 +31,6 @@ size_t
 policy_domain_canonical(struct span d, char out[256])
 {
 	char in[256];
-	uint8_t *ace = NULL;
-	size_t n;
 
 	if (d.len > 0 && d.p[d.len - 1] == '.')
 		d.len--;
@@ -47,16 +45,7 @@ policy_domain_canonical(struct span d, char out[256])
 		memcpy(out, in, d.len + 1);
 		return d.len;
 	}
-	if (idn2_lookup_u8((const uint8_t *)in, &ace, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) !=
-	    IDN2_OK)
-		return 0;
-	n = strlen((char *)ace);
-	if (n > 0 && n <= SMTP_DOMAIN_MAX)
-		memcpy(out, ace, n + 1);
-	else
-		n = 0;
-	idn2_free(ace);
-	return n;
+	return idna_to_ascii(in, out);
 }
 
 /* "local@domain" beats "local" (in all domains of the customer). */

@@ -8,8 +8,7 @@
  *         url_finder: the caller's, one per text lane that is read.
  * Thread  One for an env and the sets and finders that use it.
  * Limit   URL_MAX bytes of one URL (cut and flagged), URLS_PER_MAIL_MAX, URL_SET_BYTES for all of a mail;
- *         past them overflow_cnt counts. No allocation but inside libidn2, for hosts that are not ASCII or
- *         have "xn--".
+ *         past them overflow_cnt counts. No allocation (engine/idna).
  * RFC     3986, 5890; WHATWG URL for what browsers repair (backslashes, numeric hosts, tabs).
  */
 #pragma once

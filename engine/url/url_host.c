@@ -4,8 +4,8 @@
  * RFC     3986 3.2.2; WHATWG URL 3.5 (numeric hosts); 5891 and UTS 46 by libidn2.
  */
 #include "engine/url/url_host.h"
+#include "engine/idna/idna.h"
 #include <arpa/inet.h>
-#include <idn2.h>
 
 static int
 hex(char c)
@@ -184,20 +184,18 @@ is_ascii(struct span s)
 	return true;
 }
 
-/* libidn2 allocates: called for names that are not ASCII or have "xn--" only. */
+/* Some thousand cycles: called for names that are not ASCII or have "xn--" only. */
 static bool
 idna(struct url_host *h)
 {
 	bool was_ascii = is_ascii(span(h->ascii, h->ascii_len));
-	char *to = NULL;
+	size_t n;
 
 	if (!was_ascii) {
-		if (idn2_to_ascii_8z(h->ascii, &to, IDN2_NONTRANSITIONAL) != IDN2_OK)
+		n = idna_to_ascii(h->ascii, h->ascii);
+		if (n == 0)
 			return false;
-		h->ascii_len = MIN(strlen(to), (size_t)URL_HOST_MAX);
-		memcpy(h->ascii, to, h->ascii_len);
-		h->ascii[h->ascii_len] = 0;
-		idn2_free(to);
+		h->ascii_len = n;
 	}
 	if (!memmem(h->ascii, h->ascii_len, "xn--", 4)) {
 		h->flags |=
@@ -205,11 +203,7 @@ idna(struct url_host *h)
 		return true;
 	}
 	h->flags |= URL_F_IDN;
-	if (idn2_to_unicode_8z8z(h->ascii, &to, 0) != IDN2_OK)
-		return true;
-	h->utf8_len = MIN(strlen(to), sizeof(h->utf8) - 1);
-	memcpy(h->utf8, to, h->utf8_len);
-	idn2_free(to);
+	h->utf8_len = idna_to_unicode(h->ascii, h->utf8, sizeof(h->utf8) - 1);
 	if (is_mixed(span(h->utf8, h->utf8_len)))
 		h->flags |= URL_F_MIXED_SCRIPT;
 	return true;

@@ -919,6 +919,44 @@ two_workers(void)
 	world_end();
 }
 
+/* Names and texts that libraries would take memory for: turn() counts allocations. */
+static void
+no_heap(void)
+{
+	static const char text[] =
+	        "From: =?iso-2022-jp?B?GyRCRnxLXBsoQg==?= <a@b\xc3\xbc.test>\r\n"
+	        "Subject: =?utf-8?Q?m=C3=BCnchen?=\r\nMIME-Version: 1.0\r\n"
+	        "Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n"
+	        "Content-Type: text/plain; charset=utf-8\r\n\r\n"
+	        "http://m\xc3\xbcnchen.de/ https://\xd0\xbf\xd1\x80\xd0\xb8.\xd1\x80\xd1\x84 "
+	        "http://xn--mnchen-3ya.de http://p\xd0\xb0ypal.com "
+	        "http://\xef\xbd\x97\xef\xbd\x97.de/ "
+	        "http://\xd7\x90\x61.de +1 (800) 555-0100 www.\xe4\xbe\x8b.jp\r\n--x\r\n"
+	        "Content-Type: text/html; charset=gb18030\r\nContent-Transfer-Encoding: "
+	        "base64\r\n\r\n"
+	        "PGEgaHJlZj0iaHR0cDovL23DvG5jaGVuLmRlLyI+1tDOxDwvYT4=\r\n--x\r\n"
+	        "Content-Type: text/plain; charset=iso-2022-jp\r\n\r\n"
+	        "\x1b$BF|K\\\x1b(B\r\n--x\r\n"
+	        "Content-Type: text/plain; charset=windows-1251\r\nContent-Disposition: "
+	        "attachment; "
+	        "filename*=utf-8''%C3%BC.exe\r\n\r\n\xcf\xf0\xe8\r\n--x--\r\n.";
+	struct worker_tunables t = world_defaults();
+	struct answers a = polite;
+
+	a.ehlo = "250-sink\r\n250 SMTPUTF8";
+	world_begin(&t, &a, false);
+	for (unsigned i = 0; i < 2; i++) {
+		TELL("MAIL FROM:<a@b\xc3\xbc.test> SMTPUTF8", "250");
+		TELL("RCPT TO:<one@\xef\xbd\x81ny.test>", "250"); /* full-width a */
+		TELL("RCPT TO:<one@\xc3\xbc.test>", "550 5.7.1");
+		TELL("RCPT TO:<one@a\xd7\x90.test>", "550 5.7.1"); /* both directions */
+		TELL("DATA", "354");
+		say(&x.sender, i ? "Subject: x\r\n\r\ntext\r\n." : text);
+		TELL("", i ? "250 2.0.0" : "550 5.7.1"); /* the mixed scripts were seen */
+	}
+	world_end();
+}
+
 /* clang-format off */
 static const struct {
 	const char *name;
@@ -955,6 +993,7 @@ static const struct {
 	{ "250 along with the 354",    early_final },
 	{ "a table of idle connections", full_of_idle },
 	{ "limits hold for the node",  two_workers },
+	{ "no allocation in a turn",   no_heap },
 };
 /* clang-format on */
 

@@ -9,6 +9,7 @@
  */
 #include "dataplane/message.h"
 #include "dataplane/packet/packet_eal.h"
+#include "tests/malloc_count.h"
 #include "tests/sim/sim.h"
 #include "tests/sim/sim_eal.h"
 #include "tests/sim/sim_report.h"
@@ -265,7 +266,7 @@ check_evicted(struct sim *s)
 static void
 step(struct sim *s, bool verbose)
 {
-	uint64_t next, turn;
+	uint64_t next, turn, mallocs;
 
 	start_senders(s);
 	maybe_drain(s);
@@ -273,7 +274,11 @@ step(struct sim *s, bool verbose)
 	                   (message_scan_is_waiting(s->worker) && rng_odds(&s->rng, 1, 100))))
 		reload(s);
 	s->net->now_us = s->now_us;
+	malloc_count_on();
 	worker_turn(s->worker, s->now_us, WALL_US + s->now_us);
+	mallocs = malloc_count_off();
+	if (mallocs)
+		sim_fail("%llu allocations in a turn\n", (unsigned long long)mallocs);
 	check_evicted(s);
 	sim_cover_turn(s);
 	drain_events(s, verbose);

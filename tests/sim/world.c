@@ -6,6 +6,7 @@
 #include "tests/sim/world.h"
 #include "dataplane/packet/packet_eal.h"
 #include "engine/snapshot.h"
+#include "tests/malloc_count.h"
 #include "tests/sim/sim_eal.h"
 
 #define START_US (1000 * SEC)
@@ -205,7 +206,10 @@ turn(void)
 	struct event ev;
 
 	x.net.now_us = x.now_us;
+	malloc_count_on();
 	worker_turn(x.worker, x.now_us, WALL_US + x.now_us);
+	if (malloc_count_off())
+		wrong(__func__, __LINE__, "the worker allocated");
 	for (unsigned i = 0; i < x.server_cnt; i++) {
 		struct end *e = &x.server[i];
 
