@@ -958,10 +958,7 @@ no_heap(void)
 }
 
 /* clang-format off */
-static const struct {
-	const char *name;
-	void (*run)(void);
-} cases[] = {
+static const struct world_case cases[] = {
 	{ "tarpit frees the server",   tarpit_frees_the_server },
 	{ "tarpit keeps the deadline", tarpit_keeps_the_deadline },
 	{ "RCPT deadline",             rcpt_deadline },
@@ -1000,20 +997,5 @@ static const struct {
 int
 main(int argc, char **argv)
 {
-	unsigned failed_cnt = 0, passed_cnt = 0;
-
-	BUG_ON(!world_set_up());
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		bool failed;
-
-		if (argc > 1 && strcmp(argv[1], cases[i].name))
-			continue;
-		cases[i].run();
-		failed = x.failed;
-		printf("%s %s\n", failed ? "FAILED" : "ok    ", cases[i].name);
-		failed_cnt += failed;
-		passed_cnt += !failed;
-	}
-	printf("%u passed, %u failed\n", passed_cnt, failed_cnt);
-	return failed_cnt != 0;
+	return world_play(cases, ARRAY_LEN(cases), argc > 1 ? argv[1] : NULL);
 }

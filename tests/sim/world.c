@@ -413,7 +413,7 @@ make_worker(const struct worker_tunables *t)
 		                          .routes = 8,
 		                          .sources = 64,
 		                          .rcpts = 256,
-		                          .hold_bytes = 16 * WORLD_HOLD_BYTES };
+		                          .hold_bytes = WORLD_BUDGET_MAILS * WORLD_HOLD_BYTES };
 	x.worker = worker_new(&wc, &env, err);
 	BUG_ON(!x.worker);
 }
@@ -522,4 +522,22 @@ world_set_up(void)
 			return false;
 	}
 	return engine != NULL;
+}
+
+int
+world_play(const struct world_case *cases, size_t cnt, const char *only)
+{
+	unsigned failed_cnt = 0, passed_cnt = 0;
+
+	BUG_ON(!world_set_up());
+	for (size_t i = 0; i < cnt; i++) {
+		if (only && strcmp(only, cases[i].name))
+			continue;
+		cases[i].run();
+		printf("%s %s\n", x.failed ? "FAILED" : "ok    ", cases[i].name);
+		failed_cnt += x.failed;
+		passed_cnt += !x.failed;
+	}
+	printf("%u passed, %u failed\n", passed_cnt, failed_cnt);
+	return failed_cnt != 0;
 }

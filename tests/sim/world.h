@@ -9,11 +9,12 @@
 #include "dataplane/worker.h"
 #include "tests/sim/net.h"
 
-#define SEC               1000000ull
-#define WORLD_HOLD_BYTES  (64 << 10)
-#define WORLD_CONNS       64
-#define WORLD_SENDERS     24
-#define WORLD_GENERATIONS 2
+#define SEC                1000000ull
+#define WORLD_HOLD_BYTES   (64 << 10)
+#define WORLD_BUDGET_MAILS 16 /* of that size */
+#define WORLD_CONNS        64
+#define WORLD_SENDERS      24
+#define WORLD_GENERATIONS  2
 
 struct line {
 	uint64_t at_us; /* since the begin */
@@ -74,6 +75,14 @@ struct worker_tunables world_defaults(void);
 /* Connects x.sender, reads the banner and says EHLO unless `quiet`. */
 void world_begin(const struct worker_tunables *t, const struct answers *a, bool quiet);
 void world_end(void);
+
+struct world_case {
+	const char *name;
+	void (*run)(void);
+};
+
+/* Every case, or the one of that name; the program's exit status. */
+int world_play(const struct world_case *cases, size_t cnt, const char *only);
 
 /* Generation 1 is current at the begin. */
 void world_publish(unsigned generation);

@@ -13,8 +13,10 @@
 #include "engine/engine.h"
 #include "tests/check.h"
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <pthread.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include <urcu-qsbr.h>
@@ -519,6 +521,29 @@ test_many_reloads(void)
 	CHECK(figure("", "generation") >= begun + 61, "SIGHUP's way");
 }
 
+/* Folders of state/snapshots: whole ones by their number, nothing half written. */
+static void
+test_kept(void)
+{
+	char path[200];
+	struct dirent *e;
+	struct stat st;
+	unsigned whole = 0, other = 0;
+	DIR *d;
+
+	snprintf(path, sizeof(path), "%s/state/snapshots", dir);
+	d = opendir(path);
+	while (d && (e = readdir(d))) {
+		whole += *e->d_name >= '1' && *e->d_name <= '9';
+		other += !strncmp(e->d_name, ".new", 4);
+	}
+	CHECK(d && whole == 5 && other == 0, "%u kept, %u half written", whole, other);
+	if (d)
+		closedir(d);
+	CHECK(stat(sock, &st) == 0 && (st.st_mode & 0777) == 0660, "who may ask: %o",
+	      st.st_mode & 0777);
+}
+
 static void
 test_commands(void)
 {
@@ -697,6 +722,7 @@ main(void)
 	test_reload();
 	test_feeds();
 	test_many_reloads();
+	test_kept();
 	test_commands();
 	test_figures();
 	test_log();

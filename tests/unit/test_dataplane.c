@@ -8,6 +8,7 @@
 #include "dataplane/upstream/memo.h"
 #include "dataplane/upstream/rcpt_cache.h"
 #include "dataplane/upstream/upstream_health.h"
+#include "dataplane/upstream/upstream_internal.h"
 #include "tests/check.h"
 #include <pthread.h>
 #include <time.h>
@@ -219,6 +220,46 @@ test_shared_limit(void)
 	upstream_health_free(t);
 }
 
+/* Ten picks of each weight's share, never one server twice in a row while another is behind (smooth round robin). */
+static void
+test_weights(void)
+{
+	static const uint16_t weights[] = { 5, 3, 2 };
+	struct upstream_health_table *t = upstream_health_new();
+	struct upstream_route r = { .cfg = { .server_cnt = ARRAY_LEN(weights) } };
+	unsigned picked[ARRAY_LEN(weights)] = { 0 }, in_a_row = 0, last = 99;
+	uint64_t wait_us;
+
+	for (unsigned i = 0; i < ARRAY_LEN(weights); i++) {
+		r.cfg.servers[i].addr = addr_v4(0x0a000001 + i);
+		r.cfg.servers[i].port = 25;
+		r.cfg.servers[i].weight = weights[i];
+		r.cfg.servers[i].priority = 10;
+		r.health[i] = upstream_health_get(t, &r.cfg.servers[i].addr, 25);
+	}
+	for (unsigned i = 0; i < 100; i++) {
+		int server = route_pick_server(&r, 0, &wait_us, SEC);
+
+		CHECK(server >= 0);
+		if (server < 0)
+			break;
+		picked[server]++;
+		in_a_row = (unsigned)server == last ? in_a_row + 1 : 1;
+		last = (unsigned)server;
+		CHECK(in_a_row <= 2);
+	}
+	CHECK(picked[0] == 50 && picked[1] == 30 && picked[2] == 20, "%u %u %u", picked[0],
+	      picked[1], picked[2]);
+	upstream_health_bad(r.health[0], false, 60 * SEC, 60 * SEC, 0, SEC);
+	for (unsigned i = 0; i < 10; i++)
+		CHECK(route_pick_server(&r, 0, &wait_us, SEC) > 0, "a dead one gets none");
+	CHECK(route_pick_server(&r, 6, &wait_us, SEC) == -1 && wait_us <= 60 * SEC,
+	      "the others were tried: wait for its probe");
+	for (unsigned i = 0; i < ARRAY_LEN(weights); i++)
+		upstream_health_put(t, r.health[i]);
+	upstream_health_free(t);
+}
+
 static void
 test_limits(void)
 {
@@ -401,6 +442,7 @@ main(void)
 	test_rcpt_cache();
 	test_health();
 	test_shared_limit();
+	test_weights();
 	test_limits();
 	test_trace_scan();
 	test_loop();
