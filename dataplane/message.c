@@ -153,10 +153,12 @@ message_reply_of(const struct upstream_reply *r, const char *enhanced_default)
 	return a;
 }
 
-/* PRDR: an answer for each accepted recipient, in order. Returns the final one. */
+/* PRDR: an answer for each accepted recipient, in order. Returns the final one: the one that all have, or 250 if anybody has, or 4xx
+ * if anybody may come again. */
 static struct smtp_answer
 answer_each(struct message *m, const struct smtp_answer *delivered)
 {
+	struct smtp_answer none = smtp_answer_own(SMTP_R_PRDR_NONE);
 	bool any = false;
 
 	counter_inc(&m->w->n_message.prdr);
@@ -173,9 +175,13 @@ answer_each(struct message *m, const struct smtp_answer *delivered)
 			        span_z(policy_filter_name((enum policy_filter)r->filter)), buf,
 			        sizeof(buf));
 		any = any || a.code < 300;
+		if (a.code / 100 == 4)
+			none = a; /* never in buf: its row is a 5xx */
 		session_answer_rcpt(m->s, &a);
 	}
-	return any ? smtp_answer_own(SMTP_R_PRDR_DONE) : *delivered;
+	if (any)
+		return smtp_answer_own(SMTP_R_PRDR_DONE);
+	return m->mixed ? none : *delivered;
 }
 
 /* The mail goes first, so that the answer finds a session that may begin the next one. */

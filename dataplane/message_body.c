@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * message_body.c - the body's bytes into chunks, and the budget of bytes that a worker holds (decisions 5)
  *
- * Reserved: min(SIZE, hold_bytes) at DATA, by growth beyond. A new mail may not touch the last quarter of the budget; mails
- * that are already half in may. When even that is spent, a mail's sender is made to wait (its window shuts); and once a second the
+ * Reserved: min(SIZE, hold_bytes) at DATA, by growth beyond. A new mail may not touch the last quarter of the budget, nor may one
+ * that grows, unless it is half in. When there is nothing for it, a mail's sender is made to wait (its window shuts); and once a second the
  * slowest sender of all has to go, 421, so that a budget full of stuck mails empties itself.
  */
 #include "dataplane/message_internal.h"
@@ -33,8 +33,20 @@ message_reserve(struct message *m, uint64_t size)
 
 	if (w->hold_used + need > w->hold_budget / 4 * 3)
 		return false;
+	m->expected = size;
 	set_held(m, need);
 	return true;
+}
+
+/* Of what its sender said, or of all that a mail may hold where he said nothing or sent more. */
+static bool
+is_half_in(const struct message *m)
+{
+	uint64_t most = m->w->cfg.hold_bytes;
+
+	if (m->expected > 0 && m->body_bytes <= m->expected)
+		most = MIN(most, m->expected);
+	return m->body_bytes >= most / 2;
 }
 
 /* One more chunk at the end; false when budget or pool is spent. */
@@ -45,7 +57,9 @@ add_chunk(struct message *m)
 	struct chunk *c;
 
 	if ((m->chunk_cnt + 1ull) * CHUNK_BYTES > m->held) {
-		if (w->hold_used + CHUNK_BYTES > w->hold_budget)
+		uint64_t most = is_half_in(m) ? w->hold_budget : w->hold_budget / 4 * 3;
+
+		if (w->hold_used + CHUNK_BYTES > most)
 			return false;
 		set_held(m, m->held + CHUNK_BYTES);
 	}

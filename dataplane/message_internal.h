@@ -71,7 +71,6 @@ struct message {
 	bool counted; /* in sent: a recipient was named */
 	bool esmtp, eightbit, smtputf8, prdr, bdat;
 	bool filtered;  /* some accepted recipient's filtering is on */
-	bool differ;    /* recipients with different policies */
 	bool mixed;     /* recipients with different ends */
 	bool streaming; /* it goes on while it comes in */
 	bool discard;   /* its end is known (reply) before it was read: the rest is thrown away */
@@ -116,6 +115,7 @@ struct message {
 	uint32_t chunk_cnt;
 	uint64_t body_bytes; /* taken in all */
 	uint64_t held;       /* of the hold budget */
+	uint64_t expected;   /* what room was reserved for at DATA; 0: its sender did not say */
 	uint64_t data_us, end_us;
 	struct trace_scan trace;
 

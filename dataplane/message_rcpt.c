@@ -136,7 +136,6 @@ rcpt_accept(struct message *m, struct message_rcpt *r)
 		m->max_message = m->pending_max_message;
 	}
 	m->filtered = m->filtered || m->pending_filtered;
-	m->differ = m->differ || r->fingerprint != m->fingerprint;
 	if (m->pending_max_message)
 		m->max_message = m->max_message ? MIN(m->max_message, m->pending_max_message)
 		                                : m->pending_max_message;

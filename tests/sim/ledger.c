@@ -180,10 +180,11 @@ classify(struct ledger *l, struct ledger_mail *m, unsigned code, const char *tex
 		const char *word;
 		enum ledger_final final;
 	} rows[] = {
-		{ "blocked by ", FINAL_BLOCKED }, { "recipients differ", FINAL_SPLIT },
-		{ "4.2.0 ", FINAL_REPLAY },       { "4.4.1 ", FINAL_OUTAGE },
-		{ "4.4.2 ", FINAL_UNSURE },       { "4.3.1 ", FINAL_ROOM },
-		{ "local error", FINAL_ROOM },    { "5.6.0 ", FINAL_BARE },
+		{ "blocked by ", FINAL_BLOCKED },   { "recipients differ", FINAL_SPLIT },
+		{ "4.2.0 ", FINAL_REPLAY },         { "4.4.1 ", FINAL_OUTAGE },
+		{ "4.4.2 ", FINAL_UNSURE },         { "4.3.1 ", FINAL_ROOM },
+		{ "local error", FINAL_ROOM },      { "5.6.0 ", FINAL_BARE },
+		{ "for every rec", FINAL_NO_PRDR },
 	};
 
 	if (code == 421 || strstr(text, "message given up"))
@@ -235,6 +236,8 @@ ledger_final_answer(struct ledger *l, struct ledger_mail *m, unsigned code, cons
 		sim_fail("mail %d: no reason for the final answer %s", id_of(l, m), text);
 	if (m->final == FINAL_REPLAY || m->final == FINAL_SERVER)
 		look_at_replay(l, m);
+	if (m->final == FINAL_NO_PRDR && (!m->prdr || m->prdr_mask || m->prdr_later))
+		sim_fail("mail %d: refused for every recipient, and that is not so\n", id_of(l, m));
 	if (m->end_us && l->lossless && l->now_us > m->end_us + FINAL_US)
 		sim_fail("mail %d: the final answer came after %llu s\n", id_of(l, m),
 		         (unsigned long long)((l->now_us - m->end_us) / SEC));
@@ -257,6 +260,7 @@ ledger_prdr_answer(struct ledger *l, struct ledger_mail *m, unsigned i, unsigned
 		m->prdr_mask |= (uint16_t)(1u << r);
 	else if (code / 100 == 2)
 		sim_fail("mail %d: %s was told %s", id_of(l, m), cust_rcpts[r].address, text);
+	m->prdr_later = m->prdr_later || code / 100 == 4;
 	if (f == FINAL_BLOCKED && m->generation &&
 	    cust_action(r, m->content, m->generation) != ACTION_BLOCK)
 		sim_fail("mail %d: %s was refused and its policy does not\n", id_of(l, m),

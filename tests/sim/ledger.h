@@ -29,6 +29,7 @@ enum ledger_final {
 	FINAL_BARE,    /* 550 5.6.0 */
 	FINAL_NOBODY,  /* every recipient was refused */
 	FINAL_PRDR,    /* 250 after the recipients' own answers */
+	FINAL_NO_PRDR, /* 550 after them: all of them refused, not all alike */
 	FINAL_OTHER,
 };
 
@@ -46,6 +47,7 @@ struct ledger_mail {
 	uint8_t order[MAIL_RCPTS_MAX]; /* accepted ones */
 	unsigned rcpts_ok;
 	uint16_t ok_mask, prdr_mask; /* of recipients: accepted; 2xx after the end by PRDR */
+	bool prdr_later;             /* 4xx for one of them */
 	bool began;                  /* the sender gave its first RCPT */
 	bool gave_up;                /* the sender went away by itself */
 	uint64_t data_us, end_us;    /* DATA was said; the last byte was */

@@ -589,6 +589,37 @@ late_block(void)
 	world_end();
 }
 
+/* Decisions 6, 9: with PRDR each has his own answer; the final one is 250, else 4xx if one may come again, else 550. */
+static void
+prdr_answers(void)
+{
+	static const struct {
+		const char *server, *theirs, *final;
+	} rows[] = { { "250 2.0.0 ok", "250 2.0.0", "250 2.0.0" },
+		     { "451 4.3.0 not now", "451 4.3.0", "451 4.3.0" },
+		     { "554 5.7.1 no", "554 5.7.1", "550 5.7.1" } };
+	struct worker_tunables t = world_defaults();
+
+	world_begin(&t, &polite, false);
+	for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+		x.answers.final = rows[i].server;
+		TELL("MAIL FROM:<a@b.test> PRDR", "250");
+		TELL("RCPT TO:<one@any.test>", "250");
+		TELL("RCPT TO:<soft@any.test>", "250");
+		TELL("DATA", "354");
+		say(&x.sender, "Subject: x\r\n\r\n" GTUBE ".\r\n");
+		EXPECT("353", 10 * SEC);
+		EXPECT("550 5.7.1", SEC); /* by his policy */
+		EXPECT(rows[i].theirs, SEC);
+		EXPECT(rows[i].final, SEC);
+	}
+	CHECK(strstr(x.sender.lines[x.sender.line_cnt - 1].text, "for every recipient"));
+	CHECK(node_counter("weir_mails_total", "result=\"delivered\"") == 1 &&
+	      node_counter("weir_mails_total", "result=\"deferred\"") == 1 &&
+	      node_counter("weir_mails_total", "result=\"refused\"") == 1);
+	world_end();
+}
+
 /* A mail to any.test that is streamed: its window was judged, its end is to come. */
 static void
 until_streamed(void)
@@ -720,6 +751,81 @@ full_of_stuck(void)
 		ended += x.more[i].closed;
 	CHECK(ended >= 1);
 	one_mail("one@any.test", "250 2.0.0");
+	world_end();
+}
+
+static void
+long_line(char out[1001])
+{
+	memset(out, 'x', 998);
+	memcpy(out + 998, "\r\n", 3);
+}
+
+/* A session in the middle of a mail of `size` bytes (0: it does not say), `sent` lines of 1,000 bytes are there. */
+static bool
+in_the_middle(struct end *e, unsigned size, unsigned sent)
+{
+	char line[1001], text[80];
+
+	long_line(line);
+	connect_from(e, "10.77.0.3");
+	EXPECT_OF(e, "220", SEC);
+	TELL_OF(e, "EHLO x.test", "250");
+	snprintf(text, sizeof(text),
+	         size ? "MAIL FROM:<a@b.test> SIZE=%u\r\n" : "MAIL FROM:<a@b.test>\r\n", size);
+	say(e, text);
+	EXPECT_OF(e, "250", SEC);
+	TELL_OF(e, "RCPT TO:<bob@list.test>", "250");
+	say(e, "DATA\r\n");
+	if (strncmp(reply_of(e, SEC), "354", 3) != 0)
+		return false;
+	for (unsigned k = 0; k < sent; k++) {
+		say(e, line);
+		pass_time(500);
+	}
+	return true;
+}
+
+/* Decisions 5: the last quarter is for mails that are half in. It is there when the rest is full of mails that are stuck at 99 %. */
+static void
+last_quarter(void)
+{
+	struct worker_tunables t = world_defaults();
+	unsigned n = 3;
+	uint64_t full = 12 * WORLD_HOLD_BYTES; /* three quarters */
+	char line[1001];
+
+	long_line(line);
+	world_begin(&t, &polite, false);
+	CHECK(in_the_middle(&x.more[0], 0, 8));  /* an eighth of what it may hold */
+	CHECK(in_the_middle(&x.more[1], 0, 40)); /* more than half of it */
+	CHECK(in_the_middle(&x.more[2], 9000,
+	                    1)); /* lies: it will send more, and is then at its begin */
+	while (n < WORLD_SENDERS && in_the_middle(&x.more[n], 65000, 64))
+		n++;
+	CHECK(n >= 10 && n < WORLD_SENDERS); /* the last one got 452 */
+	for (unsigned i = n + 1; i < WORLD_SENDERS && in_the_middle(&x.more[i], 16000, 1); i++)
+		;
+	CHECK(node_counter("weir_hold_bytes", "") == full && now_s() < 2);
+	for (unsigned k = 0; k < 18; k++) { /* no room for these, however they ask */
+		say(&x.more[0], line);
+		say(&x.more[2], line);
+		pass_time(500);
+	}
+	pass_time(10000);
+	CHECK(node_counter("weir_hold_starved_total", "") >= 2);
+	CHECK(node_counter("weir_hold_bytes", "") == full);
+	for (unsigned k = 0; k < 20; k++) {
+		say(&x.more[1], line);
+		pass_time(500);
+	}
+	CHECK(node_counter("weir_hold_bytes", "") > full);
+	say(&x.more[3], line + 50); /* the last percent wants a chunk more than was reserved */
+	say(&x.more[3], "\r\n.\r\n");
+	say(&x.more[1], ".\r\n");
+	EXPECT_OF(&x.more[3], "250 2.0.0", SEC);
+	EXPECT_OF(&x.more[1], "250 2.0.0", SEC);
+	CHECK(now_s() < 3);
 	world_end();
 }
 
@@ -980,9 +1086,11 @@ static const struct world_case cases[] = {
 	{ "PROXY v2 from outside",     proxy_in },
 	{ "rate of data",              data_rate },
 	{ "late block",                late_block },
+	{ "PRDR, each his own answer", prdr_answers },
 	{ "a reload before the end",   tail_and_reload },
 	{ "a kept generation goes",    kept_generation_goes },
 	{ "a budget of stuck mails",   full_of_stuck },
+	{ "the last quarter",          last_quarter },
 	{ "gone before the banner",    gone_before_the_banner },
 	{ "source addresses",          source_addresses },
 	{ "XCLIENT, PROXY v2",         origin },

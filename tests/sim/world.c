@@ -317,6 +317,7 @@ build(uint64_t generation, const struct snapshot *prev)
 		                             "proxy.test", "xclient.test", "tag.test",
 		                             "six.test",   "egress.test",  "nowhere.test" };
 	static struct span domains[ARRAY_LEN(names)], boxes[2];
+	static struct snapshot_mailbox soft;
 	static const char *const dirs[] = { "contrib/rules" };
 	struct snapshot_customer c[ARRAY_LEN(names)];
 	struct snapshot_errors errors = { 0 };
@@ -347,6 +348,9 @@ build(uint64_t generation, const struct snapshot *prev)
 		}
 		snapshot_profile_default(&c[i].profile);
 	}
+	soft = (struct snapshot_mailbox){ .local = span_z("soft"), .filtering_off = true };
+	c[0].mailboxes = &soft; /* soft@any.test gets everything */
+	c[0].mailbox_cnt = 1;
 	if (generation == 2)
 		c[0].profile.actions[FILTER_PATTERN] = ACTION_CONTINUE;
 	c[1].mailbox_mode = SNAPSHOT_MAILBOX_LIST;
