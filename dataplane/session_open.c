@@ -96,6 +96,22 @@ is_trusted_proxy(const struct worker *w, const struct addr *a)
 	return false;
 }
 
+/* Its SYN was the proxy's: what a banned sender of our own would not have got past (tcp_syn.c). */
+static bool
+is_banned(const struct worker *w, const struct addr *a)
+{
+	return w->env.is_banned && w->env.is_banned(w->env.ban_ctx, a);
+}
+
+static void
+cut(struct session *s, uint64_t *counter)
+{
+	counter_inc(counter);
+	tcp_abort(s->tcp);
+	s->tcp = NULL;
+	s->over = true;
+}
+
 void
 session_read_proxy(struct session *s)
 {
@@ -115,10 +131,7 @@ session_read_proxy(struct session *s)
 	if (st == PROXY_V2_MORE && !tcp_at_eof(s->tcp) && n < sizeof(buf))
 		return;
 	if (st != PROXY_V2_OK) {
-		counter_inc(&s->w->n_session.bad_proxy);
-		tcp_abort(s->tcp);
-		s->tcp = NULL;
-		s->over = true;
+		cut(s, &s->w->n_session.bad_proxy);
 		return;
 	}
 	tcp_consume(s->tcp, len);
@@ -128,7 +141,10 @@ session_read_proxy(struct session *s)
 		s->local = p.dst;
 		s->local_port = p.dst_port;
 	}
-	admit(s);
+	if (!p.local && is_banned(s->w, &s->client))
+		cut(s, &s->w->n_session.refused_banned);
+	else
+		admit(s);
 }
 
 static void

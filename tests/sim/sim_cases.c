@@ -515,6 +515,31 @@ proxy_in(void)
 	say_bytes(&x.more[2], proxy_header(h, false));
 	pass_time(SEC);
 	CHECK(x.more[2].closed);
+	BUG_ON(!addr_parse(span_z("198.51.100.9"),
+	                   &x.banned)); /* of the header, not of the proxy */
+	connect_from(&x.more[3], "10.77.0.1");
+	pass_time(SEC);
+	say_bytes(&x.more[3], proxy_header(h, false));
+	pass_time(SEC);
+	CHECK(x.more[3].line_cnt == 0 && x.more[3].closed);
+	CHECK(node_counter("weir_smtp_sessions_total", "result=\"banned\"") == 1);
+	world_end();
+}
+
+/* A banned address gets no answer to its SYN, others do. */
+static void
+banned(void)
+{
+	struct worker_tunables t = world_defaults();
+
+	world_begin(&t, &polite, false);
+	BUG_ON(!addr_parse(span_z("10.77.0.3"), &x.banned));
+	connect_from(&x.more[0], "10.77.0.3");
+	connect_from(&x.more[1], "10.77.0.1");
+	EXPECT_OF(&x.more[1], "220", SEC);
+	pass_time(5 * SEC);
+	CHECK(x.more[0].line_cnt == 0);
+	CHECK(node_counter("weir_smtp_sessions_total", "result=\"accepted\"") == 2);
 	world_end();
 }
 
@@ -1065,6 +1090,7 @@ no_heap(void)
 
 /* clang-format off */
 static const struct world_case cases[] = {
+	{ "banned",                    banned },
 	{ "tarpit frees the server",   tarpit_frees_the_server },
 	{ "tarpit keeps the deadline", tarpit_keeps_the_deadline },
 	{ "RCPT deadline",             rcpt_deadline },

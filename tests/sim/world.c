@@ -372,6 +372,12 @@ build(uint64_t generation, const struct snapshot *prev)
 	return s;
 }
 
+static bool
+is_banned(void *ctx, const struct addr *a)
+{
+	return addr_eq(a, &((struct world *)ctx)->banned);
+}
+
 static void
 make_worker(const struct worker_tunables *t)
 {
@@ -389,7 +395,11 @@ make_worker(const struct worker_tunables *t)
 		                    .now_us = START_US,
 		                    .listen_cnt = 1,
 		                    .tunables = *t };
-	struct worker_env env = { .port_cnt = 1, .engine = engine, .snapshot = &published };
+	struct worker_env env = { .port_cnt = 1,
+		                  .engine = engine,
+		                  .snapshot = &published,
+		                  .is_banned = is_banned,
+		                  .ban_ctx = &x };
 	char err[PACKET_ERROR_TEXT];
 
 	for (unsigned g = 0; g < WORLD_GENERATIONS;

@@ -61,6 +61,7 @@ struct world {
 	struct end server[WORLD_CONNS];
 	unsigned server_cnt;
 	struct answers answers;
+	struct addr banned; /* all zero: nobody */
 	const char *case_name;
 	bool failed;
 };
