@@ -105,6 +105,7 @@ store_committed(struct ctrl *c)
 {
 	struct settings_errors e = { 0 };
 	char path[PATH_ROOM];
+	bool is_back;
 
 	if (!c->store_poll) {
 		settings_store_path(c->settings, path);
@@ -112,7 +113,10 @@ store_committed(struct ctrl *c)
 			settings_errors_fini(&e);
 			return false;
 		}
-		return c->running_on != NULL; /* it is back */
+		pthread_mutex_lock(&c->build.lock);
+		is_back = c->running_on != NULL;
+		pthread_mutex_unlock(&c->build.lock);
+		return is_back;
 	}
 	return store_has_changed(c->store_poll);
 }

@@ -93,6 +93,8 @@ first_from_saved(struct ctrl *c, uint64_t saved, struct settings_errors *why)
 {
 	struct settings_errors errors = { 0 };
 	struct build b;
+	const char *first;
+	json_t *said;
 	int ret;
 
 	ret = build_read_saved(&b, c->settings, saved, &errors);
@@ -108,10 +110,11 @@ first_from_saved(struct ctrl *c, uint64_t saved, struct settings_errors *why)
 		return ret;
 	fprintf(stderr, "weir: runs on the saved inputs of generation %llu\n",
 	        (unsigned long long)saved);
-	c->running_on = why->cnt ? strdup(why->item[0]) : NULL;
+	said = texts(why, LOGGED_ERRORS);
+	first = json_string_value(json_array_get(said, 0)); /* of bytes that JSON takes */
+	c->running_on = first ? strdup(first) : NULL;
 	log_control(c->log, "start_from_saved",
-	            json_pack("{s:I,s:o}", "saved", (json_int_t)saved, "errors",
-	                      texts(why, LOGGED_ERRORS)));
+	            json_pack("{s:I,s:o}", "saved", (json_int_t)saved, "errors", said));
 	return 0;
 }
 

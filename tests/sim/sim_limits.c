@@ -116,6 +116,21 @@ eightbit_rejected(void)
 	world_end();
 }
 
+/* A list answered the RCPT, so what the server cannot take is seen at its greeting: refused, before it sees the mail. */
+static void
+smtputf8_behind_a_list(void)
+{
+	struct worker_tunables t = world_defaults();
+
+	world_begin(&t, &polite, false);
+	TELL("MAIL FROM:<m\xc3\xbcller@b.test> SMTPUTF8", "250");
+	TELL("RCPT TO:<bob@list.test>", "250");
+	TELL("DATA", "354");
+	TELL("Subject: x\r\n\r\ntext\r\n.", "550 5.6.7");
+	CHECK(said("EHLO") == 1 && said("MAIL") == 0);
+	world_end();
+}
+
 /* Servers cut clients that are refused too often: QUIT, and a fresh connection. */
 static void
 refusals_of_a_connection(void)
@@ -189,6 +204,7 @@ static const struct world_case cases[] = {
 	{ "unknown-mailboxes", unknown_mailboxes_a_minute },
 	{ "tarpit-grows", tarpit_grows },
 	{ "eightbit-rejected", eightbit_rejected },
+	{ "smtputf8-behind-a-list", smtputf8_behind_a_list },
 	{ "refusals", refusals_of_a_connection },
 	{ "last-quarter", last_quarter },
 	{ "smaller-while-it-comes", smaller_while_it_comes },

@@ -67,6 +67,7 @@ write_rules(void)
 	write_file("f.list", "%name BADNAME\n%kind name\nexe\nscr\n");
 	write_file("g.list", "%name BADTYPE\n%kind type\nexe\n");
 	write_file("h.list", "%name BADSENDER\n%kind sender\n@senders.example\n");
+	write_file("l.list", "%name GOODSENDER\n%kind sender\n%allow\ngood@a.senders.example\n");
 	write_file("i.list", "%name BADURL\n%kind url\nhttp://Pages.example/bad/\n");
 	write_file("j.list", "%name SCOREDOM\n%kind domain\n%score 1.5\nscored.example\n");
 	write_file("k.list", "%name GOODDOM\n%kind domain\n%allow\ngood.listed.example\n");
@@ -483,6 +484,7 @@ test_rcpt(const struct snapshot *s)
 		{ "bob@acme.test", "", 0xc6336401, 0, ENGINE_RCPT_REFUSED, FILTER_IP },
 		{ "any@tag.test", "", 0xc6336401, 0, ENGINE_RCPT_ASK, FILTER_NONE },
 		{ "bob@acme.test", "X@A.senders.EXAMPLE", 1, 0, ENGINE_RCPT_REFUSED, FILTER_SENDER },
+		{ "bob@acme.test", "good@a.senders.example", 1, 0, ENGINE_RCPT_KNOWN, FILTER_NONE },
 		{ "bob@acme.test", "", 1, 1000000, ENGINE_RCPT_KNOWN, FILTER_NONE },
 		{ "bob@acme.test", "", 1, 1000001, ENGINE_RCPT_TOO_BIG, FILTER_NONE },
 	};
