@@ -55,6 +55,10 @@ mails_a_minute(void)
 	EXPECT_OF(&x.more[0], "220", SEC);
 	TELL_OF(&x.more[0], "EHLO sender.test", "250");
 	TELL_OF(&x.more[0], "MAIL FROM:<a@b.test>", "250");
+	TELL_OF(&x.more[0], "RSET", "250");
+	t.limits.per_minute[LIMITS_MAILS] = 1; /* a reload */
+	worker_tune(x.worker, &t);
+	TELL_OF(&x.more[0], "MAIL FROM:<a@b.test>", "421 4.7.0");
 	world_end();
 }
 
