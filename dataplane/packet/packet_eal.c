@@ -433,16 +433,19 @@ packet_eal_has_hugepages(void)
 
 /* ---- pools */
 
+/* The kernel keeps XDP_PACKET_HEADROOM bytes before a frame of AF_XDP, and drops a frame that then does not fit without a word. */
+#define FRAME_EXTRA (64u + 256u)
+
 static uint16_t
 data_room(unsigned mtu)
 {
-	return (uint16_t)(RTE_PKTMBUF_HEADROOM + MAX(mtu + 64u, 2048u));
+	return (uint16_t)(RTE_PKTMBUF_HEADROOM + MAX(mtu + FRAME_EXTRA, 2048u));
 }
 
 unsigned
 packet_pool_size(uint64_t memory_bytes, unsigned worker_cnt, unsigned mtu)
 {
-	uint64_t cost = mtu + 64u <= 2048u ? MBUF_COST : mtu + 8192u;
+	uint64_t cost = mtu + FRAME_EXTRA <= 2048u ? MBUF_COST : mtu + 8192u;
 	uint64_t n = (memory_bytes ? memory_bytes : DEFAULT_BYTES) / 4 * 3 / cost / worker_cnt;
 
 	return (unsigned)MIN(MAX(n, (uint64_t)MBUFS_MIN), (uint64_t)MBUFS_MAX) - 1;

@@ -9,10 +9,12 @@
 #include <rte_errno.h>
 #include <rte_ring.h>
 
-#define DESCS        512
-#define TAP_GAP_US   2 /* an empty poll of a tap is a system call: not more often than this */
-#define ANY_SOCKET   ((unsigned)SOCKET_ID_ANY)
-#define RSS_FUNCTION (RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV6_TCP)
+#define DESCS      512
+#define TAP_GAP_US 2 /* an empty poll of a tap is a system call: not more often than this */
+/* A frame of AF_XDP, our mbuf's head and the kernel's share one page (packet_eal.c, data_room()). */
+#define AF_XDP_MTU_MAX 3392
+#define ANY_SOCKET     ((unsigned)SOCKET_ID_ANY)
+#define RSS_FUNCTION   (RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV6_TCP)
 
 struct queue {
 	uint16_t port, id;
@@ -235,6 +237,9 @@ packet_eal_open(const struct packet_eal_port_config *c, unsigned worker_cnt,
 	if (worker_cnt > info.max_rx_queues || worker_cnt > info.max_tx_queues)
 		return fail(err, "device %s has %u queues, but there are %u cores", name,
 		            MIN(info.max_rx_queues, info.max_tx_queues), worker_cnt);
+	if (!strcmp(info.driver_name, "net_af_xdp") && pc.mtu > AF_XDP_MTU_MAX)
+		return fail(err, "device %s: AF_XDP carries an MTU of at most %d, not %u", name,
+		            AF_XDP_MTU_MAX, pc.mtu);
 	pc.worker_cnt = worker_cnt;
 	pc.caps = choose_offloads(&info, c->software_checksums, &conf);
 	if (choose_rss(&info, worker_cnt, &pc.key, key, &conf))

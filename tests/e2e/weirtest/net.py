@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""net.py - a namespace with a tap: the kernel on one end, the relay on the other.
+"""net.py - a namespace with a tap (or a veth pair): the kernel on one end, the relay on the other.
 
 The tap is made before the relay starts, with multi_queue as net_tap opens it; so it and the
 kernel's addresses survive a killed relay. (Without multi_queue net_tap cannot attach to it.)
@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 TAP = "weir0"
+VETH = "weirp0"
 KERNEL4, KERNEL6 = "10.77.0.1", "fd77::1"
 RELAY4, RELAY6 = "10.77.0.2", "fd77::2"
 
@@ -31,7 +32,23 @@ def netns_up(ns, extra4=()):
     sh("ip", "netns", "add", ns)
     ip = ("ip", "-n", ns)
     sh(*ip, "link", "set", "lo", "up")
-    sh(*ip, "tuntap", "add", TAP, "mode", "tap", "multi_queue")
+    tap(ns, extra4)
+    # Thousands of connections from one address need the whole range of ports, again and soon.
+    for key, value in (("ipv4/ip_local_port_range", "1024 65000"), ("ipv4/tcp_tw_reuse", "1"),
+                       ("core/somaxconn", "8192"), ("ipv4/tcp_max_syn_backlog", "8192")):
+        set_sysctl(ns, key, value)
+
+
+def tap(ns, extra4=()):
+    """A tap, in the place of whatever link was TAP before."""
+    sh("ip", "-n", ns, "link", "del", TAP, check=False)
+    sh("ip", "-n", ns, "tuntap", "add", TAP, "mode", "tap", "multi_queue")
+    kernel_end(ns, extra4)
+
+
+def kernel_end(ns, extra4=()):
+    """The kernel's addresses on TAP, and up."""
+    ip = ("ip", "-n", ns)
     # A relay that ends in order takes the link down; the IPv6 address must not go with it.
     set_sysctl(ns, f"ipv6/conf/{TAP}/keep_addr_on_down", "1")
     sh(*ip, "addr", "add", f"{KERNEL4}/24", "dev", TAP)
@@ -40,10 +57,18 @@ def netns_up(ns, extra4=()):
     sh(*ip, "addr", "add", f"{KERNEL6}/64", "dev", TAP, "nodad")
     # A thousand connections that end at once are as many packets: none may fall out of the queue.
     sh(*ip, "link", "set", TAP, "txqueuelen", "10000", "up")
-    # Thousands of connections from one address need the whole range of ports, again and soon.
-    for key, value in (("ipv4/ip_local_port_range", "1024 65000"), ("ipv4/tcp_tw_reuse", "1"),
-                       ("core/somaxconn", "8192"), ("ipv4/tcp_max_syn_backlog", "8192")):
-        set_sysctl(ns, key, value)
+
+
+def veth(ns):
+    """A veth pair in the place of the tap: the kernel's end is TAP with its addresses, the relay's is VETH, on which the kernel is silent.
+    A veth hands over frames without checksums and larger than any MTU where offloads are on: they are off at the kernel's end."""
+    ip = ("ip", "-n", ns)
+    sh(*ip, "link", "del", TAP, check=False)
+    sh(*ip, "link", "add", TAP, "type", "veth", "peer", "name", VETH)
+    set_sysctl(ns, f"ipv6/conf/{VETH}/disable_ipv6", "1")
+    sh(*ip, "link", "set", VETH, "arp", "off", "up")
+    sh("ip", "netns", "exec", ns, "ethtool", "-K", TAP, "tx", "off", "tso", "off", "gso", "off")
+    kernel_end(ns)
 
 
 def set_sysctl(ns, key, value):
