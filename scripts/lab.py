@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -51,6 +52,18 @@ def our_relay():
     return None
 
 
+def forget(*kept):
+    """Nothing of an earlier relay is left to start from: saved snapshots, bans, customers. Compiled patterns may stay."""
+    with contextlib.suppress(FileNotFoundError):
+        for e in os.scandir(STATE):
+            if e.name in kept:
+                continue
+            if e.is_dir(follow_symlinks=False):
+                shutil.rmtree(e.path)
+            else:
+                os.remove(e.path)
+
+
 def down():
     pid = our_relay()
     if pid:
@@ -64,8 +77,7 @@ def down():
                 time.sleep(0.05)
             if not our_relay():
                 break
-    with contextlib.suppress(FileNotFoundError):
-        os.remove(PID)
+    forget("cache", "weir.log", "weir.out")
     if net.netns_exists(NS):
         net.sh("ip", "netns", "del", NS, check=False)
 
@@ -84,9 +96,7 @@ def up(a):
         fail("--tls: STARTTLS is not there yet")
     down()
     os.makedirs(STATE, exist_ok=True)
-    for old in ("weir.log", "weir.out", "customers.db", "customers.db-wal", "customers.db-shm"):
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(os.path.join(STATE, old))
+    forget("cache")
     base = relay.default_config(STATE, [relay.RULES] + [os.path.abspath(d) for d in a.rules])
     if not a.strict:
         base = relay.merge(base, relay.LENIENT)

@@ -65,6 +65,12 @@ def the_lab(b):
                 check("--config is merged over the default", said.startswith("220 other.lab.test "), said)
         finally:
             lab("down")
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as f:
+        f.write("geo:\n  database: /nonexistent.mmdb\n")
+        f.flush()
+        r = lab("up", "--config", f.name)
+        check("an earlier lab's saved snapshot is not what a broken one runs on", r.returncode != 0 and "/nonexistent.mmdb" in r.stderr, r.stdout + r.stderr)
+        lab("down")
     r = lab("up", "--tls")
     check("--tls is refused by name", r.returncode != 0 and "STARTTLS" in r.stderr, r.stderr)
     equal("and nothing is left", net.netns_exists("weirlab"), False)
