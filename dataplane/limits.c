@@ -1,35 +1,66 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * limits.c - counts per source in windows of a minute
+ * limits.c - counts per source in windows of a minute, shared by all cores
  */
 #include "dataplane/limits.h"
+#include <sys/mman.h>
 
-struct source {
-	uint32_t conn_cnt;
-	uint32_t window; /* number of the minute that the counts are of */
-	uint32_t cnt[LIMITS_KINDS];
+#define LOAD(p)     __atomic_load_n(p, __ATOMIC_RELAXED)
+#define STORE(p, v) __atomic_store_n(p, v, __ATOMIC_RELAXED)
+
+struct limits_source {
+	uint64_t key;               /* 0: never used */
+	int32_t refs;               /* open connections, and who looks at it; -1: being filled */
+	uint32_t seen;              /* the minute of its last event */
+	uint64_t cnt[LIMITS_KINDS]; /* the minute << 32 | how many in it */
+};
+static_assert(sizeof(struct limits_source) == 32, "two a line");
+
+struct limits_table {
+	struct siphash_key key;
+	uint64_t set_cnt; /* a power of two */
+	uint32_t *claims; /* of each set: 1 while an entry is made in it */
+	struct limits_source *sources;
+	size_t bytes;
 };
 
-int
-limits_init(struct limits *l, const struct limits_config *cfg, uint32_t entries,
-            const struct siphash_key *key)
+struct limits_table *
+limits_table_new(uint64_t entries, const struct siphash_key *key)
 {
-	l->cfg = *cfg;
-	l->key = *key;
-	return memo_init(&l->sources, entries, sizeof(struct source));
+	struct limits_table *t = calloc(1, sizeof(*t));
+	void *p;
+
+	if (!t)
+		return NULL;
+	t->key = *key;
+	t->set_cnt = 1;
+	while (t->set_cnt * LIMITS_WAYS < entries && t->set_cnt < 1u << 24)
+		t->set_cnt *= 2;
+	t->bytes = t->set_cnt * (LIMITS_WAYS * sizeof(*t->sources) + sizeof(*t->claims));
+	p = mmap(NULL, t->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p == MAP_FAILED) {
+		free(t);
+		return NULL;
+	}
+	t->sources = p;
+	t->claims = (uint32_t *)(void *)(t->sources + t->set_cnt * LIMITS_WAYS);
+	return t;
 }
 
 void
-limits_fini(struct limits *l)
+limits_table_free(struct limits_table *t)
 {
-	memo_fini(&l->sources);
+	if (!t)
+		return;
+	munmap(t->sources, t->bytes);
+	free(t);
 }
 
 static uint64_t
-key_of(const struct limits *l, const struct addr *a)
+key_of(const struct limits_table *t, const struct addr *a)
 {
 	struct addr net = addr_is_v4(a) ? *a : addr_mask(a, 64);
 
-	return siphash(&l->key, net.b, sizeof(net.b));
+	return siphash(&t->key, net.b, sizeof(net.b)) | (uint64_t)1 << 63; /* never 0 */
 }
 
 static uint32_t
@@ -38,68 +69,128 @@ window_of(uint64_t now_us)
 	return (uint32_t)(now_us / LIMITS_WINDOW_US) + 1;
 }
 
-/* With open connections an entry stays; without, for two windows. */
-static struct source *
-touch(struct limits *l, const struct addr *a, uint64_t now_us)
+static void
+put(struct limits_source *s, uint64_t now_us)
 {
-	uint64_t key = key_of(l, a);
-	struct source *s = memo_find(&l->sources, key, now_us);
+	STORE(&s->seen, window_of(now_us));
+	__atomic_fetch_sub(&s->refs, 1, __ATOMIC_RELEASE);
+}
 
-	if (!s)
-		s = memo_put(&l->sources, key, now_us + 2 * LIMITS_WINDOW_US, now_us);
-	if (!s)
-		return NULL;
-	if (s->window != window_of(now_us)) {
-		s->window = window_of(now_us);
-		memset(s->cnt, 0, sizeof(s->cnt));
+/* Take a reference if the entry still is `key`. */
+static bool
+try_ref(struct limits_source *s, uint64_t key)
+{
+	int32_t refs = LOAD(&s->refs);
+
+	while (refs >= 0) {
+		if (!__atomic_compare_exchange_n(&s->refs, &refs, refs + 1, false, __ATOMIC_ACQUIRE,
+		                                 __ATOMIC_RELAXED))
+			continue;
+		if (LOAD(&s->key) == key)
+			return true;
+		__atomic_fetch_sub(&s->refs, 1, __ATOMIC_RELEASE);
+		return false;
 	}
-	memo_expire(&l->sources, s, s->conn_cnt ? MEMO_PINNED : now_us + 2 * LIMITS_WINDOW_US);
+	return false;
+}
+
+static struct limits_source *
+find(struct limits_source *set, uint64_t key)
+{
+	for (unsigned i = 0; i < LIMITS_WAYS; i++)
+		if (LOAD(&set[i].key) == key && try_ref(&set[i], key))
+			return &set[i];
+	return NULL;
+}
+
+/* The one without connections that was unseen for longest becomes `key`; its set is claimed. NULL: all have some. */
+static struct limits_source *
+fill(struct limits_source *set, uint64_t key)
+{
+	struct limits_source *best = NULL;
+	int32_t none = 0;
+
+	for (unsigned i = 0; i < LIMITS_WAYS; i++)
+		if (LOAD(&set[i].refs) == 0 && (!best || LOAD(&set[i].seen) < LOAD(&best->seen)))
+			best = &set[i];
+	/* It may just have been found by its own source: then this one goes without. */
+	if (!best || !__atomic_compare_exchange_n(&best->refs, &none, -1, false, __ATOMIC_ACQUIRE,
+	                                          __ATOMIC_RELAXED))
+		return NULL;
+	STORE(&best->key, key);
+	for (unsigned i = 0; i < LIMITS_KINDS; i++)
+		STORE(&best->cnt[i], (uint64_t)0);
+	__atomic_store_n(&best->refs, 1, __ATOMIC_RELEASE);
+	return best;
+}
+
+/* The entry of `a` with a reference; NULL when there is no place (counted). */
+static struct limits_source *
+hold(struct limits *l, const struct addr *a)
+{
+	uint64_t key = key_of(l->table, a), at = key & (l->table->set_cnt - 1);
+	struct limits_source *set = &l->table->sources[at * LIMITS_WAYS], *s = find(set, key);
+	uint32_t *claim = &l->table->claims[at];
+
+	for (unsigned i = 0; !s && i < LIMITS_CLAIM_TRIES; i++) {
+		if (LOAD(claim) || __atomic_exchange_n(claim, 1, __ATOMIC_ACQUIRE)) {
+			__builtin_ia32_pause();
+			continue;
+		}
+		s = find(set, key); /* another core may have been faster */
+		if (!s)
+			s = fill(set, key);
+		__atomic_store_n(claim, 0, __ATOMIC_RELEASE);
+		break;
+	}
+	l->full_cnt += !s;
 	return s;
 }
 
 bool
-limits_connect(struct limits *l, const struct addr *a, uint64_t now_us)
+limits_connect(struct limits *l, const struct addr *a, uint64_t now_us, struct limits_source **held)
 {
-	struct source *s = l->cfg.enabled ? touch(l, a, now_us) : NULL;
+	struct limits_source *s = l->cfg.enabled ? hold(l, a) : NULL;
 
-	if (!s)
-		return true;
-	if (l->cfg.connections && s->conn_cnt >= l->cfg.connections)
+	*held = NULL;
+	/* Our own reference is in it: two that come at once to the last place cannot both see room. */
+	if (s && l->cfg.connections && LOAD(&s->refs) > (int64_t)l->cfg.connections) {
+		put(s, now_us);
 		return false;
-	s->conn_cnt++;
-	memo_expire(&l->sources, s, MEMO_PINNED);
+	}
+	*held = s;
 	return true;
 }
 
 void
-limits_disconnect(struct limits *l, const struct addr *a, uint64_t now_us)
+limits_disconnect(struct limits_source *held, uint64_t now_us)
 {
-	struct source *s =
-	        memo_find(&l->sources, key_of(l, a), now_us); /* even if switched off since */
-
-	if (!s || s->conn_cnt == 0) /* came while the table was full */
-		return;
-	if (--s->conn_cnt == 0)
-		memo_expire(&l->sources, s, now_us + 2 * LIMITS_WINDOW_US);
+	if (held)
+		put(held, now_us);
 }
 
 bool
-limits_is_over(struct limits *l, const struct addr *a, enum limits_what what, uint64_t now_us)
+limits_count(struct limits *l, const struct addr *a, struct limits_source **held,
+             enum limits_what what, uint64_t now_us)
 {
-	struct source *s = l->cfg.enabled ? touch(l, a, now_us) : NULL;
+	uint32_t max = l->cfg.per_minute[what], window = window_of(now_us);
+	uint64_t old, next;
 
-	return s && l->cfg.per_minute[what] && s->cnt[what] >= l->cfg.per_minute[what];
-}
-
-bool
-limits_count(struct limits *l, const struct addr *a, enum limits_what what, uint64_t now_us)
-{
-	struct source *s = l->cfg.enabled ? touch(l, a, now_us) : NULL;
-
-	if (!s || l->cfg.per_minute[what] == 0)
+	if (!l->cfg.enabled || max == 0)
 		return true;
-	if (s->cnt[what] >= l->cfg.per_minute[what])
-		return false;
-	s->cnt[what]++;
+	if (!*held)
+		*held = hold(l, a);
+	if (!*held)
+		return true;
+	old = LOAD(&(*held)->cnt[what]);
+	do {
+		if (old >> 32 < window) /* another core's turn may be in the next minute already */
+			next = (uint64_t)window << 32 | 1;
+		else if ((uint32_t)old >= max)
+			return false;
+		else
+			next = old + 1;
+	} while (!__atomic_compare_exchange_n(&(*held)->cnt[what], &old, next, false,
+	                                      __ATOMIC_RELAXED, __ATOMIC_RELAXED));
 	return true;
 }

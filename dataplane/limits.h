@@ -2,17 +2,24 @@
  * limits.h - what one source address may do: connections, mails and failed recipients
  *
  * Why     A single sender must not take what belongs to all (interfaces: limits per address); the answer is a 421 that it
- *         can come back from, never a silence.
- * Owner   The worker; every core counts what its own flows do, so a limit holds per core.
- * Thread  The worker.
- * Limit   A bounded table (memo.h): IPv4 by address, IPv6 by /64. A source that finds no place in it is not limited
- *         (counted in memo.full_cnt): mail goes before limits.
+ *         can come back from, never a silence. Flows of one source land on all cores, so the counts are the node's.
+ * Owner   The table: the node, one made at start. A session holds a reference to its source's entry, which is what counts
+ *         as a connection.
+ * Thread  Any worker. An entry's fields are relaxed atomics; `refs` is taken by compare-and-swap (acquire, pairs with the
+ *         release that fills an entry), so an entry that is held is never another source's. Entries are made under the
+ *         claim of their set (acquire, pairs with the release that ends it), so that a source has one. No one waits for a
+ *         claim longer than LIMITS_CLAIM_TRIES.
+ * Limit   A bounded table: IPv4 by address, IPv6 by /64; sets of 8, where the source unseen for longest gives way, one with
+ *         connections never. A source that finds no place is not limited (full_cnt): mail goes before limits.
+ *         Keys are SipHash of the address: two of them collide once in 2^64 pairs, which is accepted.
  */
 #pragma once
 #include "base/addr.h"
-#include "dataplane/upstream/memo.h"
+#include "base/siphash.h"
 
-#define LIMITS_WINDOW_US (60ull * 1000000)
+#define LIMITS_WINDOW_US   (60ull * 1000000)
+#define LIMITS_WAYS        8
+#define LIMITS_CLAIM_TRIES 256 /* a claim is held for some hundred cycles */
 
 enum limits_what { LIMITS_MAILS, LIMITS_FAILED_RCPTS, LIMITS_KINDS };
 
@@ -23,23 +30,27 @@ struct limits_config {
 	uint32_t per_minute[LIMITS_KINDS];
 };
 
+struct limits_table; /* the node's */
+struct limits_source;
+
+/* At least `entries` (rounded up to a power of two), 36 bytes each. NULL without memory. */
+struct limits_table *limits_table_new(uint64_t entries, const struct siphash_key *key);
+void limits_table_free(struct limits_table *t); /* NULL is harmless */
+
+/* A worker's view of it. */
 struct limits {
-	struct memo sources;
-	struct siphash_key key;
+	struct limits_table *table;
 	struct limits_config cfg;
+	uint64_t full_cnt; /* sources that found no place */
 };
 
-/* 0 or -ENOMEM. */
-int limits_init(struct limits *l, const struct limits_config *cfg, uint32_t entries,
-                const struct siphash_key *key);
-void limits_fini(struct limits *l);
+/* A connection of `a` came: true when it may stay. *held is the entry that it holds, NULL when it has none. */
+bool limits_connect(struct limits *l, const struct addr *a, uint64_t now_us,
+                    struct limits_source **held);
+/* The connection went; held may be NULL. */
+void limits_disconnect(struct limits_source *held, uint64_t now_us);
 
-/* A connection of `a` came: true when it may stay, and then limits_disconnect() is owed. */
-bool limits_connect(struct limits *l, const struct addr *a, uint64_t now_us);
-void limits_disconnect(struct limits *l, const struct addr *a, uint64_t now_us);
-
-/* One more of `what`: false when that is more than a minute may have. */
-bool limits_count(struct limits *l, const struct addr *a, enum limits_what what, uint64_t now_us);
-
-/* Would one more be too many? Counts nothing. */
-bool limits_is_over(struct limits *l, const struct addr *a, enum limits_what what, uint64_t now_us);
+/* One more of `what` by the holder of *held, which gets an entry now if it has none (limits were off when it came):
+ * false when that is more than a minute may have. */
+bool limits_count(struct limits *l, const struct addr *a, struct limits_source **held,
+                  enum limits_what what, uint64_t now_us);

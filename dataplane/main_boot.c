@@ -153,6 +153,7 @@ make_worker(struct boot *b, unsigned i)
 		                  .is_banned = is_banned,
 		                  .ban_ctx = &b->published,
 		                  .health = b->health,
+		                  .limits = b->limits,
 		                  .events = &b->events[i] };
 	char err[PACKET_ERROR_TEXT];
 
@@ -178,11 +179,15 @@ make_worker(struct boot *b, unsigned i)
 static int
 step_workers(struct boot *b)
 {
+	struct siphash_key limits_key = { rng_entropy(), rng_entropy() };
+	struct worker_config wc;
 	int ret = 0;
 
 	b->cycles_per_second = clock_cycles_per_second();
+	boot_worker_config(b->settings, 0, b->worker_cnt, &wc);
 	b->health = upstream_health_new();
-	if (!b->health)
+	b->limits = limits_table_new((uint64_t)wc.sizes.sources * b->worker_cnt, &limits_key);
+	if (!b->health || !b->limits)
 		return -ENOMEM;
 	for (unsigned i = 0; i < b->worker_cnt && ret == 0; i++)
 		ret = make_worker(b, i);
@@ -202,6 +207,7 @@ undo_workers(struct boot *b)
 		event_ring_fini(&b->events[i]);
 	}
 	upstream_health_free(b->health);
+	limits_table_free(b->limits);
 }
 
 static int

@@ -27,6 +27,7 @@ struct boot {
 	struct worker *workers[WORKERS_MAX];
 	struct boot_lcore lcores[WORKERS_MAX];
 	struct upstream_health_table *health;
+	struct limits_table *limits;
 	struct ctrl_published published;
 	struct ctrl_node node;
 	struct ctrl_worker rows[WORKERS_MAX];

@@ -401,7 +401,7 @@ message_mail(struct session *s, struct smtp_server_event *ev)
 		session_answer_own(s, SMTP_R_UNREADY);
 		return;
 	}
-	if (!limits_count(&w->limits, &s->client, LIMITS_MAILS, w->now_us)) {
+	if (!limits_count(&w->limits, &s->client, &s->source, LIMITS_MAILS, w->now_us)) {
 		session_answer_own(s, SMTP_R_RATE);
 		return;
 	}

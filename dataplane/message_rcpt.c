@@ -102,7 +102,7 @@ rcpt_refuse_unknown(struct message *m, const struct upstream_reply *r, struct sp
 
 	counter_inc(&w->n_message.rcpt_unknown);
 	s->unknown_cnt = (uint16_t)MIN(s->unknown_cnt + 1, UINT16_MAX);
-	if (!limits_count(&w->limits, &s->client, LIMITS_FAILED_RCPTS, w->now_us)) {
+	if (!limits_count(&w->limits, &s->client, &s->source, LIMITS_FAILED_RCPTS, w->now_us)) {
 		m->last_code = r->code;
 		m->last_ref = (uint8_t)ref;
 		m->pending = NULL;

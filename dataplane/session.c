@@ -123,8 +123,7 @@ session_free(struct session *s)
 	struct worker *w = s->w;
 
 	let_mail_go(s);
-	if (s->limited)
-		limits_disconnect(&w->limits, &s->client, w->now_us);
+	limits_disconnect(s->source, w->now_us);
 	if (s->unsent)
 		chunk_put(s->unsent);
 	smtp_server_fini(&s->smtp);

@@ -22,6 +22,7 @@ struct session {
 	struct worker *w;
 	struct tcp_conn *tcp;
 	struct message *msg;  /* the mail under way; NULL: none */
+	struct limits_source *source; /* counts as a connection of its client; NULL: not limited */
 	struct chunk *unsent; /* replies for which TCP had no room */
 	struct wheel_timer timer;
 	uint64_t due_us;
@@ -36,7 +37,7 @@ struct session {
 	uint16_t unknown_cnt; /* unknown mailboxes: the tarpit grows with them */
 	uint8_t state;        /* enum of session.c */
 	uint8_t helo_len;
-	bool esmtp, in_loop, over, paused, limited;
+	bool esmtp, in_loop, over, paused;
 	char country[2];
 	struct smtp_server smtp;
 	char helo[SMTP_HELO_MAX];

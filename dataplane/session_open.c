@@ -75,11 +75,10 @@ admit(struct session *s)
 		turn_away(s, SMTP_R_SHUTDOWN, &w->n_session.refused_drain);
 		return;
 	}
-	if (!limits_connect(&w->limits, &s->client, w->now_us)) {
+	if (!limits_connect(&w->limits, &s->client, w->now_us, &s->source)) {
 		turn_away(s, SMTP_R_CONNECTIONS, &w->n_session.refused_limit);
 		return;
 	}
-	s->limited = true;
 	if (w->snapshot)
 		engine_country(w->snapshot, &s->client, s->country);
 	wait_or_greet(s);

@@ -26,7 +26,7 @@ struct worker;
 /* Objects of one worker. */
 struct worker_sizes {
 	uint32_t conns, sessions, messages, chunks, small_chunks, lines, upstream_conns, routes;
-	uint32_t sources, rcpts; /* entries of the tables of limits and of RCPT answers */
+	uint32_t sources, rcpts; /* entries of the tables of limits (its share of the node's) and of RCPT answers */
 	uint64_t hold_bytes;     /* budget of held mails */
 };
 
@@ -86,6 +86,7 @@ struct worker_env {
 	bool (*is_banned)(void *ctx, const struct addr *a); /* NULL: nobody is */
 	void *ban_ctx;
 	struct upstream_health_table *health; /* one a node */
+	struct limits_table *limits;          /* one a node */
 	struct event_ring *events;            /* this worker's */
 };
 

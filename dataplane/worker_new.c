@@ -192,11 +192,11 @@ make_tables(struct worker *w)
 {
 	const struct worker_sizes *s = &w->cfg.sizes;
 	const struct worker_tunables *t = &w->cfg.tunables;
-	struct siphash_key limit_key = make_key(w), rcpt_key = make_key(w);
+	struct siphash_key rcpt_key = make_key(w);
 
 	w->split_key = make_key(w);
-	if (limits_init(&w->limits, &t->limits, s->sources, &limit_key) < 0 ||
-	    rcpt_cache_init(&w->rcpts, s->rcpts, t->rcpt_cache, &rcpt_key) < 0 ||
+	w->limits = (struct limits){ .table = w->env.limits, .cfg = t->limits };
+	if (rcpt_cache_init(&w->rcpts, s->rcpts, t->rcpt_cache, &rcpt_key) < 0 ||
 	    memo_init(&w->splits, s->rcpts / 4, sizeof(uint32_t)) < 0)
 		return -ENOMEM;
 	return 0;
@@ -369,7 +369,6 @@ worker_free(struct worker *w)
 	for (unsigned i = 0; i < w->env.port_cnt; i++)
 		if (w->packets[i])
 			packet_free(w->packets[i]);
-	limits_fini(&w->limits);
 	rcpt_cache_fini(&w->rcpts);
 	memo_fini(&w->splits);
 	if (w->dot)

@@ -16,6 +16,7 @@ struct sim {
 	struct packet_port *port;
 	struct packet_dev dev;
 	struct upstream_health_table *health;
+	struct limits_table *limits;
 	struct event_ring events;
 	struct worker *worker;
 	struct snapshot *published;

@@ -111,6 +111,7 @@ node_init(struct sim *s)
 		                    .now_us = START_US,
 		                    .listen_cnt = 1 };
 	struct worker_env env = { .port_cnt = 1, .engine = engine, .snapshot = &s->published };
+	struct siphash_key limits_key = { s->seed, 0 };
 	char err[PACKET_ERROR_TEXT];
 
 	BUG_ON(!packet_addr_parse(span_z("10.77.0.2/24"), &pc.addresses[0]));
@@ -120,11 +121,13 @@ node_init(struct sim *s)
 	pc.key = packet_key_from(s->seed);
 	s->port = packet_port_new(&pc, err);
 	s->health = upstream_health_new();
-	if (!s->port || !s->health || event_ring_init(&s->events, 256) < 0)
+	s->limits = limits_table_new(64, &limits_key);
+	if (!s->port || !s->health || !s->limits || event_ring_init(&s->events, 256) < 0)
 		return false;
 	s->dev = net_dev(s->net, 0);
 	env.ports[0] = (struct worker_port){ s->port, &s->dev, node_pool };
 	env.health = s->health;
+	env.limits = s->limits;
 	env.events = &s->events;
 	wc.listen[0].port = 25;
 	wc.sizes = (struct worker_sizes){ .conns = 192,
@@ -392,6 +395,7 @@ run(uint64_t seed, bool verbose)
 	worker_free(s.worker);
 	packet_port_free(s.port);
 	upstream_health_free(s.health);
+	limits_table_free(s.limits);
 	event_ring_fini(&s.events);
 	net_fini(s.net);
 	check_mbufs_and_pins();

@@ -381,6 +381,7 @@ is_banned(void *ctx, const struct addr *a)
 static void
 make_worker(const struct worker_tunables *t)
 {
+	static const struct siphash_key limits_key = { 1, 2 };
 	struct packet_port_config pc = { .name = "node",
 		                         .worker_cnt = 1,
 		                         .no_announce = true,
@@ -411,10 +412,12 @@ make_worker(const struct worker_tunables *t)
 	BUG_ON(!packet_addr_parse(span_z("10.77.0.2/24"), &pc.addresses[0]));
 	x.port = packet_port_new(&pc, err);
 	x.health = upstream_health_new();
-	BUG_ON(!x.port || !x.health || event_ring_init(&x.events, 1024) < 0);
+	x.limits = limits_table_new(64, &limits_key);
+	BUG_ON(!x.port || !x.health || !x.limits || event_ring_init(&x.events, 1024) < 0);
 	x.dev = net_dev(&x.net, 0);
 	env.ports[0] = (struct worker_port){ x.port, &x.dev, node_pool };
 	env.health = x.health;
+	env.limits = x.limits;
 	env.events = &x.events;
 	wc.listen[0].port = 25;
 	wc.sizes = (struct worker_sizes){ .conns = 64,
@@ -507,6 +510,7 @@ world_end(void)
 	host_fini(&x.host);
 	packet_port_free(x.port);
 	upstream_health_free(x.health);
+	limits_table_free(x.limits);
 	event_ring_fini(&x.events);
 	net_fini(&x.net);
 }

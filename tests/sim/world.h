@@ -54,6 +54,7 @@ struct world {
 	struct packet_port *port;
 	struct packet_dev dev;
 	struct upstream_health_table *health;
+	struct limits_table *limits;
 	struct event_ring events;
 	struct worker *worker;
 	struct end sender; /* most cases have this one */

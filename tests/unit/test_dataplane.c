@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * test_dataplane.c - what session, message and upstream stand on: memo, RCPT cache, health of servers, limits, trace lines
  */
+#include "base/rng.h"
 #include "dataplane/limits.h"
 #include "dataplane/session.h"
 #include "dataplane/tcp/tcp_conn.h"
@@ -259,35 +260,145 @@ test_weights(void)
 		upstream_health_put(t, r.health[i]);
 	upstream_health_free(t);
 }
+static const struct limits_config limits_cfg = {
+	true, 2, { [LIMITS_MAILS] = 3, [LIMITS_FAILED_RCPTS] = 0 }
+};
 
 static void
 test_limits(void)
 {
-	const struct limits_config cfg = { true,
-		                           2,
-		                           { [LIMITS_MAILS] = 3, [LIMITS_FAILED_RCPTS] = 0 } };
 	struct addr a = addr_v4(1), six, same, other;
-	struct limits l;
+	struct limits_source *h[4], *none = NULL;
+	struct limits l = { limits_table_new(64, &key), limits_cfg, 0 };
+	struct limits core2 = l;
 
 	CHECK(addr_parse(span_z("2001:db8::1"), &six) && addr_parse(span_z("2001:db8::2"), &same) &&
 	      addr_parse(span_z("2001:db8:0:1::1"), &other));
-	CHECK(limits_init(&l, &cfg, 64, &key) == 0);
-	CHECK(limits_connect(&l, &a, 0) && limits_connect(&l, &a, 0) && !limits_connect(&l, &a, 0));
-	limits_disconnect(&l, &a, 0);
-	CHECK(limits_connect(&l, &a, 500 * SEC), "a place came free; the other is still open");
-	CHECK(!limits_connect(&l, &a, 500 * SEC));
-	CHECK(limits_connect(&l, &six, 0) && limits_connect(&l, &same, 0), "two of one /64");
-	CHECK(!limits_connect(&l, &six, 0) && limits_connect(&l, &other, 0));
+	BUG_ON(!l.table);
+	CHECK(limits_connect(&l, &a, 0, &h[0]) && limits_connect(&core2, &a, 0, &h[1]) &&
+	      h[0] == h[1]);
+	CHECK(!limits_connect(&l, &a, 0, &h[2]) && !h[2] && !limits_connect(&core2, &a, 0, &h[2]));
+	limits_disconnect(h[0], 0);
+	CHECK(limits_connect(&core2, &a, 500 * SEC, &h[0]),
+	      "a place came free; the other is still open");
+	CHECK(!limits_connect(&l, &a, 500 * SEC, &h[2]));
+	CHECK(limits_connect(&l, &six, 0, &h[2]) && limits_connect(&core2, &same, 0, &h[3]) &&
+	              h[2] == h[3],
+	      "two of one /64");
+	CHECK(!limits_connect(&l, &six, 0, &none) && limits_connect(&l, &other, 0, &none));
 	for (unsigned i = 0; i < 3; i++)
-		CHECK(limits_count(&l, &a, LIMITS_MAILS, 59 * SEC));
-	CHECK(!limits_count(&l, &a, LIMITS_MAILS, 59 * SEC) &&
-	      limits_is_over(&l, &a, LIMITS_MAILS, 59 * SEC));
-	CHECK(limits_count(&l, &a, LIMITS_MAILS, 60 * SEC), "the next minute");
+		CHECK(limits_count(i % 2 ? &l : &core2, &a, &h[i % 2], LIMITS_MAILS, 59 * SEC));
+	CHECK(!limits_count(&l, &a, &h[0], LIMITS_MAILS, 59 * SEC) &&
+	      !limits_count(&core2, &a, &h[1], LIMITS_MAILS, 59 * SEC));
+	CHECK(limits_count(&l, &a, &h[0], LIMITS_MAILS, 60 * SEC), "the next minute");
+	CHECK(limits_count(&core2, &a, &h[1], LIMITS_MAILS, 59 * SEC) &&
+	              limits_count(&core2, &a, &h[1], LIMITS_MAILS, 59 * SEC) &&
+	              !limits_count(&l, &a, &h[0], LIMITS_MAILS, 60 * SEC),
+	      "a core that is a turn behind");
 	for (unsigned i = 0; i < 1000; i++)
-		CHECK(limits_count(&l, &a, LIMITS_FAILED_RCPTS, 0), "0 is no limit");
+		CHECK(limits_count(&l, &a, &h[0], LIMITS_FAILED_RCPTS, 0), "0 is no limit");
 	l.cfg.enabled = false;
-	CHECK(limits_connect(&l, &six, 0) && limits_count(&l, &a, LIMITS_MAILS, 59 * SEC));
-	limits_fini(&l);
+	CHECK(limits_connect(&l, &six, 0, &none) && !none &&
+	      limits_count(&l, &six, &none, LIMITS_MAILS, 59 * SEC) && !none);
+	l.cfg.enabled = true; /* a session that came before has its entry now */
+	limits_disconnect(h[2], 0);
+	CHECK(limits_count(&l, &six, &none, LIMITS_MAILS, 59 * SEC) && none == h[3]);
+	CHECK(!limits_connect(&l, &six, 0, &h[2]));
+	limits_table_free(l.table);
+}
+
+/* Sets of 8: with connections they stay, without the one unseen for longest gives way; counts outlive a connection. */
+static void
+test_limits_full(void)
+{
+	struct limits l = { limits_table_new(1, &key), limits_cfg, 0 };
+	struct limits_source *h[LIMITS_WAYS], *more;
+	struct addr a;
+
+	BUG_ON(!l.table);
+	for (unsigned i = 0; i < LIMITS_WAYS; i++) {
+		a = addr_v4(i);
+		CHECK(limits_connect(&l, &a, 0, &h[i]) && h[i]);
+		while (limits_count(&l, &a, &h[i], LIMITS_MAILS, 0))
+			;
+	}
+	a = addr_v4(100);
+	CHECK(limits_connect(&l, &a, 0, &more) && !more && l.full_cnt == 1, "no place: no limit");
+	limits_disconnect(h[3], 120 * SEC);
+	limits_disconnect(h[5], 60 * SEC);
+	CHECK(limits_connect(&l, &a, 180 * SEC, &more) && more == h[5]);
+	for (unsigned i = 0; i < 3; i++)
+		CHECK(limits_count(&l, &a, &more, LIMITS_MAILS, 0),
+		      "nothing of who was there before");
+	a = addr_v4(3);
+	CHECK(limits_connect(&l, &a, 0, &more) && more == h[3] &&
+	              !limits_count(&l, &a, &more, LIMITS_MAILS, 0),
+	      "its mails still count");
+	limits_table_free(l.table);
+}
+
+#define RACE_TURNS 50000u
+
+static struct {
+	struct limits_table *table;
+	uint32_t open[16], mails[16]; /* of each address; atomics */
+	uint32_t over, without;
+	uint32_t ready;
+	uint64_t full_cnt;
+} race;
+
+/* Connections of a few addresses in one crowded set, come and gone: never three of one, never more than three mails. */
+static void *
+race_core(void *arg)
+{
+	struct limits l = { race.table, limits_cfg, 0 };
+	struct rng r;
+
+	rng_seed(&r, *(const uint64_t *)arg);
+	__atomic_add_fetch(&race.ready, 1, __ATOMIC_SEQ_CST);
+	while (__atomic_load_n(&race.ready, __ATOMIC_SEQ_CST) < 2)
+		;
+	for (unsigned i = 0; i < RACE_TURNS; i++) {
+		unsigned n = (unsigned)rng_below(&r, LIMITS_WAYS);
+		struct addr a = addr_v4(n);
+		struct limits_source *h;
+
+		if (!limits_connect(&l, &a, 0, &h))
+			continue;
+		if (!h) { /* the other thread lost its core while it held the claim: no limit, by design */
+			__atomic_add_fetch(&race.without, 1, __ATOMIC_SEQ_CST);
+			continue;
+		}
+		if (__atomic_add_fetch(&race.open[n], 1, __ATOMIC_SEQ_CST) > 2)
+			__atomic_add_fetch(&race.over, 1, __ATOMIC_SEQ_CST);
+		if (limits_count(&l, &a, &h, LIMITS_MAILS, 0))
+			__atomic_add_fetch(&race.mails[n], 1, __ATOMIC_SEQ_CST);
+		__atomic_sub_fetch(&race.open[n], 1, __ATOMIC_SEQ_CST);
+		limits_disconnect(h, 0);
+	}
+	__atomic_add_fetch(&race.full_cnt, l.full_cnt, __ATOMIC_SEQ_CST);
+	return NULL;
+}
+
+static void
+test_limits_of_two_cores(void)
+{
+	uint64_t seeds[2] = { 1, 2 };
+	pthread_t other;
+
+	for (unsigned round = 0; round < 20; round++) {
+		memset(&race, 0, sizeof(race));
+		race.table = limits_table_new(1, &key);
+		BUG_ON(!race.table || pthread_create(&other, NULL, race_core, &seeds[0]) != 0);
+		race_core(&seeds[1]);
+		pthread_join(other, NULL);
+		CHECK(race.over == 0, "%u times over the limit", race.over);
+		CHECK(race.full_cnt == race.without, "%u without an entry", race.without);
+		for (unsigned n = 0; n < LIMITS_WAYS; n++)
+			CHECK(race.mails[n] == 3, "%u mails of address %u", race.mails[n], n);
+		limits_table_free(race.table);
+		seeds[0] += 2, seeds[1] += 2;
+	}
 }
 
 static const struct {
@@ -444,6 +555,8 @@ main(void)
 	test_shared_limit();
 	test_weights();
 	test_limits();
+	test_limits_full();
+	test_limits_of_two_cores();
 	test_trace_scan();
 	test_loop();
 	test_received();
