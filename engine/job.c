@@ -46,6 +46,8 @@ reset_evidence(struct engine_job *j)
 	j->part_text_used = 0;
 	j->from_domain[0] = j->from_name_domain[0] = j->replyto_domain[0] = 0;
 	j->url_at = 0;
+	j->locate = NULL;
+	j->in_tail = false;
 }
 
 static void

@@ -21,43 +21,40 @@
 
 #define JOB_BLOCK        1024
 #define JOB_LANE_BYTES   4096
-#define JOB_LANE_MARKS   32
 #define JOB_PART_TEXT    (64 * 1024) /* paths, types and names of all parts */
 #define JOB_HEAD_BYTES   256         /* of a part, for its magic */
 #define JOB_FIELD_MAX    4096        /* bytes of a header field that customers' rules look at */
 #define JOB_SCAN_DEFAULT (512 * 1024)
 #define JOB_NO_PART      UINT16_MAX
 
-/* Where a piece of a lane came from. */
-struct lane_mark {
-	uint64_t at;     /* position in the lane */
-	uint64_t offset; /* in decoded bytes of the part */
-	uint16_t part;   /* JOB_NO_PART: the subject */
-};
-
 /* Text on its way to a stream. The last EXCERPT_MAX bytes before it stay, for excerpts. */
 struct text_lane {
 	uint64_t base; /* lane position of text() */
 	size_t used;
-	unsigned mark_cnt;
-	struct lane_mark mark[JOB_LANE_MARKS];
 	char buf[EXCERPT_MAX + JOB_LANE_BYTES];
 };
 
 struct evidence_hit {
 	uint32_t rule, line; /* line: of the list, 0 for rules */
-	uint64_t offset;
-	uint16_t part; /* JOB_NO_PART: not in a part */
+	const char *place;   /* constant text: "header", "url", "client"; NULL: in a text lane */
+	uint64_t end;        /* bytes of that lane up to the end of the match */
+	enum lane lane;
+	/* What job_locate.c finds for it, in tools. */
+	bool is_located;
+	uint16_t part; /* JOB_NO_PART: the subject */
+	uint64_t
+	        offset; /* decoded bytes of the part (of the subject's value) up to the end of the match */
 	uint8_t excerpt_len;
 	char excerpt[EXCERPT_MAX];
-	const char *place; /* constant text when not in a part: "header", "url", "client" */
 };
 
 struct part_info {
 	struct span path, type, charset, encoding, name; /* in part_text */
 	uint64_t bytes;
 	uint32_t flags;
-	bool has_sha, is_attachment;
+	bool has_sha, is_attachment, has_tail;
+	uint64_t tail_at,
+	        tail_offset;   /* its first byte past the window: in the tail, in the part */
 	const char *real_type; /* by magic; NULL not known */
 	uint8_t sha[32];
 };
@@ -148,6 +145,10 @@ struct engine_job {
 	/* tools */
 	char *text; /* folded text; NULL unless asked for */
 	size_t text_used, text_room;
+	struct engine_job *locate; /* the finished job whose hits this one locates; NULL: a scan */
+	uint64_t locate_next[LANE_STREAMS]; /* least end of a hit that is not located yet */
+	bool in_tail;
+	uint64_t tail_first; /* which byte past the window the ring begins with */
 };
 
 struct engine_worker {
@@ -165,7 +166,7 @@ void job_hit(struct engine_job *j, uint32_t rule, uint32_t line, const char *pla
 void job_hit_absent(struct engine_job *j, uint32_t rule);
 bool job_rule_hit(const struct engine_job *j, uint32_t rule);
 void lane_reset(struct text_lane *l);
-void lane_mark(struct text_lane *l, uint16_t part, uint64_t offset);
+struct text_lane *job_lane(struct engine_job *j, enum lane lane);
 /* Room for at least `need` bytes, flushing if it must; returns where to write, *room how much. */
 char *job_lane_room(struct engine_job *j, struct text_lane *l, size_t need, size_t *room);
 void job_lane_add(struct engine_job *j, struct text_lane *l, struct span text);
@@ -188,6 +189,13 @@ void job_text_tail(struct engine_job *j);
 void job_text_plain(struct engine_job *j, struct span text); /* of a tail job */
 void job_text_plain_end(struct engine_job *j);
 void job_subject(struct engine_job *j, struct span value);
+
+/* job_locate.c */
+/* Where the hits of the finished job `of` in text lanes are: j, just begun, is to be fed the same mail. */
+void job_locate_begin(struct engine_job *j, struct engine_job *of);
+/* All that is in the lanes now came from at most `read` bytes of the text under way, or of the subject's value. */
+void job_locate_text(struct engine_job *j, uint64_t read);
+void job_locate_subject(struct engine_job *j, uint64_t read);
 
 /* job_header.c */
 void job_on_header(void *ctx, const struct mime_header *h);

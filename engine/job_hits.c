@@ -59,9 +59,8 @@ new_hit(struct engine_job *j, uint32_t rule, uint32_t line, bool is_absent)
 	h = &j->hit[j->hit_cnt++];
 	h->rule = rule;
 	h->line = line;
-	h->offset = 0;
-	h->part = JOB_NO_PART;
 	h->place = "";
+	h->is_located = false;
 	h->excerpt_len = 0;
 	if (!r->is_allow && j->first_hit[r->filter] < 0)
 		j->first_hit[r->filter] = (int)j->hit_cnt - 1;
@@ -105,29 +104,6 @@ lane_reset(struct text_lane *l)
 {
 	l->base = 0;
 	l->used = 0;
-	l->mark_cnt = 0;
-}
-
-/* What is added from now on is of this part and offset. */
-void
-lane_mark(struct text_lane *l, uint16_t part, uint64_t offset)
-{
-	if (l->mark_cnt > 0 && l->mark[l->mark_cnt - 1].at == l->base + l->used)
-		l->mark_cnt--;
-	if (l->mark_cnt ==
-	    JOB_LANE_MARKS) /* blocks that gave little text: the older place is kept */
-		return;
-	l->mark[l->mark_cnt++] = (struct lane_mark){ l->base + l->used, offset, part };
-}
-
-static const struct lane_mark *
-mark_of(const struct text_lane *l, uint64_t end)
-{
-	const struct lane_mark *m = NULL;
-
-	for (unsigned i = 0; i < l->mark_cnt && (i == 0 || l->mark[i].at < end); i++)
-		m = &l->mark[i];
-	return m;
 }
 
 static struct span
@@ -142,8 +118,8 @@ excerpt_of(const struct text_lane *l, uint64_t end)
 	return span(l->buf + (from + EXCERPT_MAX - l->base), (size_t)back);
 }
 
-static struct text_lane *
-lane_text(struct engine_job *j, enum lane lane)
+struct text_lane *
+job_lane(struct engine_job *j, enum lane lane)
 {
 	return lane == LANE_RAW ? &j->raw : lane == LANE_RENDERED ? &j->rendered : &j->folded;
 }
@@ -155,8 +131,6 @@ on_stream_match(void *ctx, uint32_t id, uint64_t end)
 	const struct lane_part *p = &j->s->lane[j->lane];
 	const struct pattern_ref *ref = &p->ref[id];
 	uint32_t *seen = &j->gen->slot[j->slot].pattern_seen[p->base + id];
-	const struct text_lane *l = lane_text(j, j->lane);
-	const struct lane_mark *m;
 	struct evidence_hit *h;
 
 	if (count_match(j))
@@ -175,14 +149,10 @@ on_stream_match(void *ctx, uint32_t id, uint64_t end)
 	            false);
 	if (!h)
 		return false;
-	m = mark_of(l, end);
-	h->place = "subject";
-	if (m && m->part != JOB_NO_PART) {
-		h->part = m->part;
-		h->offset = m->offset;
-		h->place = "";
-	}
-	set_excerpt(h, excerpt_of(l, end));
+	h->place = NULL;
+	h->lane = j->lane;
+	h->end = end;
+	set_excerpt(h, excerpt_of(job_lane(j, j->lane), end));
 	return false;
 }
 
@@ -221,7 +191,9 @@ job_lane_flush(struct engine_job *j, struct text_lane *l)
 
 	if (l->used == 0)
 		return;
-	if (l == &j->folded) {
+	if (j->locate) {
+		/* the matches are known */
+	} else if (l == &j->folded) {
 		feed_stream(j, LANE_FOLDED, text);
 		feed_stream(j, LANE_CUSTOM_LIT, text);
 		feed_stream(j, LANE_CUSTOM_RE, text);
@@ -234,10 +206,6 @@ job_lane_flush(struct engine_job *j, struct text_lane *l)
 	memmove(l->buf, l->buf + l->used, EXCERPT_MAX);
 	l->base += l->used;
 	l->used = 0;
-	if (l->mark_cnt > 1) {
-		l->mark[0] = l->mark[l->mark_cnt - 1];
-		l->mark_cnt = 1;
-	}
 }
 
 char *

@@ -160,28 +160,29 @@ utf8_text(struct engine_job *j, struct span text)
 }
 
 static void
-mark_lanes(struct engine_job *j)
+block_text(struct engine_job *j, struct span in)
 {
-	lane_mark(&j->folded, j->part, j->block_offset);
-	lane_mark(&j->rendered, j->part, j->block_offset);
-	lane_mark(&j->raw, j->part, j->block_offset);
-}
-
-static void
-flush_block(struct engine_job *j)
-{
-	struct span in = span(j->block, j->block_used);
 	char out[JOB_BLOCK * 3 + 64];
 
-	if (j->block_used == 0)
-		return;
-	mark_lanes(j);
 	if (job_has_lane(j, LANE_RAW))
 		job_lane_add(j, &j->raw, in);
 	while (in.len > 0) {
 		size_t n = charset_feed(&j->conv, &in, out, sizeof(out));
 
 		utf8_text(j, span(out, n));
+	}
+}
+
+/* To locate hits the same text goes a byte at a time: no stage's output depends on cuts. */
+static void
+flush_block(struct engine_job *j)
+{
+	size_t step = j->locate ? 1 : j->block_used;
+
+	for (size_t at = 0; at < j->block_used; at += step) {
+		block_text(j, span(j->block + at, step));
+		if (j->locate)
+			job_locate_text(j, j->block_offset + at + 1);
 	}
 	j->block_offset += j->block_used;
 	j->block_used = 0;
@@ -201,10 +202,15 @@ text_data(struct engine_job *j, struct span data)
 	}
 }
 
-/* Past the window the last bytes are kept for the end. */
+/* Past the window the last bytes are kept for the end. offset: of data in its part. */
 static void
-tail_data(struct engine_job *j, struct span data)
+tail_data(struct engine_job *j, struct part_info *info, struct span data, uint64_t offset)
 {
+	if (data.len > 0 && !info->has_tail) {
+		info->has_tail = true;
+		info->tail_at = j->tail_total;
+		info->tail_offset = offset;
+	}
 	if (data.len > sizeof(j->tail)) {
 		j->tail_total += data.len - sizeof(j->tail);
 		data = span_skip(data, data.len - sizeof(j->tail));
@@ -220,7 +226,6 @@ job_on_data(void *ctx, const struct mime_part *p, struct span data, uint64_t off
 	struct engine_job *j = ctx;
 	size_t n;
 
-	(void)offset;
 	if (p->index >= MIME_PARTS_MAX)
 		return;
 	if (j->part_sha)
@@ -233,7 +238,7 @@ job_on_data(void *ctx, const struct mime_part *p, struct span data, uint64_t off
 	n = (size_t)MIN((uint64_t)data.len, j->w->cfg.scan_bytes - j->text_bytes);
 	j->text_bytes += n;
 	text_data(j, span(data.p, n));
-	tail_data(j, span_skip(data, n));
+	tail_data(j, &j->parts[p->index], span_skip(data, n), offset + n);
 }
 
 static void
@@ -258,13 +263,25 @@ add_html_features(struct engine_job *j)
 		                      (st->hidden_bytes + st->visible_bytes)));
 }
 
-/* Words and paragraphs end with their part: a line end, which folded text has nowhere else. */
+/* Words and paragraphs end with their part or field: a line end, which folded text has nowhere else. */
+static void
+shown_end(struct engine_job *j)
+{
+	size_t room;
+	char *to = job_lane_room(j, &j->folded, FOLD_CAP_MIN, &room);
+
+	j->folded.used += fold_end(&j->fold, to, room);
+	job_lane_add(j, &j->folded, span("\n", 1));
+	if (!job_has_lane(j, LANE_RENDERED))
+		return;
+	to = job_lane_room(j, &j->rendered, FOLD_CAP_MIN, &room);
+	j->rendered.used += render_end(&j->render, to, room);
+}
+
 static void
 text_end(struct engine_job *j)
 {
 	char out[128];
-	size_t room;
-	char *to;
 
 	flush_block(j);
 	utf8_text(j, span(out, charset_end(&j->conv, out, sizeof(out))));
@@ -274,15 +291,11 @@ text_end(struct engine_job *j)
 	}
 	url_finder_end(&j->url_finder);
 	phone_finder_end(&j->phone_finder);
-	to = job_lane_room(j, &j->folded, FOLD_CAP_MIN, &room);
-	j->folded.used += fold_end(&j->fold, to, room);
-	job_lane_add(j, &j->folded, span("\n", 1));
-	if (job_has_lane(j, LANE_RENDERED)) {
-		to = job_lane_room(j, &j->rendered, FOLD_CAP_MIN, &room);
-		j->rendered.used += render_end(&j->render, to, room);
-	}
+	shown_end(j);
 	if (job_has_lane(j, LANE_RAW))
 		job_lane_add(j, &j->raw, span("\n", 1));
+	if (j->locate)
+		job_locate_text(j, j->block_offset);
 }
 
 void
@@ -320,6 +333,8 @@ job_text_tail(struct engine_job *j)
 		return;
 	j->features[F_WINDOW_FULL] = 1;
 	counter_inc(&j->w->counters.window_full);
+	j->in_tail = true;
+	j->tail_first = j->tail_total - n;
 	text_begin(j, span("", 0), j->part);
 	text_data(j, span(j->tail + from, first));
 	text_data(j, span(j->tail, n - first));
@@ -348,20 +363,18 @@ job_text_plain_end(struct engine_job *j)
 void
 job_subject(struct engine_job *j, struct span value)
 {
-	size_t room;
-	char *to;
+	size_t step = j->locate ? 1 : value.len;
 
-	lane_mark(&j->folded, JOB_NO_PART, 0);
-	lane_mark(&j->rendered, JOB_NO_PART, 0);
 	j->fold = (struct fold){ 0 };
-	add_folded(j, value);
-	to = job_lane_room(j, &j->folded, FOLD_CAP_MIN, &room);
-	j->folded.used += fold_end(&j->fold, to, room);
-	job_lane_add(j, &j->folded, span("\n", 1));
-	if (!job_has_lane(j, LANE_RENDERED))
-		return;
 	j->render = (struct render){ 0 };
-	add_rendered(j, value);
-	to = job_lane_room(j, &j->rendered, FOLD_CAP_MIN, &room);
-	j->rendered.used += render_end(&j->render, to, room);
+	for (size_t at = 0; at < value.len; at += step) {
+		add_folded(j, span(value.p + at, step));
+		if (job_has_lane(j, LANE_RENDERED))
+			add_rendered(j, span(value.p + at, step));
+		if (j->locate)
+			job_locate_subject(j, at + 1);
+	}
+	shown_end(j);
+	if (j->locate)
+		job_locate_subject(j, value.len);
 }

@@ -56,6 +56,21 @@ scan_free(struct scanner *x)
 	free(x);
 }
 
+/* "part 1.2 offset 5120", "header subject offset 12"; else what kind of thing was hit. */
+static void
+where_of(const struct engine_job *j, const struct evidence_hit *h, char *out, size_t cap)
+{
+	const struct part_info *p = &j->parts[h->part == JOB_NO_PART ? 0 : h->part];
+
+	if (h->place || !h->is_located)
+		snprintf(out, cap, "%s", h->place ? h->place : "text");
+	else if (h->part == JOB_NO_PART)
+		snprintf(out, cap, "header subject offset %llu", (unsigned long long)h->offset);
+	else
+		snprintf(out, cap, "part %.*s offset %llu", (int)p->path.len, p->path.p,
+		         (unsigned long long)h->offset);
+}
+
 static void
 print_rules(struct json_out *o, const struct engine_job *j)
 {
@@ -65,12 +80,7 @@ print_rules(struct json_out *o, const struct engine_job *j)
 		const struct rule *r = &j->s->rules.rules[h->rule];
 		char where[160], source[512];
 
-		if (h->part == JOB_NO_PART)
-			snprintf(where, sizeof(where), "%s", h->place);
-		else
-			snprintf(where, sizeof(where), "part %.*s offset %llu",
-			         (int)j->parts[h->part].path.len, j->parts[h->part].path.p,
-			         (unsigned long long)h->offset);
+		where_of(j, h, where, sizeof(where));
 		snprintf(source, sizeof(source), "%s:%u", j->s->rules.files[r->file],
 		         h->line ? h->line : r->line);
 		json_out_open(o, NULL, '{');
@@ -231,6 +241,25 @@ run(struct engine_job *j, struct span mail)
 		;
 }
 
+/* Only for what is printed: the scan itself was timed before. */
+static void
+locate(struct scanner *x, struct engine_job *j, struct engine_mail m, struct span mail)
+{
+	struct engine_job *again;
+	unsigned i = 0;
+
+	while (i < j->hit_cnt && j->hit[i].place)
+		i++;
+	if (i == j->hit_cnt)
+		return;
+	m.size = 0; /* either slot will do */
+	again = engine_job_begin(x->w, &m);
+	BUG_ON(!again);
+	job_locate_begin(again, j);
+	run(again, mail);
+	engine_job_put(again);
+}
+
 enum scan_outcome
 scan_bytes(struct scanner *x, const char *name, struct span mail, const struct scan_envelope *env,
            FILE *out)
@@ -253,7 +282,9 @@ scan_bytes(struct scanner *x, const char *name, struct span mail, const struct s
 	engine_decide(j, local, domain, &v);
 	if (!refused_at_rcpt(x, &client, env, local, domain, &r, &a))
 		a = (struct answer){ v.action, v.filter, v.reason };
-	print_all(out, name, j, &a, clock_mono_us() - start);
+	start = clock_mono_us() - start;
+	locate(x, j, m, mail);
+	print_all(out, name, j, &a, start);
 	engine_job_put(j);
 	return a.action == ACTION_DELIVER ? SCAN_DELIVER : SCAN_OTHER;
 }

@@ -56,7 +56,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (unsigned i = 0; i < a->hit_cnt; i++) {
 		const struct evidence_hit *x = &a->hit[i], *y = &b->hit[i];
 
-		BUG_ON(x->rule != y->rule || x->part != y->part || x->offset != y->offset ||
+		BUG_ON(x->rule != y->rule || x->lane != y->lane || x->end != y->end ||
 		       x->excerpt_len != y->excerpt_len ||
 		       memcmp(x->excerpt, y->excerpt, x->excerpt_len) != 0);
 	}

@@ -283,8 +283,8 @@ print_of(const struct engine_job *j)
 
 		p.hash = mix(p.hash, &h->rule, sizeof(h->rule));
 		p.hash = mix(p.hash, &h->line, sizeof(h->line));
-		p.hash = mix(p.hash, &h->part, sizeof(h->part));
-		p.hash = mix(p.hash, &h->offset, sizeof(h->offset));
+		p.hash = mix(p.hash, &h->lane, sizeof(h->lane));
+		p.hash = mix(p.hash, &h->end, sizeof(h->end));
 		p.hash = mix(p.hash, h->excerpt, h->excerpt_len);
 	}
 	p.hash = mix(p.hash, j->features, sizeof(j->features));

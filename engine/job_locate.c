@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * job_locate.c - where in the mail the hits in text lanes are: decoded bytes of their part
+ *
+ * Why     Hyperscan tells a position in a lane, and a lane has been through charset, HTML and folding. The relay shows no
+ *         offsets, so it keeps no map of its lanes. A tool that shows them feeds the mail again, to a job whose text goes
+ *         through the same stages a byte at a time and through no Hyperscan: the byte after which a lane reaches the end of a
+ *         hit is the hit's place. Exact by construction, whatever the stages do; only mails with such hits pay.
+ */
+#include "engine/job.h"
+
+static const enum lane lanes[] = { LANE_FOLDED, LANE_RENDERED, LANE_RAW };
+
+static void
+set_next(struct engine_job *j, enum lane lane)
+{
+	const struct engine_job *of = j->locate;
+
+	j->locate_next[lane] = UINT64_MAX;
+	for (unsigned i = 0; i < of->hit_cnt; i++)
+		if (!of->hit[i].place && of->hit[i].lane == lane && !of->hit[i].is_located)
+			j->locate_next[lane] = MIN(j->locate_next[lane], of->hit[i].end);
+}
+
+void
+job_locate_begin(struct engine_job *j, struct engine_job *of)
+{
+	j->locate = of;
+	for (size_t i = 0; i < ARRAY_LEN(lanes); i++)
+		set_next(j, lanes[i]);
+}
+
+/* The part that byte n of the text under way came from, and how many bytes of that part end with it. */
+static uint16_t
+part_of(const struct engine_job *j, uint64_t n, uint64_t *offset)
+{
+	uint64_t at = j->tail_first + (n ? n - 1 : 0);
+
+	*offset = n;
+	if (!j->in_tail)
+		return j->part;
+	for (unsigned i = j->part_cnt; i-- > 0;) {
+		const struct part_info *p = &j->parts[i];
+
+		if (!p->has_tail || p->tail_at > at)
+			continue;
+		*offset = p->tail_offset + (at - p->tail_at) + 1;
+		return (uint16_t)i;
+	}
+	return j->part;
+}
+
+static void
+reached(struct engine_job *j, enum lane lane, uint16_t part, uint64_t offset)
+{
+	const struct text_lane *l = job_lane(j, lane);
+	struct engine_job *of = j->locate;
+
+	if (l->base + l->used < j->locate_next[lane])
+		return;
+	for (unsigned i = 0; i < of->hit_cnt; i++) {
+		struct evidence_hit *h = &of->hit[i];
+
+		if (h->place || h->lane != lane || h->is_located || h->end > l->base + l->used)
+			continue;
+		h->is_located = true;
+		h->part = part;
+		h->offset = offset;
+	}
+	set_next(j, lane);
+}
+
+void
+job_locate_text(struct engine_job *j, uint64_t read)
+{
+	uint64_t offset;
+	uint16_t part = part_of(j, read, &offset);
+
+	for (size_t i = 0; i < ARRAY_LEN(lanes); i++)
+		reached(j, lanes[i], part, offset);
+}
+
+void
+job_locate_subject(struct engine_job *j, uint64_t read)
+{
+	for (size_t i = 0; i < ARRAY_LEN(lanes); i++)
+		reached(j, lanes[i], JOB_NO_PART, read);
+}
