@@ -204,9 +204,14 @@ void job_header_features(struct engine_job *j);
 /* job_attach.c */
 void job_attachment_begin(struct engine_job *j, const struct mime_part *p, struct part_info *info);
 void job_attachment_end(struct engine_job *j, struct part_info *info);
+void job_hex(const struct part_info *info, char digest[64]);
 
 /* job_finish.c */
 void job_client_lists(struct engine_job *j);
 bool job_urls_step(struct engine_job *j); /* one URL; false when there are no more */
 void job_phones(struct engine_job *j);
+/* A hit for each list of this kind that has key. */
+void job_list_hits(struct engine_job *j, enum snapshot_list_kind kind, struct span key,
+                   const char *place, struct span excerpt,
+                   bool (*find)(const struct key_set *s, struct span key, uint32_t *value));
 void job_rules_finish(struct engine_job *j);

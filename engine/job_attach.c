@@ -3,6 +3,10 @@
  */
 #include "engine/job.h"
 
+#define EICAR_BYTES_MAX 128
+
+static_assert(EICAR_BYTES_MAX <= JOB_HEAD_BYTES, "the whole file is in the head");
+
 /* MAGIC(offset, bytes, word of "type" lists). The first that fits. */
 static const struct {
 	uint16_t at;
@@ -48,18 +52,6 @@ magic_of(struct span head)
 	return NULL;
 }
 
-static void
-look_up(struct engine_job *j, enum snapshot_list_kind kind, struct span key, struct span excerpt)
-{
-	for (size_t i = 0; i < j->s->list_cnt[kind]; i++) {
-		const struct list_ref *l = &j->s->list[kind][i];
-		uint32_t line;
-
-		if (key_set_find(l->set->keys, key, &line))
-			job_hit(j, l->rule, line, "attachment", excerpt);
-	}
-}
-
 void
 job_attachment_begin(struct engine_job *j, const struct mime_part *p, struct part_info *info)
 {
@@ -83,43 +75,56 @@ job_attachment_begin(struct engine_job *j, const struct mime_part *p, struct par
 	j->features[F_HTML_ATTACHMENTS] +=
 	        span_is(span(ext, n), "htm") || span_is(span(ext, n), "html") ||
 	        span_is(span(ext, n), "shtml") || span_is(span(ext, n), "svg");
-	look_up(j, SNAPSHOT_LIST_NAME, span(ext, n), name);
+	job_list_hits(j, SNAPSHOT_LIST_NAME, span(ext, n), "attachment", name, key_set_find);
 }
 
-/* The test file's text, kept apart so that scanners do not find it in our program: each byte is one more. */
+/* EICAR's definition of the test file: it begins with the 68 characters and has nothing after them but white space (blank, tab,
+ * CR, LF, Ctrl-Z), 128 bytes in all. Whatever the part is called: a mail program saves it as that file. The text is kept apart so
+ * that scanners do not find it in our program: each byte is one more. */
 static bool
-is_eicar(struct span head)
+is_eicar(struct span head, uint64_t bytes)
 {
 	static const char shifted[] = "Y6P\"Q&ABQ\\5]Q[Y65)Q_*8DD*8~%FJDBS.TUBO"
 	                              "EBSE.BOUJWJSVT.UFTU.GJMF\"%I,I+";
+	size_t n = sizeof(shifted) - 1;
 
-	if (head.len < sizeof(shifted) - 1)
+	if (head.len < n || bytes > EICAR_BYTES_MAX)
 		return false;
-	for (size_t i = 0; i < sizeof(shifted) - 1; i++)
-		if (head.p[i] != (char)(shifted[i] - 1))
+	for (size_t i = 0; i < head.len; i++)
+		if (i < n ? head.p[i] != (char)(shifted[i] - 1)
+		          : !memchr(" \t\r\n\x1a", head.p[i], 5))
 			return false;
 	return true;
 }
 
 void
-job_attachment_end(struct engine_job *j, struct part_info *info)
+job_hex(const struct part_info *info, char digest[64])
 {
 	static const char hex[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < sizeof(info->sha); i++) {
+		digest[2 * i] = hex[info->sha[i] >> 4];
+		digest[2 * i + 1] = hex[info->sha[i] & 15];
+	}
+}
+
+void
+job_attachment_end(struct engine_job *j, struct part_info *info)
+{
 	struct span head = span(j->head, j->head_used);
 	char digest[64];
 
-	if (is_eicar(head))
+	if (is_eicar(head, info->bytes))
 		job_hit(j, j->s->eicar_rule, 0, "attachment", info->name);
 	if (!info->is_attachment)
 		return;
 	info->real_type = magic_of(head);
 	if (info->real_type)
-		look_up(j, SNAPSHOT_LIST_TYPE, span_z(info->real_type), info->name);
+		job_list_hits(j, SNAPSHOT_LIST_TYPE, span_z(info->real_type), "attachment",
+		              info->name, key_set_find);
 	if (!info->has_sha)
 		return;
-	for (size_t i = 0; i < 32; i++) {
-		digest[2 * i] = hex[info->sha[i] >> 4];
-		digest[2 * i + 1] = hex[info->sha[i] & 15];
-	}
-	look_up(j, SNAPSHOT_LIST_SHA256, span(digest, 64), info->name);
+	job_hex(info, digest);
+	job_list_hits(j, SNAPSHOT_LIST_SHA256, span(digest, 64), "attachment", info->name,
+	              key_set_find);
 }

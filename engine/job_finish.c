@@ -3,10 +3,10 @@
  */
 #include "engine/job.h"
 
-static void
-list_hits(struct engine_job *j, enum snapshot_list_kind kind, struct span key, const char *place,
-          struct span excerpt,
-          bool (*find)(const struct key_set *s, struct span key, uint32_t *value))
+void
+job_list_hits(struct engine_job *j, enum snapshot_list_kind kind, struct span key,
+              const char *place, struct span excerpt,
+              bool (*find)(const struct key_set *s, struct span key, uint32_t *value))
 {
 	for (size_t i = 0; i < j->s->list_cnt[kind]; i++) {
 		const struct list_ref *l = &j->s->list[kind][i];
@@ -109,8 +109,9 @@ job_urls_step(struct engine_job *j)
 	                  : u->canonical;
 	url_features(j, u);
 	if (!is_allowed_url(j, u, rest)) {
-		list_hits(j, SNAPSHOT_LIST_DOMAIN, u->host, "url", u->canonical, domain_set_find);
-		list_hits(j, SNAPSHOT_LIST_URL, rest, "url", u->canonical, url_prefix_find);
+		job_list_hits(j, SNAPSHOT_LIST_DOMAIN, u->host, "url", u->canonical,
+		              domain_set_find);
+		job_list_hits(j, SNAPSHOT_LIST_URL, rest, "url", u->canonical, url_prefix_find);
 	}
 	if (job_has_lane(j, LANE_URI)) {
 		job_block(j, LANE_URI, 0, u->canonical, "url");
@@ -127,10 +128,10 @@ phone_lists(struct engine_job *j, const struct phone *p)
 	struct span d = span(p->digits, p->len);
 	char with_one[PHONE_DIGITS_MAX + 1] = "1";
 
-	list_hits(j, SNAPSHOT_LIST_PHONE, d, "phone", d, key_set_find);
+	job_list_hits(j, SNAPSHOT_LIST_PHONE, d, "phone", d, key_set_find);
 	if (d.len == 10 && !p->has_plus) {
 		memcpy(with_one + 1, d.p, d.len);
-		list_hits(j, SNAPSHOT_LIST_PHONE, span(with_one, 11), "phone", d, key_set_find);
+		job_list_hits(j, SNAPSHOT_LIST_PHONE, span(with_one, 11), "phone", d, key_set_find);
 	}
 }
 

@@ -133,13 +133,9 @@ print_urls(struct json_out *o, const struct engine_job *j)
 static void
 print_part(struct json_out *o, const struct part_info *p)
 {
-	static const char hex[] = "0123456789abcdef";
 	char digest[64];
 
-	for (size_t i = 0; i < 32; i++) {
-		digest[2 * i] = hex[p->sha[i] >> 4];
-		digest[2 * i + 1] = hex[p->sha[i] & 15];
-	}
+	job_hex(p, digest);
 	json_out_open(o, NULL, '{');
 	json_out_string(o, "path", p->path);
 	json_out_string(o, "type", p->type);

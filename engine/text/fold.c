@@ -20,6 +20,33 @@ is_wide_space(uint32_t cp)
 	       cp == 0x2028 || cp == 0x2029 || cp == 0x202f || cp == 0x205f || cp == 0x3000;
 }
 
+/* One byte more for the character that is cut: its length when it is whole (then *whole has it and the carry is empty), negative
+ * when it needs more, 0 when it was none (then *p was not taken). */
+static int
+carry_take(struct fold_carry *c, const char **p, char whole[4])
+{
+	int len;
+
+	memcpy(whole, c->byte, c->len);
+	whole[c->len] = **p;
+	len = utf8_length(whole, c->len + 1u);
+	if (len == 0)
+		return 0;
+	c->byte[c->len++] = (unsigned char)*(*p)++;
+	if (len > 0)
+		c->len = 0;
+	return len;
+}
+
+/* The rest of the input is the beginning of a character; returns its end. */
+static const char *
+carry_keep(struct fold_carry *c, const char *p, const char *end)
+{
+	c->len = (uint8_t)(end - p);
+	memcpy(c->byte, p, c->len);
+	return end;
+}
+
 static size_t
 put_blank(struct fold *f, char *o)
 {
@@ -86,7 +113,7 @@ fold_bad(struct fold *f, char *o)
 {
 	size_t n = 0;
 
-	for (; f->carry_len > 0; f->carry_len--)
+	for (; f->carry.len > 0; f->carry.len--)
 		n += fold_char(f, "\xef\xbf\xbd", 3, o + n);
 	return n;
 }
@@ -119,22 +146,12 @@ fold_feed(struct fold *f, struct span *in, char *out, size_t cap)
 	char *o = out, *o_max = out + cap - 16;
 
 	BUG_ON(cap < FOLD_CAP_MIN);
-	while (f->carry_len > 0 && p < end) { /* a byte at a time: rare and short */
-		char tmp[4];
-		int len;
+	while (f->carry.len > 0 && p < end) { /* a byte at a time: rare and short */
+		char whole[4];
+		int len = carry_take(&f->carry, &p, whole);
 
-		memcpy(tmp, f->carry, f->carry_len);
-		tmp[f->carry_len] = *p;
-		len = utf8_length(tmp, f->carry_len + 1u);
-		if (len == 0) { /* what we had was no character; *p begins anew */
-			o += fold_bad(f, o);
-			break;
-		}
-		f->carry[f->carry_len++] = (unsigned char)*p++;
-		if (len > 0) {
-			o += fold_char(f, tmp, len, o);
-			f->carry_len = 0;
-		}
+		if (len >= 0)
+			o += len ? fold_char(f, whole, len, o) : fold_bad(f, o);
 	}
 	while (p < end && o <= o_max) {
 		int len;
@@ -155,9 +172,7 @@ fold_feed(struct fold *f, struct span *in, char *out, size_t cap)
 		while (p < end && (*p & 0x80) && o <= o_max) {
 			len = utf8_length(p, (size_t)(end - p));
 			if (len < 0) {
-				f->carry_len = (uint8_t)(end - p);
-				memcpy(f->carry, p, f->carry_len);
-				p = end;
+				p = carry_keep(&f->carry, p, end);
 				break;
 			}
 			o += len > 0 ? fold_char(f, p, len, o) : fold_char(f, "\xef\xbf\xbd", 3, o);
@@ -241,7 +256,7 @@ render_bad(struct render *r, char *o)
 {
 	size_t n = 0;
 
-	for (; r->carry_len > 0; r->carry_len--)
+	for (; r->carry.len > 0; r->carry.len--)
 		n += render_char(r, "\xef\xbf\xbd", 3, o + n);
 	return n;
 }
@@ -314,22 +329,12 @@ render_feed(struct render *r, struct span *in, char *out, size_t cap)
 	char *o = out, *o_max = out + cap - 16;
 
 	BUG_ON(cap < FOLD_CAP_MIN);
-	while (r->carry_len > 0 && p < end) {
-		char tmp[4];
-		int len;
+	while (r->carry.len > 0 && p < end) {
+		char whole[4];
+		int len = carry_take(&r->carry, &p, whole);
 
-		memcpy(tmp, r->carry, r->carry_len);
-		tmp[r->carry_len] = *p;
-		len = utf8_length(tmp, r->carry_len + 1u);
-		if (len == 0) {
-			o += render_bad(r, o);
-			break;
-		}
-		r->carry[r->carry_len++] = (unsigned char)*p++;
-		if (len > 0) {
-			o += render_char(r, tmp, len, o);
-			r->carry_len = 0;
-		}
+		if (len >= 0)
+			o += len ? render_char(r, whole, len, o) : render_bad(r, o);
 	}
 	while (p < end && o <= o_max) {
 		int len;
@@ -344,9 +349,7 @@ render_feed(struct render *r, struct span *in, char *out, size_t cap)
 		}
 		len = utf8_length(p, (size_t)(end - p));
 		if (len < 0) {
-			r->carry_len = (uint8_t)(end - p);
-			memcpy(r->carry, p, r->carry_len);
-			p = end;
+			p = carry_keep(&r->carry, p, end);
 			break;
 		}
 		o += len > 0 ? render_char(r, p, len, o) : render_char(r, "\xef\xbf\xbd", 3, o);

@@ -22,9 +22,14 @@
 
 #define FOLD_CAP_MIN 64
 
+/* The bytes of a character that is cut; len < 4. */
+struct fold_carry {
+	unsigned char byte[4];
+	uint8_t len;
+};
+
 struct fold {
-	unsigned char carry[4]; /* a character that is cut */
-	uint8_t carry_len;
+	struct fold_carry carry;
 	bool in_text;  /* something was written */
 	bool in_space; /* the last thing written was a blank */
 };
@@ -39,8 +44,7 @@ size_t fold_end(struct fold *f, char *out, size_t cap);
 size_t fold_span(struct span in, char *out, size_t cap);
 
 struct render {
-	unsigned char carry[4];
-	uint8_t carry_len;
+	struct fold_carry carry;
 	uint8_t newline_cnt; /* in the run of white space before us; 2 is enough */
 	bool in_text, in_space;
 };

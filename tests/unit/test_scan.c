@@ -243,6 +243,55 @@ test_places_of_parts(void)
 	}
 }
 
+/* ---- the EICAR file ---- */
+
+#define EICAR                                                                                      \
+	"X5O!P%@AP[4\\PZX54(P^)7CC)7}$EICAR-STANDARD-"                                             \
+	"ANTIVIRUS-TEST-FILE!$H+H*"
+#define MIXED HEAD "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
+#define INNER                                                                                      \
+	"Content-Type: message/rfc822\r\n\r\nSubject: in\r\n"                                      \
+	"Content-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\n"
+
+static void
+test_eicar(void)
+{
+	/* clang-format off */
+	static const struct { const char *head; enum encoding encoding; const char *before, *after; size_t blanks; bool hit; } rows[] = {
+		{ HEAD "\r\n", PLAIN, "", "", 0, true },
+		{ HEAD "\r\n", PLAIN, "", "\r\n", 0, true },
+		{ HEAD "\r\n", PLAIN, "", " \t\r\n\n\x1a", 0, true },
+		{ HEAD "\r\n", PLAIN, "", "", 60, true },
+		{ HEAD "\r\n", PLAIN, "", "", 61, false }, /* 129 bytes */
+		{ HEAD "\r\n", PLAIN, "", "\r\nis the test string\r\n", 0, false },
+		{ HEAD "\r\n", PLAIN, "", "\v", 0, false },
+		{ HEAD "\r\n", PLAIN, "See ", "", 0, false },
+		{ HEAD "\r\n", PLAIN, "\r\n", "", 0, false },
+		{ HEAD "Content-Transfer-Encoding: base64\r\n\r\n", BASE64, "", "\r\n", 0, true },
+		{ MIXED "Content-Type: application/octet-stream; name=eicar.com\r\nContent-Transfer-Encoding: base64\r\n\r\n", BASE64, "", "", 0, true },
+		{ MIXED "Content-Type: image/png\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n", QP, "", "", 3, true },
+		{ MIXED "\r\nhello\r\n--b\r\nContent-Disposition: attachment; filename=a.txt\r\n\r\n", PLAIN, "", "\r\n--b--\r\n", 0, true },
+		{ MIXED INNER "Content-Transfer-Encoding: base64\r\n\r\n", BASE64, "", "", 0, true },
+		{ MIXED INNER INNER "\r\n", PLAIN, "", "\r\n--c--\r\n\r\n--b--\r\n", 0, true },
+		{ HEAD INNER "Content-Transfer-Encoding: base64\r\n\r\n", BASE64, "x", "", 0, false },
+	};
+	/* clang-format on */
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char file[512];
+		int n = snprintf(file, sizeof(file), "%s%s%s%*s", rows[i].before, EICAR,
+		                 rows[i].after, (int)rows[i].blanks, "");
+
+		mail_len = 0;
+		add_z(rows[i].head);
+		add_encoded(span(file, (size_t)n), rows[i].encoding);
+		scan();
+		CHECK(!strcmp(where("EICAR_TEST_FILE"), rows[i].hit ? "attachment" : ""), "row %zu",
+		      i);
+		CHECK((strstr(json, "\"filter\": \"attachment\"") != NULL) == rows[i].hit,
+		      "row %zu", i);
+	}
+}
+
 int
 main(void)
 {
@@ -263,6 +312,7 @@ main(void)
 	test_places();
 	test_subject();
 	test_places_of_parts();
+	test_eicar();
 	scan_free(scanner);
 	snapshot_errors_fini(&errors);
 	free(json);
