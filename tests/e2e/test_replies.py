@@ -31,9 +31,7 @@ def begin(rcpt="bob@lab.test", sender="ann@sender.test", params=""):
 
 
 def expect(name, r, code, enhanced=None, pattern=None):
-    codes = code if isinstance(code, tuple) else (code,)
-    enh = enhanced if isinstance(enhanced, tuple) else (enhanced,)
-    ok = any(r.is_(c, e) for c in codes for e in enh) and (pattern is None or re.search(pattern, r.text))
+    ok = r.is_(code, enhanced) and (pattern is None or re.search(pattern, r.text))
     return check(name, bool(ok), f"got {r}, want {code} {enhanced or ''} {pattern or ''}")
 
 
@@ -70,8 +68,8 @@ def commands(b):
         ("a verb with more letters", [], "NOOPS", 500, "5.5.2"),
         ("empty line", [], "", 500, "5.5.2"),
         ("lower case", [], "noop", 250, "2.0.0"),
-        ("STARTTLS without certificates", [], "STARTTLS", (500, 502), ("5.5.1", "5.5.2")),
-        ("AUTH", [], "AUTH PLAIN AAAA", (500, 502, 503), ("5.5.1", "5.5.2")),
+        ("STARTTLS without certificates", [], "STARTTLS", 500, "5.5.2"),
+        ("AUTH", [], "AUTH PLAIN AAAA", 500, "5.5.2"),
         ("MAIL before EHLO", None, "MAIL FROM:<a@b.test>", 503, "5.5.1"),
         ("RCPT before EHLO", None, "RCPT TO:<bob@lab.test>", 503, "5.5.1"),
         ("NOOP before EHLO", None, "NOOP", 250, "2.0.0"),
@@ -80,7 +78,7 @@ def commands(b):
         ("HELO without a name", None, "HELO", 501, None),
         ("EHLO literal", None, "EHLO [192.0.2.1]", 250, None),
         ("EHLO IPv6 literal", None, "EHLO [IPv6:2001:db8::1]", 250, None),
-        ("EHLO name with a space inside", None, "EHLO a b", (250, 501), None),
+        ("EHLO name with a space inside", None, "EHLO a b", 501, None),
         ("RCPT before MAIL", [], "RCPT TO:<bob@lab.test>", 503, "5.5.1"),
         ("DATA before MAIL", [], "DATA", 503, "5.5.1"),
         ("DATA before RCPT", ["MAIL FROM:<a@b.test>"], "DATA", 503, "5.5.1"),
@@ -95,12 +93,12 @@ def commands(b):
         ("MAIL without anything", [], "MAIL", 501, "5.5.4"),
         ("MAIL TO", [], "MAIL TO:<a@b.test>", 501, "5.5.4"),
         ("RCPT without TO", ["MAIL FROM:<a@b.test>"], "RCPT <bob@lab.test>", 501, "5.5.4"),
-        ("RCPT null", ["MAIL FROM:<a@b.test>"], "RCPT TO:<>", (501, 553), "5.1.3"),
+        ("RCPT null", ["MAIL FROM:<a@b.test>"], "RCPT TO:<>", 501, "5.1.3"),
         ("SIZE", [], "MAIL FROM:<a@b.test> SIZE=1000", 250, "2.1.0"),
         ("SIZE at the bound", [], "MAIL FROM:<a@b.test> SIZE=52428800", 250, "2.1.0"),
         ("SIZE one past", [], "MAIL FROM:<a@b.test> SIZE=52428801", 552, "5.3.4"),
         ("SIZE of 20 digits", [], "MAIL FROM:<a@b.test> SIZE=99999999999999999999", 552, "5.3.4"),
-        ("SIZE of 21 digits", [], "MAIL FROM:<a@b.test> SIZE=100000000000000000000", (501, 552), ("5.5.4", "5.3.4")),
+        ("SIZE of 21 digits", [], "MAIL FROM:<a@b.test> SIZE=100000000000000000000", 501, "5.5.4"),
         ("SIZE no number", [], "MAIL FROM:<a@b.test> SIZE=abc", 501, "5.5.4"),
         ("SIZE empty", [], "MAIL FROM:<a@b.test> SIZE=", 501, "5.5.4"),
         ("SIZE twice", [], "MAIL FROM:<a@b.test> SIZE=1 SIZE=2", 501, "5.5.4"),
@@ -108,7 +106,7 @@ def commands(b):
         ("BODY=8BITMIME", [], "MAIL FROM:<a@b.test> BODY=8BITMIME SIZE=5", 250, "2.1.0"),
         ("body=8bitmime", [], "MAIL FROM:<a@b.test> body=8bitmime", 250, "2.1.0"),
         ("BODY=BINARYMIME", [], "MAIL FROM:<a@b.test> BODY=BINARYMIME", 555, "5.5.4"),
-        ("BODY=nothing known", [], "MAIL FROM:<a@b.test> BODY=9BIT", (501, 555), "5.5.4"),
+        ("BODY=nothing known", [], "MAIL FROM:<a@b.test> BODY=9BIT", 501, "5.5.4"),
         ("SMTPUTF8", [], "MAIL FROM:<a@b.test> SMTPUTF8", 250, "2.1.0"),
         ("SMTPUTF8 with a value", [], "MAIL FROM:<a@b.test> SMTPUTF8=1", 501, "5.5.4"),
         ("PRDR", [], "MAIL FROM:<a@b.test> PRDR", 250, "2.1.0"),
@@ -119,7 +117,7 @@ def commands(b):
         ("an unknown parameter", [], "MAIL FROM:<a@b.test> FOO=1", 555, "5.5.4"),
         ("AUTH= parameter", [], "MAIL FROM:<a@b.test> AUTH=<>", 555, "5.5.4"),
         ("NUL in a command", [], b"NOOP \x00\r\n", 501, "5.5.4"),
-        ("NUL in an address", [], b"MAIL FROM:<a\x00@b.test>\r\n", (501, 553), ("5.5.4", "5.1.3")),
+        ("NUL in an address", [], b"MAIL FROM:<a\x00@b.test>\r\n", 501, "5.5.4"),
         ("BDAT before MAIL", [], b"BDAT 3 LAST\r\nabc", 503, "5.5.1"),
         ("BDAT no number", ["MAIL FROM:<a@b.test>", "RCPT TO:<bob@lab.test>"], "BDAT", 501, "5.5.4"),
         ("BDAT bad number", ["MAIL FROM:<a@b.test>", "RCPT TO:<bob@lab.test>"], "BDAT x LAST", 501, "5.5.4"),
@@ -130,7 +128,7 @@ def commands(b):
         ("foreign domain", ["MAIL FROM:<a@b.test>"], "RCPT TO:<bob@foreign.test>", 550, "5.7.1"),
         ("subdomain of a customer", ["MAIL FROM:<a@b.test>"], "RCPT TO:<bob@sub.lab.test>", 550, "5.7.1"),
         ("a domain that ends like a customer", ["MAIL FROM:<a@b.test>"], "RCPT TO:<bob@xlab.test>", 550, "5.7.1"),
-        ("DATA with every RCPT refused", ["MAIL FROM:<a@b.test>", "RCPT TO:<a@foreign.test>"], "DATA", (503, 554), "5.5.1"),
+        ("DATA with every RCPT refused", ["MAIL FROM:<a@b.test>", "RCPT TO:<a@foreign.test>"], "DATA", 554, "5.5.1"),
         ("QUIT", [], "QUIT", 221, "2.0.0"),
     ]
     for name, before, cmd, code, enhanced in table:
@@ -197,7 +195,7 @@ def pipelining(b):
     with fresh() as c:
         c.send("MAIL FROM:<a@b.test>\r\nRCPT TO:<x@foreign.test>\r\nDATA\r\nNOOP\r\n")
         codes = [c.reply().code for _ in range(4)]
-        check("DATA without a recipient, pipelined", codes in ([250, 550, 503, 250], [250, 550, 554, 250]), codes)
+        equal("DATA without a recipient, pipelined", codes, [250, 550, 554, 250])
 
 
 @case
@@ -340,13 +338,13 @@ def bdat(b):
         c.cmd("RCPT TO:<a@foreign.test>")
         c.send(b"BDAT 20\r\nRSET\r\nQUIT\r\nDATA\r\n\r\nBDAT 6 LAST\r\nQUIT\r\nNOOP\r\n")
         codes = [c.reply().code for _ in range(3)]
-        check("chunks without a recipient are thrown away", codes[2] == 250 and codes[0] in (503, 554) and codes[1] in (503, 554), codes)
+        equal("chunks without a recipient are thrown away", codes, [554, 554, 250])
     with begin() as c:
         expect("a chunk over the limit", c.cmd(b"BDAT 52428801\r\n" + b"x" * 10), 552, "5.3.4")
     for text in ("99999999999999999999999", "-1", "+1", "1x", "0x10"):
         with begin() as c:
             r = c.cmd(f"BDAT {text} LAST")
-            check(f"BDAT {text}", r.code in (501, 552), r)
+            expect(f"BDAT {text}", r, 501, "5.5.4")
 
 
 def replies(c, n):
@@ -370,8 +368,8 @@ def prdr(b):
         c.cmd("DATA")
         c.send(stuff(wire) + b".\r\n")
         got = replies(c, 4)
-        # One answer if the actions agree (interfaces, 452 4.5.3); 353 and each its own is as good.
-        check("actions agree: one answer, or 353 and one for each", [r.code for r in got] in ([250], [353, 250, 250, 250]), got)
+        # Who asks for PRDR gets 353, one for each accepted recipient and a final one, also when all agree (decisions 9).
+        equal("actions agree: 353, one for each, a final one", [r.code for r in got], [353, 250, 250, 250])
         expect("the session goes on", c.cmd("NOOP"), 250, "2.0.0")
     # strict.test blocks patterns, mild.test tags them: same route, other policy.
     with fresh() as c:
@@ -497,9 +495,8 @@ def small_server(b):
         verb, r = c.mail("ann@sender.test", "bob@small.test", mails.plain("s", 5000))
         expect("its SIZE is smaller: 552", r, 552)
         r = c.cmd("MAIL FROM:<ann@sender.test> SIZE=5000")
-        if r.code == 250:
-            r = c.cmd("RCPT TO:<bob@small.test>")
-        check("known at RCPT or accepted until the dot", r.code in (250, 552), r)
+        expect("SIZE against it at MAIL: its route is not known yet", r, 250, "2.1.0")
+        expect("and at RCPT: the server is asked for the mailbox alone", c.cmd("RCPT TO:<bob@small.test>"), 250, "2.1.5")
     equal("no violation", b.small.stats()["violations"], [])
 
 
@@ -511,9 +508,7 @@ def smtputf8(b):
         expect("UTF-8 local part", c.cmd("RCPT TO:<δοκιμή@lab.test>"), 250, "2.1.5")
         expect("sent", c.data(mails.plain("utf8")), 250, "2.0.0")
         r = c.cmd("MAIL FROM:<jürgen@sender.test>")
-        if r.code == 250:
-            r = c.cmd("RCPT TO:<bob@lab.test>")
-        check("UTF-8 without the parameter", r.code in (501, 550, 553), r)
+        expect("UTF-8 without the parameter", r, 553, "5.6.7")
     m = b.sink.mails()
     equal("at the server", [(x["from"], x["rcpt"], "SMTPUTF8" in x["params"]) for x in m],
           [("jürgen@sénder.test", ["δοκιμή@lab.test"], True)])
@@ -549,7 +544,7 @@ def upstream_answers(b):
         ("dot", "reset", 451, "4.4.2", None),
         ("dot", "close", 451, "4.4.2", None),
         ("dot", "lost-reset", 451, "4.4.2", None),
-        ("dot", "bye:421 4.3.2 shutting down", 451, ("4.4.1", "4.4.2"), None),
+        ("dot", "bye:421 4.3.2 shutting down", 451, "4.4.2", None),  # after our dot: no answer to it
     ]
     for stage, do, code, enhanced, text in table:
         b.sink.faults({"stage": stage, "do": do, "times": 20})
