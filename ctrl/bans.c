@@ -1,128 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * bans.c - list, file and set of banned prefixes
+ * bans.c - list and file of banned prefixes
  */
 #include "ctrl/bans.h"
-#include "ctrl/ctrl.h"
 #include "ctrl/files.h"
-#include "base/rng.h"
 #include <jansson.h>
 
 #define V4_BITS_MIN (96 + 8)
 #define V6_BITS_MIN 16
-
-struct ban_slot {
-	uint64_t hi, lo; /* masked prefix, as loaded */
-	uint8_t bits;
-	bool is_used;
-};
-
-struct ban_set {
-	uint64_t seed;
-	size_t mask;
-	unsigned length_cnt;
-	uint8_t lengths[129]; /* longest first */
-	uint64_t mask_hi[129], mask_lo[129];
-	struct ban_slot slots[];
-};
-
-static uint64_t
-load_be64(const uint8_t *p)
-{
-	return (uint64_t)load_be32(p) << 32 | load_be32(p + 4);
-}
-
-static uint64_t
-high_bits(unsigned n) /* n of 64 */
-{
-	return n == 0 ? 0 : ~0ull << (64 - n);
-}
-
-static size_t
-slot_of(const struct ban_set *b, uint64_t hi, uint64_t lo, unsigned bits)
-{
-	uint64_t h = (hi ^ b->seed) * 0x9e3779b97f4a7c15ull;
-
-	h = (h ^ (h >> 29) ^ lo ^ bits) * 0xbf58476d1ce4e5b9ull;
-	return (size_t)(h ^ (h >> 32)) & b->mask;
-}
-
-static void
-set_put(struct ban_set *b, const struct addr_prefix *p)
-{
-	uint64_t hi = load_be64(p->addr.b), lo = load_be64(p->addr.b + 8);
-	size_t i = slot_of(b, hi, lo, p->bits);
-
-	while (b->slots[i].is_used)
-		i = (i + 1) & b->mask;
-	b->slots[i] = (struct ban_slot){ hi, lo, p->bits, true };
-}
-
-static void
-set_lengths(struct ban_set *b, const struct ban_list *l)
-{
-	bool has[129] = { false };
-
-	for (size_t i = 0; i < l->cnt; i++)
-		has[l->item[i].prefix.bits] = true;
-	for (unsigned bits = 129; bits-- > 0;) {
-		if (!has[bits])
-			continue;
-		b->mask_hi[b->length_cnt] = high_bits(MIN(bits, 64u));
-		b->mask_lo[b->length_cnt] = high_bits(bits > 64 ? bits - 64 : 0);
-		b->lengths[b->length_cnt++] = (uint8_t)bits;
-	}
-}
-
-struct ban_set *
-ban_set_build(const struct ban_list *l)
-{
-	size_t slots = 16;
-	struct ban_set *b;
-
-	if (l->cnt == 0)
-		return NULL;
-	while (slots < l->cnt * 2)
-		slots *= 2;
-	b = calloc(1, sizeof(*b) + slots * sizeof(b->slots[0]));
-	BUG_ON(!b); /* slow path: out of memory ends the process */
-	b->mask = slots - 1;
-	b->seed = rng_entropy();
-	set_lengths(b, l);
-	for (size_t i = 0; i < l->cnt; i++)
-		set_put(b, &l->item[i].prefix);
-	return b;
-}
-
-void
-ban_set_free(struct ban_set *b)
-{
-	free(b);
-}
-
-bool
-ban_set_has(const struct ban_set *b, const struct addr *a)
-{
-	uint64_t hi, lo;
-	bool is_v4;
-
-	if (!b)
-		return false;
-	hi = load_be64(a->b);
-	lo = load_be64(a->b + 8);
-	is_v4 = addr_is_v4(a);
-	for (unsigned k = 0; k < b->length_cnt; k++) {
-		uint64_t h = hi & b->mask_hi[k], m = lo & b->mask_lo[k];
-
-		if (is_v4 && b->lengths[k] < 96)
-			break;
-		for (size_t i = slot_of(b, h, m, b->lengths[k]); b->slots[i].is_used;
-		     i = (i + 1) & b->mask)
-			if (b->slots[i].hi == h && b->slots[i].lo == m &&
-			    b->slots[i].bits == b->lengths[k])
-				return true;
-	}
-	return false;
-}
 
 static struct ban *
 find(struct ban_list *l, const struct addr_prefix *p)

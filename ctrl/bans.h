@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * bans.h - the node's ban list: prefixes with an end, kept over restarts, published to workers as an immutable set
  *
- * Why     A banned source is turned away at its SYN (decisions 12a), so the look-up must be cheap: one hash probe for each
- *         length of prefix that the list has.
+ * Why     A banned source is turned away at its SYN (decisions 12a), so the look-up must be cheap: a static tree of ranges
+ *         (ban_set.c). Its figures: build/bench/ban-micro.
  * Owner   struct ban_list owns its entries; a set is a copy.
  * Thread  List: one at a time, under ctrl's lock. Set: any reader.
  * Limit   BANS_MAX entries; nothing shorter than IPv4 /8 or IPv6 /16.
@@ -30,6 +30,7 @@ struct ban_set;
 /* NULL for an empty list. */
 struct ban_set *ban_set_build(const struct ban_list *l);
 void ban_set_free(struct ban_set *b);
+size_t ban_set_bytes(const struct ban_set *b);
 
 /* A prefix that is there already gets the new end. 0, -EINVAL (too short: a slip would ban everybody), -E2BIG (BANS_MAX). */
 int ban_list_add(struct ban_list *l, const struct ban *b);

@@ -29,8 +29,10 @@ has(const struct ban_set *s, const char *text)
 static void
 test_edges(void)
 {
-	static const char *const prefixes[] = { "192.0.2.0/24", "198.51.100.7",  "10.0.0.0/8",
-		                                "10.1.0.0/16",  "2001:db8::/32", "2001:db9::1" };
+	static const char *const prefixes[] = { "192.0.2.0/24",    "198.51.100.7",
+		                                "10.0.0.0/8",      "10.1.0.0/16",
+		                                "2001:db8::/32",   "2001:db9::1",
+		                                "255.255.255.255", "ffff:ffff:ffff:ffff::/64" };
 	struct ban_list l = { 0 };
 	struct ban_set *s;
 
@@ -46,6 +48,8 @@ test_edges(void)
 	CHECK(has(s, "198.51.100.7") && !has(s, "198.51.100.6") && !has(s, "198.51.100.8"));
 	CHECK(has(s, "10.255.255.255") && !has(s, "11.0.0.0") && !has(s, "9.255.255.255"));
 	CHECK(has(s, "2001:db8:ffff::1") && !has(s, "2001:db7:ffff::1"));
+	CHECK(has(s, "255.255.255.255") && !has(s, "255.255.255.254")); /* the last of all */
+	CHECK(has(s, "ffff:ffff:ffff:ffff::1") && !has(s, "ffff:ffff:ffff:fffe::1"));
 	CHECK(has(s, "2001:db9::1") && !has(s, "2001:db9::2") && !has(s, "::1"));
 	ban_set_free(s);
 	ban_list_fini(&l);
