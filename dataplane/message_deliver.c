@@ -3,6 +3,8 @@
  *
  * A mail that is held whole may go to another server as long as our dot was not sent; after the dot never, since the server may
  * have taken it. A streamed one has one chance. The dot of a streamed one waits for the verdict on its end.
+ *
+ * Over 500 lines: one dialogue, its order is what there is to read.
  */
 #include "dataplane/message_internal.h"
 
@@ -43,9 +45,12 @@ make_prefix(struct message *m)
 	              text);
 	if (m->trace.subject_at == 0) {
 		struct chunk *p = m->prefix;
+		bool may_come = !m->whole && !m->trace.done; /* two subjects are one too many */
 
-		p->len += (uint32_t)snprintf((char *)p->data + p->len, p->cap - p->len,
-		                             "Subject:%.*s\r\n", (int)n, text);
+		counter_add(&w->n_message.tag_beside, may_come);
+		p->len +=
+		        (uint32_t)snprintf((char *)p->data + p->len, p->cap - p->len, "%s:%.*s\r\n",
+		                           may_come ? "X-Weir-Tag" : "Subject", (int)n, text);
 		return true;
 	}
 	m->tag = chunk_new(&w->small_chunks);

@@ -74,6 +74,7 @@ line_end(struct trace_scan *t)
 	word_end(t);
 	t->line_empty = true;
 	t->in_name = true;
+	t->name_over = false;
 	t->name_len = 0;
 }
 
@@ -86,6 +87,10 @@ line_byte(struct trace_scan *t, char c)
 	if (t->in_name) {
 		if (c == ':')
 			name_end(t);
+		else if (c == ' ' || c == '\t')
+			t->name_over = true; /* "Subject :" is one as well (RFC 5322 4.5) */
+		else if (t->name_over)
+			t->name_len = sizeof(t->name); /* two words are no name that we look for */
 		else if (t->name_len < sizeof(t->name))
 			t->name[t->name_len++] = ascii_lower(c);
 		return;

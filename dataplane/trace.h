@@ -23,7 +23,7 @@ struct trace_scan {
 	uint16_t word_len, own_len;
 	uint8_t name_len; /* bytes of the field name seen; 255: past it */
 	char name[9];     /* its first bytes in lower case: as much as "received:" */
-	bool in_name, in_received, cr, line_empty;
+	bool in_name, name_over, in_received, cr, line_empty;
 	bool word_is_by, word_is_own, prev_was_by, done;
 };
 

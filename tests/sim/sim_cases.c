@@ -645,6 +645,35 @@ prdr_answers(void)
 	world_end();
 }
 
+/* A tag never makes a second subject: where one may still come behind the window, it stands beside. */
+static void
+tag_and_late_subject(void)
+{
+	struct worker_tunables t = world_defaults();
+
+	for (unsigned late = 0; late < 2; late++) {
+		bool failed = late && x.failed;
+
+		world_begin(&t, &polite, false);
+		x.failed = failed;
+		until_data("one@tag.test");
+		say(&x.sender, "X-A: tagmewell\r\n");
+		for (unsigned i = 0; late && i < 900; i++) {
+			char line[120];
+
+			snprintf(line, sizeof(line), "X-%u: %090u\r\n", i, i);
+			say(&x.sender, line);
+			pass_time(200);
+		}
+		say(&x.sender, "Subject : x\r\n\r\ntext\r\n.\r\n");
+		EXPECT("250 2.0.0", 10 * SEC);
+		CHECK(x.server[0].subject_cnt == 1);
+		CHECK(node_counter("weir_streamed_tag_beside_total", "") == late);
+		CHECK((strstr(x.server[0].body, "X-Weir-Tag: ") != NULL) == late);
+		world_end();
+	}
+}
+
 /* A mail to any.test that is streamed: its window was judged, its end is to come. */
 static void
 until_streamed(void)
@@ -1112,6 +1141,7 @@ static const struct world_case cases[] = {
 	{ "PROXY v2 from outside",     proxy_in },
 	{ "rate of data",              data_rate },
 	{ "late block",                late_block },
+	{ "tag and a late subject",    tag_and_late_subject },
 	{ "PRDR, each his own answer", prdr_answers },
 	{ "a reload before the end",   tail_and_reload },
 	{ "a kept generation goes",    kept_generation_goes },

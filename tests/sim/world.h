@@ -33,6 +33,7 @@ struct end {
 	char first[64]; /* the first bytes that came */
 	unsigned first_len, proxy_left;
 	bool in_data;
+	unsigned subject_cnt;                      /* of all bodies */
 	uint64_t chunk_left, body_bytes, body_cnt; /* bodies: ended ones */
 	char body[4096]; /* the first of the last one, with its line ends */
 	char later[200]; /* what it says at later_us */

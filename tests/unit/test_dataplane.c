@@ -418,8 +418,8 @@ static const struct {
 	{ "twice in one", "Received: by me.test by me.test\r\n\r\n", 1, 2, 0, true },
 	{ "in the body", "A: b\r\n\r\nReceived: by me.test\r\nSubject: x\r\n", 0, 0, 0, true },
 	{ "subject", "A: b\r\nsubject: x\r\nSubject: y\r\n\r\n", 0, 0, 14, true },
-	{ "subject with a blank before the colon is none of RFC 5322", "Subject : x\r\n\r\n", 0, 0,
-	  0, true },
+	{ "blank before the colon: obsolete, but a subject (RFC 5322 4.5)", "Subject : x\r\n\r\n",
+	  0, 0, 9, true },
 	{ "no end", "Subject: x\r\n", 0, 0, 8, false },
 };
 
@@ -442,6 +442,27 @@ test_trace_scan(void)
 			      t.own_cnt, (unsigned long long)t.subject_at);
 			CHECK(t.done == scans[i].ends, "%s", scans[i].name);
 		}
+	}
+}
+
+/* White space before the colon belongs to no name, two words are none. */
+static void
+test_subject_names(void)
+{
+	static const struct {
+		const char *text;
+		uint64_t at;
+	} rows[] = { { "Subject : x\r\n\r\n", 9 },          { "sUBJECT\t \t:x\r\n\r\n", 11 },
+		     { "Subject x: y\r\n\r\n", 0 },         { "Sub ject: y\r\n\r\n", 0 },
+		     { "A b: c\r\nSubject:x\r\n\r\n", 16 }, { "Subject2: y\r\n\r\n", 0 } };
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct trace_scan t;
+
+		trace_scan_init(&t, "me.test");
+		trace_scan_feed(&t, span_z(rows[i].text));
+		CHECK(t.subject_at == rows[i].at && t.done, "row %zu: %llu", i,
+		      (unsigned long long)t.subject_at);
 	}
 }
 
@@ -558,6 +579,7 @@ main(void)
 	test_limits_full();
 	test_limits_of_two_cores();
 	test_trace_scan();
+	test_subject_names();
 	test_loop();
 	test_received();
 	test_date();
