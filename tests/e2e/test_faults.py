@@ -23,30 +23,25 @@ BEFORE_RCPT = ("connect", "ehlo", "mail", "rcpt")
 
 
 def expected(stage, fault):
-    """(verb that decides, codes, enhanced codes) for a server that always does this. None: anything that loses nothing."""
+    """(verb that decides, codes, enhanced codes) for a server that always does this. Two enhanced codes only in the body: whether our
+    dot was on its way when the server went (4.4.2) or not yet (4.4.1) is a matter of buffers."""
     broken = (451,), ("4.4.1",)
     if stage == "rset":
         return (("data", (250,), ("2.0.0",)) if fault != "kill" else ("data", (451,), ("4.4.1",)))
-    if stage == "ehlo" and fault.startswith("reply:5"):
-        return None  # HELO may do (RFC 5321 4.1.1.1), or 451 4.4.1
     if stage in ("connect", "ehlo"):
         return ("rcpt", *broken)
-    if stage == "rcpt again" and fault.startswith("reply:4"):
-        return "data", (451,), ("4.3.0", "4.2.0")
-    if fault.startswith("reply:4"):
+    if fault.startswith("reply:4"):  # also at replay: in the server's own words
         return "rcpt" if stage in BEFORE_RCPT else "data", (451,), ("4.3.0",)
     if fault.startswith("reply:5"):
         if stage in BEFORE_RCPT:
             return "rcpt", (550,), ("5.7.1",)
         if stage == "rcpt again":
             return "data", (451,), ("4.2.0",)
-        if stage == "mail again":
-            return "data", (451, 550), ("4.2.0", "5.7.1")
         return "data", (550,), ("5.7.1",)
     if stage in BEFORE_RCPT:
         return ("rcpt", *broken)
     if stage == "dot":
-        return "data", (451,), ("4.4.2", "4.4.1") if fault in ("garbage", "bye:421 4.3.2 going") else ("4.4.2",)
+        return "data", (451,), ("4.4.2",)
     if stage == "body":
         return "data", (451,), ("4.4.1", "4.4.2")
     return ("data", *broken)
@@ -126,7 +121,7 @@ def table(b):
                     answered = [m for m in stored if m["answered"]]
                     ok = len(stored) <= 1 and (r.code == 250) == (len(answered) == 1)
                     why = f"{verb} {r}, stored {len(stored)}"
-                    if times > 1 and expected(stage, fault):
+                    if times > 1:
                         want_verb, codes, enh = expected(stage, fault)
                         ok = ok and verb == want_verb and r.code in codes and r.text[:5] in enh
                         why += f", want {want_verb} {codes} {enh}"
