@@ -529,6 +529,38 @@ test_offload(void)
 	done(r);
 }
 
+/* A device that cannot send chains gets every frame in one piece, its bytes and checksum as they were. */
+static void
+test_chain_made_one(void)
+{
+	struct packet_port_config c = rig_config();
+	struct addr d = PEER4, s = ME4;
+	struct bytes t = tcp_bytes(s, d, 25, 1000, 50);
+
+	for (unsigned can = 0; can < 2; can++) {
+		struct rte_mbuf *m, *tail;
+		struct rig *r;
+
+		c.caps = can ? PACKET_CAP_MULTI_SEG : 0;
+		r = rig_new(&c);
+		put(r, arp_frame(1, bcast, mac3, d, s));
+		m = packet_alloc(r->p[0]);
+		tail = packet_alloc(r->p[0]);
+		memcpy(rte_pktmbuf_append(m, 33), t.d, 33);
+		memcpy(rte_pktmbuf_append(tail, 37), t.d + 33, 37);
+		CHECK(rte_pktmbuf_chain(m, tail) == 0);
+		rte_mbuf_refcnt_update(m, 1);
+		packet_send(r->p[0], m, &s, &d, 0, r->now_us);
+		CHECK(m->nb_segs == (can ? 2 : 1));
+		rig_clear(r);
+		packet_flush(r->p[0]);
+		CHECK(r->tx[r->tx_cnt - 1].len == 34 + 70 &&
+		      !memcmp(r->tx[r->tx_cnt - 1].d + 34, t.d, 70));
+		rte_pktmbuf_free(m);
+		done(r);
+	}
+}
+
 static void
 test_nd(void)
 {
@@ -1205,6 +1237,7 @@ main(void)
 	test_no_override();
 	test_no_route();
 	test_offload();
+	test_chain_made_one();
 	test_nd();
 	test_dad();
 	test_fragments();
