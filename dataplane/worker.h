@@ -26,8 +26,9 @@ struct worker;
 /* Objects of one worker. */
 struct worker_sizes {
 	uint32_t conns, sessions, messages, chunks, small_chunks, lines, upstream_conns, routes;
-	uint32_t sources, rcpts; /* entries of the tables of limits (its share of the node's) and of RCPT answers */
-	uint64_t hold_bytes;     /* budget of held mails */
+	uint32_t sources,
+	        rcpts; /* entries of the tables of limits (its share of the node's) and of RCPT answers */
+	uint64_t hold_bytes; /* budget of held mails */
 };
 
 /* From bytes for one worker, without mbufs. */
