@@ -152,8 +152,8 @@ ask_on_failed(void *user)
 	message_ask_failed(user);
 }
 
-static const struct upstream_user ask_user = { ask_on_ready, ask_on_event, ask_on_room, ask_on_lost,
-	                                       ask_on_failed };
+static const struct upstream_user ask_user = { ask_on_ready, ask_on_event,  ask_on_room,
+	                                       ask_on_lost,  ask_on_failed, true };
 
 void
 message_ask(struct message *m)

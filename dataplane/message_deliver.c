@@ -43,6 +43,8 @@ make_prefix(struct message *m)
 	n = trace_tag(span(m->verdict.tag_text,
 	                   strnlen(m->verdict.tag_text, sizeof(m->verdict.tag_text))),
 	              text);
+	if (m->trace.subject_tight)
+		text[n++] = ' '; /* an encoded word ends at a blank (RFC 2047 5) */
 	if (m->trace.subject_at == 0) {
 		struct chunk *p = m->prefix;
 		bool may_come = !m->whole && !m->trace.done; /* two subjects are one too many */
@@ -487,9 +489,9 @@ deliver_on_failed(void *user)
 	message_answer_own(user, SMTP_R_OUTAGE, 0);
 }
 
-static const struct upstream_user deliver_user = { deliver_on_ready, deliver_on_event,
-	                                           deliver_on_room, deliver_on_lost,
-	                                           deliver_on_failed };
+static const struct upstream_user deliver_user = { deliver_on_ready,  deliver_on_event,
+	                                           deliver_on_room,   deliver_on_lost,
+	                                           deliver_on_failed, false };
 
 /* 9 minutes since the sender's last byte: it will not wait much longer. */
 void

@@ -84,6 +84,8 @@ line_byte(struct trace_scan *t, char c)
 	if (t->line_empty && (c == ' ' || c == '\t'))
 		t->in_name = false; /* the field goes on (RFC 5322 2.2.3) */
 	t->line_empty = false;
+	if (t->subject_at != 0 && t->offset == t->subject_at)
+		t->subject_tight = c != ' ' && c != '\t';
 	if (t->in_name) {
 		if (c == ':')
 			name_end(t);

@@ -21,8 +21,9 @@ struct trace_scan {
 	uint64_t subject_at; /* offset just behind "Subject:" of the first one; 0: none came */
 	uint16_t received_cnt, own_cnt;
 	uint16_t word_len, own_len;
-	uint8_t name_len; /* bytes of the field name seen; 255: past it */
-	char name[9];     /* its first bytes in lower case: as much as "received:" */
+	uint8_t name_len;   /* bytes of the field name seen; 255: past it */
+	char name[9];       /* its first bytes in lower case: as much as "received:" */
+	bool subject_tight; /* no blank behind "Subject:" */
 	bool in_name, name_over, in_received, cr, line_empty;
 	bool word_is_by, word_is_own, prev_was_by, done;
 };
@@ -51,5 +52,5 @@ size_t trace_received(const struct trace_line *l, char out[TRACE_LINE_MAX]);
 size_t trace_date(uint64_t wall_us, char out[40]);
 
 /* Text to put behind "Subject:", with a leading space and no trailing one: as it is in ASCII, an encoded word else.
- * Control characters become spaces; cut to what fits one line. Returns its length. */
+ * Control characters become spaces; cut to what fits one line. Returns its length, at most 101. */
 size_t trace_tag(struct span text, char out[128]);

@@ -180,7 +180,7 @@ static enum served
 serve(struct upstream *u, struct upstream_req *req, uint64_t *wait_us)
 {
 	struct upstream_route *r = req->route;
-	int server = route_pick_server(r, req->tried, wait_us, u->now_us);
+	int server = route_pick_server(r, req->ops->question, req->tried, wait_us, u->now_us);
 	struct upstream_conn *c;
 	struct addr src;
 

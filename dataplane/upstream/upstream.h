@@ -97,6 +97,7 @@ struct upstream_user {
 	void (*on_lost)(void *user, bool may_retry);
 	/* No server (left) to try. */
 	void (*on_failed)(void *user);
+	bool question; /* no mail comes of it: of servers by weight it has a turn of its own */
 };
 
 /* One wish for a connection. All zero is ready to use. */

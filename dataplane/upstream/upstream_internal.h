@@ -63,7 +63,8 @@ struct upstream_route {
 	uint32_t user_cnt, conn_cnt;
 	struct upstream_health *own; /* counts the route's connections, node-wide */
 	struct upstream_health *health[ROUTE_SERVERS_MAX];
-	int32_t share[ROUTE_SERVERS_MAX]; /* of the smooth weighted round robin */
+	int32_t share[2]
+	             [ROUTE_SERVERS_MAX]; /* of the smooth weighted round robin: mails, questions */
 	uint8_t next_egress;
 	bool pumping;
 	bool owes; /* its next idle connection ends: another worker wants one */
@@ -122,7 +123,8 @@ struct upstream_route *route_find(struct upstream *u, uint64_t id); /* NULL: not
 void route_free(struct upstream *u, struct upstream_route *r);
 void route_maybe_unused(struct upstream *u, struct upstream_route *r);
 /* The server to use now, or -1: then *wait_us says when to look again, UINT64_MAX when never. */
-int route_pick_server(struct upstream_route *r, unsigned tried, uint64_t *wait_us, uint64_t now_us);
+int route_pick_server(struct upstream_route *r, bool question, unsigned tried, uint64_t *wait_us,
+                      uint64_t now_us);
 /* Our address to talk to dst from: the route's egress in turn, else what the ports say. False: none of its family. */
 bool route_source_address(struct upstream *u, struct upstream_route *r, const struct addr *dst,
                           struct addr *src);

@@ -105,23 +105,25 @@ upstream_route_cfg(const struct upstream_route *r)
 
 /* ---- choice of a server ---- */
 
-/* Smooth weighted round robin (as nginx does it) among `mask`. */
+/* Smooth weighted round robin (as nginx does it) among `mask`. Questions and mails are counted apart: in turn, as they come
+ * from one sender, two servers of one weight would get all questions the one and all mails the other. */
 static unsigned
-pick_by_weight(struct upstream_route *r, uint32_t mask)
+pick_by_weight(struct upstream_route *r, bool question, uint32_t mask)
 {
+	int32_t *share = r->share[question];
 	int32_t total = 0;
 	int best = -1;
 
 	for (unsigned i = 0; i < r->cfg.server_cnt; i++) {
 		if (!(mask & 1u << i))
 			continue;
-		r->share[i] += MAX(r->cfg.servers[i].weight, 1);
+		share[i] += MAX(r->cfg.servers[i].weight, 1);
 		total += MAX(r->cfg.servers[i].weight, 1);
-		if (best < 0 || r->share[i] > r->share[best])
+		if (best < 0 || share[i] > share[best])
 			best = (int)i;
 	}
 	BUG_ON(best < 0);
-	r->share[best] -= total;
+	share[best] -= total;
 	return (unsigned)best;
 }
 
@@ -147,7 +149,8 @@ look_at_priority(struct upstream_route *r, unsigned priority, unsigned tried, ui
 
 /* The server to use now, or -1: then *wait_us says when to look again, UINT64_MAX when never. */
 int
-route_pick_server(struct upstream_route *r, unsigned tried, uint64_t *wait_us, uint64_t now_us)
+route_pick_server(struct upstream_route *r, bool question, unsigned tried, uint64_t *wait_us,
+                  uint64_t now_us)
 {
 	int priority = -1;
 
@@ -167,7 +170,7 @@ route_pick_server(struct upstream_route *r, unsigned tried, uint64_t *wait_us, u
 		if (probe >= 0)
 			return probe;
 		if (up)
-			return (int)pick_by_weight(r, up);
+			return (int)pick_by_weight(r, question, up);
 	}
 }
 

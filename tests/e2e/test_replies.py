@@ -418,7 +418,10 @@ def actions(b):
         c.cmd("RSET")
         verb, r = c.mail("ann@sender.test", ["bob@strict.test"], mails.plain("x", subject="get cheap loans now"))
         expect("a custom rule", r, 550, "5.7.1", rf"{ID} blocked by custom filter")
+        verb, r = c.mail("ann@sender.test", ["bob@mild.test"], mails.gtube(8).replace(b"Subject: ", b"Subject:"))
+        expect("tag, no blank behind the colon: delivered", r, 250, "2.0.0")
     got = [open(m["file"], "rb").read() for m in b.sink.mails()]
+    check("tag and subject stay apart", re.search(rb"^Subject: \[SPAM\] offer 8\r$", got[3], re.M), got[3][:600])
     check("subject is tagged", re.search(rb"^Subject: \[SPAM\] offer 5\r$", got[0], re.M), got[0][:600])
     check("X-Weir- header", re.search(rb"^X-Weir-\w[^\r\n]*\r$", got[1], re.M), got[1][:600])
     check("nothing is changed for an allowed sender", b.sink.mails()[2]["hash"] == mails.digest(mails.gtube(7)))
