@@ -87,8 +87,9 @@ struct tcp_config {
 	uint32_t orphan_cnt;   /* detached and not yet closed; full: RST at tcp_detach() */
 	uint32_t slice_cnt;    /* pieces of all send queues */
 	uint32_t small_chunk_cnt; /* 1 KiB each, for tcp_send() */
-	uint32_t
-	        ooo_cnt; /* connections that may have out-of-order bytes or losses under repair at one time */
+	uint32_t ooo_cnt;         /* connections that may have out-of-order bytes at one time */
+	uint32_t tx_cnt;          /* that may have more than one segment in flight */
+	uint32_t big_cnt;         /* and more than 32 */
 	uint32_t mbuf_budget;       /* receive mbufs that all connections together may hold */
 	uint32_t rcv_buf_bytes;     /* receive window at first */
 	uint32_t rcv_buf_max_bytes; /* to which it grows while the reader keeps up */
@@ -268,7 +269,7 @@ const char *tcp_state_name(enum tcp_state st);
 
 /* What is in use now, for gauges and for tests that look for leaks. */
 struct tcp_usage {
-	uint32_t conns, orphans, syns, timewaits, slices, small_chunks, ooos, mbufs_held;
+	uint32_t conns, orphans, syns, timewaits, slices, small_chunks, ooos, txs, bigs, mbufs_held;
 };
 
 void tcp_get_usage(const struct tcp_stack *s, struct tcp_usage *out);

@@ -8,6 +8,7 @@
  */
 #pragma once
 #include "dataplane/tcp/tcp.h"
+#include "dataplane/tcp/tcp_flight.h"
 #include "dataplane/tcp/tcp_opt.h"
 #include "dataplane/tcp/tcp_seq.h"
 #include <rte_mbuf.h>
@@ -53,10 +54,10 @@ enum tcp_conn_flag {
 	F_HASHED = 1 << 12,    /* in the connection table */
 	F_WANT_ROOM = 1 << 13, /* on_room() is owed once the queue is short */
 	F_STARVED = 1 << 14,   /* on_room() is owed once the pools have objects */
-	F_RECOVERY = 1 << 15,  /* fast recovery (RFC 6582) until snd_una passes `recover` */
+	F_RECOVERY = 1 << 15,  /* fast recovery until snd_una passes `recover` */
 	F_PERSIST = 1 << 16,   /* rexmit_due is the persist timer */
-	F_RTT = 1 << 17,       /* rtt_seq is being timed */
-	F_REXMT_ONE = 1 << 18, /* one segment at snd_una is to be sent again */
+	F_LOSS = 1 << 17,      /* after a timeout, until snd_una passes `recover` */
+	F_PTO = 1 << 18,       /* rexmit_due is the tail loss probe's */
 	F_FORCE = 1 << 19,     /* persist ran out with a small window: send what fits */
 	F_SYN_AGAIN = 1 << 20, /* the SYN was sent more than once (RFC 6298 5.7, 5681 3.1) */
 	F_SOFT_ERR =
@@ -65,16 +66,17 @@ enum tcp_conn_flag {
 	EV_BYTES = 1 << 23,
 	EV_ROOM = 1 << 24,
 	EV_CLOSE = 1 << 25,
+	F_REO = 1 << 26,       /* rexmit_due is RACK's reordering timer */
+	F_REXMT_HEAD = 1 << 27, /* without a struct tcp_tx: the segment at snd_una is to be sent again */
 };
 
 #define EV_ANY    (EV_OPEN | EV_BYTES | EV_ROOM | EV_CLOSE)
 #define F_ON_LIST (F_ON_READY | F_ON_DIRTY | F_BUSY)
 
 #define TCP_RANGES_MAX 64 /* separate runs of out-of-order bytes of one connection */
-#define TCP_BOARD_MAX  32 /* runs of SACKed bytes of one connection */
 #define TCP_RECENT_MAX 4
 
-/* Out-of-order bytes and SACK scoreboard of one connection; from a pool, since most connections never need one. */
+/* Out-of-order bytes of one connection; from a pool, since most connections never need one. */
 struct tcp_range {
 	uint32_t start, end;
 	struct rte_mbuf *head, *tail; /* chained by mbuf.next, no gap in between */
@@ -88,12 +90,76 @@ struct tcp_side {
 	uint8_t recent_cnt;
 	bool has_fin;
 	struct tcp_range r[TCP_RANGES_MAX]; /* sorted, never touching one another */
-	/* the sender's half (tcp_sack.c): runs that the peer holds, sorted, never touching one another */
-	uint32_t board_cnt;
-	uint32_t high_rxt; /* recovery has sent all holes below this again */
-	struct {
-		uint32_t start, end;
-	} board[TCP_BOARD_MAX];
+};
+
+#define TCP_FLIGHT_SMALL 32   /* segments in flight that every sender has room for, */
+#define TCP_FLIGHT_BIG   4096 /* and those with a struct tcp_big */
+#define TCP_CC_WORDS     8    /* uint64_t of state that a congestion control may keep */
+
+/* Room for a long flight; from a pool of its own. */
+struct tcp_big {
+	uint64_t words[TCP_FLIGHT_WORDS(TCP_FLIGHT_BIG)];
+	struct tcp_sent sent[TCP_FLIGHT_BIG];
+};
+
+/*
+ * What a sender remembers while something is in flight; from a pool. With nothing in flight it stays with its connection,
+ * in the list tx_idle, until another one needs it: then the next flight begins with what struct tcp_conn knows (cwnd,
+ * ssthresh, srtt). A connection that finds none sends one segment at a time.
+ */
+struct tcp_tx {
+	struct list idle; /* in tx_idle while nothing is in flight */
+	struct tcp_conn *conn;
+	struct tcp_big *big; /* NULL: small[] is enough */
+	struct tcp_flight flight;
+	uint32_t recover;    /* snd_nxt when the recovery began */
+	uint32_t reno_bytes; /* without SACK: what the duplicate ACKs say has arrived */
+
+	/* RFC 8985 */
+	uint32_t rack_xmit_us, rack_end, rack_rtt_us; /* of the segment sent last among those delivered */
+	uint32_t rack_fack;                           /* highest number delivered */
+	uint32_t min_rtt_us, min_rtt_s;               /* and when it was measured */
+	uint32_t dsack_round;
+	uint32_t tlp_end;                             /* snd_nxt when the probe left, if F_TX_TLP */
+	uint8_t reo_mult, reo_persist;
+	uint16_t tx_flags;
+
+	/* RFC 6937 */
+	uint32_t prr_delivered, prr_out, prr_flight;
+
+	/* undo: RFC 4015, 5682, 3708 */
+	uint32_t undo_una;                     /* if F_TX_UNDO: snd_una when cwnd was reduced */
+	uint32_t prior_cwnd, prior_ssthresh;
+	uint32_t rexmit_ts;                    /* our timestamp clock at the first retransmission */
+	int32_t undo_rexmits;                  /* retransmissions that no DSACK has named; -1: none was sent */
+
+	uint64_t cc[TCP_CC_WORDS];
+	uint64_t small_words[TCP_FLIGHT_WORDS(TCP_FLIGHT_SMALL)];
+	struct tcp_sent small[TCP_FLIGHT_SMALL];
+};
+
+enum tcp_tx_flag {
+	F_TX_RACK = 1 << 0,        /* rack_* are set */
+	F_TX_REORDER = 1 << 1,     /* reordering was seen */
+	F_TX_DSACK = 1 << 2,       /* dsack_round is set */
+	F_TX_TLP = 1 << 3,         /* a probe is out */
+	F_TX_TLP_AGAIN = 1 << 4,   /* and it was no new data */
+	F_TX_SLOW_ACKS = 1 << 5,   /* a probe was needless: this peer delays its ACKs */
+	F_TX_UNDO = 1 << 6,        /* undo_* and prior_* are set */
+	F_TX_FRTO = 1 << 7,        /* is the timeout spurious? */
+};
+
+/* What one ACK says about what was in flight. */
+struct tcp_delivery {
+	uint32_t prior_una, prior_pipe, prior_lost;
+	uint32_t acked;     /* bytes by which snd_una moves */
+	uint32_t sacked;    /* bytes newly SACKed */
+	uint32_t delivered; /* bytes of which this ACK is the first to say that they arrived */
+	uint32_t rtt_us;    /* of the oldest newly delivered segment that was sent once; 0: none */
+	uint32_t tsecr;
+	uint32_t dsack_end;
+	bool is_dup, has_tsecr, has_dsack;
+	bool has_original; /* a segment was delivered that was sent once */
 };
 
 struct tcp_conn {
@@ -106,24 +172,15 @@ struct tcp_conn {
 	uint16_t snd_mss;
 	uint32_t flags;
 	uint32_t rcv_nxt, snd_una, snd_nxt;
-	uint32_t
-	        snd_max; /* highest number sent; snd_nxt goes back to snd_una when the timer runs out */
 
 	/* windows */
 	uint32_t snd_wnd, snd_wl1, snd_wl2;
 	uint32_t max_snd_wnd;
-	uint32_t cwnd, ssthresh, recover;
+	uint32_t cwnd, ssthresh;
 	uint32_t rcv_adv; /* right edge that was announced; never goes back */
 	uint32_t rcv_buf, rcv_unread;
 	uint32_t last_ack_sent;
-	union {
-		struct {
-			uint32_t ts_recent, ts_offset;
-		}; /* F_TS */
-		struct {
-			uint32_t rtt_seq, rtt_us;
-		}; /* without timestamps: one segment at a time is timed */
-	};
+	uint32_t ts_recent, ts_offset; /* F_TS */
 	uint32_t persist_ms;     /* since when the peer's window is shut */
 	uint16_t ts_age_65s;     /* when ts_recent was set */
 	uint16_t challenge_16ms; /* when the last challenge ACK was sent */
@@ -132,6 +189,7 @@ struct tcp_conn {
 	/* queues and owners */
 	struct rte_mbuf *rcv_head, *rcv_tail;
 	struct tcp_side *side;
+	struct tcp_tx *tx;
 	struct tcp_stack *stack;
 	const struct tcp_ops *ops;
 	void *user;
@@ -187,7 +245,8 @@ struct tcp_stack {
 	uint32_t ready_head, ready_tail;
 	uint32_t dirty_head, dirty_tail;
 	uint32_t orphan_cnt, mbufs_held;
-	struct pool conns, slices, smalls, sides;
+	struct pool conns, slices, smalls, sides, txs, bigs;
+	struct list tx_idle; /* the longest idle first */
 	struct tcp_syn_queue *syns;
 	struct tcp_timewait *timewaits;
 	struct tcp_limit challenges, resets;
@@ -230,10 +289,19 @@ has_ooo(const struct tcp_conn *c)
 	return c->side && (c->side->cnt || c->side->has_fin);
 }
 
-static inline bool
-has_board(const struct tcp_conn *c)
+/* Bytes that are believed to be in the network. */
+static inline uint32_t
+tcp_pipe(const struct tcp_conn *c)
 {
-	return c->side && c->side->board_cnt;
+	uint32_t flight = c->snd_nxt - c->snd_una, gone;
+	const struct tcp_flight *f;
+
+	if (!c->tx)
+		return flight;
+	f = &c->tx->flight;
+	gone = f->bytes[MARK_SACKED] + f->bytes[MARK_LOST] + c->tx->reno_bytes;
+	flight += f->bytes[MARK_REXMIT];
+	return flight > gone ? flight - gone : 0;
 }
 
 static inline uint32_t
@@ -340,6 +408,10 @@ uint16_t tcp_peer_mss(const struct tcp_options *o, bool v6);
 void tcp_reset_stray(struct tcp_stack *s, const struct tcp_seg *g);
 void tcp_conn_established(struct tcp_conn *c, const struct tcp_seg *g);
 
+/* --- tcp_ack.c --- */
+void tcp_ack(struct tcp_conn *c, const struct tcp_seg *g);
+void tcp_ack_new(struct tcp_conn *c, const struct tcp_seg *g);
+
 /* --- tcp_recv.c: receive queue, reassembly --- */
 /* Take g's payload, which lies within the window: in order, or kept aside. Sets the ACK that is due. */
 void tcp_recv_text(struct tcp_conn *c, struct tcp_seg *g);
@@ -360,15 +432,52 @@ uint32_t tcp_recv_ooo_bytes(const struct tcp_conn *c);
 struct tcp_side *tcp_side_get(struct tcp_conn *c);
 void tcp_side_put_if_empty(struct tcp_conn *c);
 
+/* --- tcp_tx.c: the sender's block, and records of what leaves --- */
+/* Before a segment leaves: room for a record, or nothing in flight. False: wait for an ACK. */
+bool tcp_tx_ready(struct tcp_conn *c);
+/* New bytes seq..snd_nxt have left. */
+void tcp_tx_sent(struct tcp_conn *c, uint32_t seq);
+/* Segment i has left again. */
+void tcp_tx_sent_again(struct tcp_conn *c, uint32_t i);
+/* Everything below ack is acknowledged. Fills d. */
+void tcp_tx_acked(struct tcp_conn *c, uint32_t ack, struct tcp_delivery *d);
+/* Nothing in flight any more. */
+void tcp_tx_idle(struct tcp_conn *c);
+void tcp_tx_put(struct tcp_conn *c);
+
 /* --- tcp_sack.c --- */
-bool tcp_sack_take(struct tcp_conn *c, const struct tcp_seg *g);
-void tcp_sack_acked(struct tcp_conn *c);
-void tcp_sack_reset(struct tcp_conn *c);
-void tcp_sack_begin(struct tcp_conn *c);
-uint32_t tcp_sack_bytes(const struct tcp_conn *c);
-/* These two only with has_board(). */
-uint32_t tcp_sack_pipe(const struct tcp_conn *c);
-bool tcp_sack_hole(const struct tcp_conn *c, uint32_t *seq, uint32_t *len);
+/* Blocks that the peer reports; fills d. */
+void tcp_sack_take(struct tcp_conn *c, const struct tcp_seg *g, struct tcp_delivery *d);
+
+/* --- tcp_rack.c --- */
+/* Segment i was delivered: now_us has its ACK. */
+void tcp_rack_delivered(struct tcp_conn *c, uint32_t i, struct tcp_delivery *d);
+void tcp_rack_dsack(struct tcp_conn *c);
+/* Marks what is lost; milliseconds after which to look again, 0: no need. */
+uint32_t tcp_rack_detect(struct tcp_conn *c);
+void tcp_rack_recovered(struct tcp_conn *c);
+
+/* --- tcp_tlp.c --- */
+/* Milliseconds after which a probe is due, 0: none may be sent. */
+uint32_t tcp_tlp_ms(const struct tcp_conn *c);
+void tcp_tlp_fire(struct tcp_conn *c);
+void tcp_tlp_ack(struct tcp_conn *c, const struct tcp_delivery *d);
+
+/* --- tcp_recovery.c --- */
+/* One ACK's worth of loss detection, recovery and congestion control. */
+/* Returns milliseconds after which to look for losses again, 0: no need. */
+uint32_t tcp_recovery_ack(struct tcp_conn *c, const struct tcp_delivery *d);
+void tcp_recovery_timeout(struct tcp_conn *c);
+uint32_t tcp_recovery_reo_timeout(struct tcp_conn *c);
+/* All in flight goes again, but nothing was congested (path MTU). */
+void tcp_recovery_resend(struct tcp_conn *c);
+
+/* --- tcp_undo.c --- */
+void tcp_undo_begin(struct tcp_conn *c);
+void tcp_undo_dsack(struct tcp_conn *c, uint32_t start);
+/* Was the reduction a mistake? Then everything is as before it. */
+bool tcp_undo_try(struct tcp_conn *c, const struct tcp_delivery *d);
+void tcp_undo(struct tcp_conn *c);
 
 /* --- tcp_send.c: send queue --- */
 /* len bytes from sequence number seq on, which are queued. */
@@ -383,6 +492,10 @@ void tcp_out_ack(struct tcp_conn *c);
 void tcp_out_challenge(struct tcp_conn *c);
 void tcp_out_rst(struct tcp_conn *c);
 void tcp_out_probe(struct tcp_conn *c);
+/* Segment i of the flight again; false: no mbuf, or the peer's window ends before it. */
+bool tcp_out_again(struct tcp_conn *c, uint32_t i);
+/* One segment of new data, whatever cwnd says; false: there is none, or the window is shut. */
+bool tcp_out_new(struct tcp_conn *c);
 /* A segment of no connection: header fields as given, options in `opts`. */
 void tcp_out_bare(struct tcp_stack *s, const struct addr *src, uint16_t sport,
                   const struct addr *dst, uint16_t dport, uint32_t seq, uint32_t ack, uint8_t flags,
@@ -392,6 +505,9 @@ uint16_t tcp_out_mss(const struct tcp_stack *s, const struct addr *dst);
 
 /* --- tcp_timer.c --- */
 void tcp_timer_set_rexmit(struct tcp_conn *c);
+void tcp_timer_set_reo(struct tcp_conn *c, uint32_t in_ms);
+/* The RTO as if it had been armed when the oldest segment left. */
+void tcp_timer_set_rto_of_head(struct tcp_conn *c);
 void tcp_timer_set_fin_wait(struct tcp_conn *c);
 void tcp_timer_set(struct tcp_conn *c, uint32_t *due, uint32_t in_ms);
 void tcp_timer_fire(void *stack, struct wheel_timer *t, uint64_t now_us);
@@ -399,10 +515,14 @@ uint32_t tcp_rto_ms(const struct tcp_conn *c);
 void tcp_rtt_sample(struct tcp_conn *c, uint32_t us);
 
 /* --- tcp_cc.c --- */
+/* Of a new connection, and after an idle RTO. */
+uint32_t tcp_cc_initial_window(const struct tcp_conn *c);
 void tcp_cc_init(struct tcp_conn *c);
-void tcp_cc_acked(struct tcp_conn *c, uint32_t acked, uint32_t flight_before);
-void tcp_cc_dupack(struct tcp_conn *c);
-void tcp_cc_timeout(struct tcp_conn *c);
+/* snd_una moved by `acked` outside of fast recovery; flight_before: bytes in flight until then. */
+void tcp_cc_acked(struct tcp_conn *c, uint32_t acked, uint32_t flight_before, uint32_t rtt_us);
+/* A loss, or a timeout: ssthresh is lowered, and what the control remembers of it. cwnd is the caller's. */
+void tcp_cc_congested(struct tcp_conn *c);
+void tcp_cc_undone(struct tcp_conn *c);
 void tcp_cc_idle(struct tcp_conn *c);
 
 /* --- tcp_syn.c: the SYN queue --- */

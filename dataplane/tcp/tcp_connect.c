@@ -48,7 +48,7 @@ tcp_connect(struct tcp_stack *s, const struct addr *src, const struct addr *dst,
 	c->ops = ops;
 	c->user = user;
 	c->state = TCP_SYN_SENT;
-	c->snd_una = c->snd_nxt = c->snd_max = tcp_isn(s, src, sport, dst, dport);
+	c->snd_una = c->snd_nxt = tcp_isn(s, src, sport, dst, dport);
 	c->snd_mss = tcp_out_mss(s, dst);
 	if (s->cfg.timestamps)
 		c->ts_offset = tcp_ts_offset(s, src, dst);
@@ -137,7 +137,7 @@ tcp_get_info(const struct tcp_conn *c, struct tcp_info *out)
 		.retransmits = c->retries,
 		.timestamps = c->flags & F_TS,
 		.sack = c->flags & F_SACK,
-		.in_recovery = c->flags & F_RECOVERY,
+		.in_recovery = c->flags & (F_RECOVERY | F_LOSS),
 		.snd_wscale = c->snd_wscale,
 		.rcv_wscale = c->rcv_wscale,
 	};
@@ -154,6 +154,8 @@ tcp_get_usage(const struct tcp_stack *s, struct tcp_usage *out)
 		.slices = s->slices.used_cnt,
 		.small_chunks = s->smalls.used_cnt,
 		.ooos = s->sides.used_cnt,
+		.txs = s->txs.used_cnt,
+		.bigs = s->bigs.used_cnt,
 		.mbufs_held = s->mbufs_held,
 	};
 }

@@ -49,9 +49,10 @@ lower_mtu(struct tcp_conn *c, uint32_t mtu)
 	counter_inc(&c->stack->cnt->icmp_pmtu);
 	counter_inc(&c->stack->cnt->retransmit_pmtu);
 	c->snd_mss = (uint16_t)mss;
-	c->snd_nxt = c->snd_una;
-	c->recover = c->snd_max; /* duplicate ACKs of what was too big are no sign of congestion */
-	c->flags &= ~(uint32_t)(F_RTT | F_RECOVERY);
+	if (c->tx && c->tx->flight.cnt)
+		tcp_recovery_resend(c);
+	else if (c->snd_nxt != c->snd_una)
+		c->flags |= F_REXMT_HEAD;
 	tcp_mark_dirty(c);
 }
 
@@ -91,7 +92,7 @@ tcp_icmp(struct tcp_stack *s, const struct packet_icmp_error *e, uint64_t now_us
 
 	tcp_set_now(s, now_us);
 	c = tcp_table_find(s, hash, &e->remote, e->rport, &e->local, e->lport);
-	if (!c || !seq_geq(e->seq, c->snd_una) || !seq_lt(e->seq, c->snd_max)) {
+	if (!c || !seq_geq(e->seq, c->snd_una) || !seq_lt(e->seq, c->snd_nxt)) {
 		counter_inc(&s->cnt->icmp_bad);
 		return;
 	}

@@ -2,7 +2,8 @@
  * tcp_in.c - SEGMENT ARRIVES: the eight steps of RFC 9293 3.10.7.4, one function each, and header prediction before them
  *
  * Why     Steps 1 to 6 return false when the segment goes no further; each has then given its answer.
- * RFC     9293 3.10.7.4, 5961 3-5 (RST, SYN, ACK out of place), 7323 5 (PAWS), 5681 2 (what a duplicate ACK is).
+ * RFC     9293 3.10.7.4, 5961 3-5 (RST, SYN, ACK out of place), 7323 5 (PAWS). What an ACK says of our segments is in
+ *         tcp_ack.c.
  */
 #include "dataplane/tcp/tcp_conn.h"
 
@@ -152,85 +153,10 @@ step4_syn(struct tcp_conn *c, const struct tcp_seg *g)
 
 /* --- fifth: ACK --- */
 
-static void
-update_window(struct tcp_conn *c, const struct tcp_seg *g)
-{
-	uint32_t wnd = g->wnd << c->snd_wscale;
-
-	if (!seq_lt(c->snd_wl1, g->seq) && (c->snd_wl1 != g->seq || !seq_leq(c->snd_wl2, g->ack)))
-		return;
-	if (wnd > c->snd_wnd)
-		tcp_mark_dirty(c);
-	c->snd_wnd = wnd;
-	c->snd_wl1 = g->seq;
-	c->snd_wl2 = g->ack;
-	c->max_snd_wnd = MAX(c->max_snd_wnd, wnd);
-}
-
-/* The peer answers while its window is shut: it lives; and when it opens, sending goes on. */
-static void
-persist_answered(struct tcp_conn *c)
-{
-	c->progress_ms = c->stack->now_ms;
-	if (c->snd_wnd == 0)
-		return;
-	c->flags &= ~(uint32_t)F_PERSIST;
-	c->rexmit_due = 0;
-	c->retries = 0;
-	tcp_mark_dirty(c);
-}
-
-static void
-measure(struct tcp_conn *c, const struct tcp_seg *g)
-{
-	uint32_t now = (uint32_t)c->stack->now_us;
-
-	if (c->flags & F_TS) {
-		uint32_t ms = ts_now(c) - g->opt.tsecr;
-
-		if (g->opt.tsecr && ms < c->stack->cfg.rto_max_ms * 2)
-			tcp_rtt_sample(c, ms * 1000);
-		c->retries = 0;
-	} else if (c->flags & F_RTT && seq_gt(g->ack, c->rtt_seq)) {
-		c->flags &= ~(uint32_t)F_RTT;
-		tcp_rtt_sample(c, now - c->rtt_us);
-		c->retries = 0; /* Karn: not before a segment that was sent once is acknowledged */
-	}
-}
-
-/* snd_una < ack <= snd_max */
-static void
-take_ack(struct tcp_conn *c, const struct tcp_seg *g)
-{
-	uint32_t acked = g->ack - c->snd_una, flight = c->snd_max - c->snd_una;
-	uint32_t bytes = MIN(acked, c->snd_bytes); /* the rest is our FIN */
-
-	measure(c, g);
-	tcp_sendq_ack(c, bytes);
-	c->snd_una = g->ack;
-	tcp_sack_acked(c);
-	if (seq_lt(c->snd_nxt, c->snd_una))
-		c->snd_nxt = c->snd_una;
-	tcp_cc_acked(c, acked, flight);
-	c->progress_ms = c->stack->now_ms;
-	if (c->snd_una == c->snd_max) {
-		c->rexmit_due = 0;
-		c->retries = 0;
-		c->flags &= ~(uint32_t)F_PERSIST; /* output looks again whether it is needed */
-	} else if (!(c->flags & F_RECOVERY) ||
-	           c->dupacks) { /* impatient: the first partial ACK alone sets the timer again */
-		tcp_timer_set_rexmit(c);
-		if (c->flags & F_RECOVERY)
-			c->dupacks = 0;
-	}
-	if (c->snd_bytes || c->snd_una != c->snd_max || c->flags & F_FIN_QUEUED)
-		tcp_mark_dirty(c);
-}
-
 static bool
 is_fin_covered(const struct tcp_conn *c)
 {
-	return c->snd_bytes == 0 && c->snd_una == c->snd_max;
+	return c->snd_bytes == 0 && c->snd_una == c->snd_nxt;
 }
 
 /* Our FIN is acknowledged, if one was sent. False: c is over. */
@@ -255,24 +181,10 @@ after_ack(struct tcp_conn *c)
 	}
 }
 
-/* RFC 5681 2; with SACK (6675 2) what counts is that a block is new, whatever the window does. */
-static bool
-is_duplicate_ack(struct tcp_conn *c, const struct tcp_seg *g)
-{
-	if (c->flags & F_SACK && g->opt.sack_cnt && seq_geq(g->ack, c->snd_una)) {
-		bool news = tcp_sack_take(c, g);
-
-		if (news || c->side) /* else no board was left: the old way */
-			return news && g->ack == c->snd_una;
-	}
-	return g->ack == c->snd_una && c->snd_max != c->snd_una && g->len == 0 &&
-	       !(g->flags & (TCP_SYN | TCP_FIN)) && g->wnd << c->snd_wscale == c->snd_wnd;
-}
-
 static bool
 step5_syn_received(struct tcp_conn *c, const struct tcp_seg *g)
 {
-	if (seq_gt(g->ack, c->snd_una) && seq_leq(g->ack, c->snd_max)) {
+	if (g->ack == c->snd_una + 1) {
 		tcp_conn_established(c, g);
 		return true;
 	}
@@ -292,7 +204,7 @@ step5_ack(struct tcp_conn *c, const struct tcp_seg *g)
 	}
 	if (c->state == TCP_SYN_RECEIVED)
 		return step5_syn_received(c, g);
-	if (seq_gt(g->ack, c->snd_max)) { /* of something not yet sent */
+	if (seq_gt(g->ack, c->snd_nxt)) { /* of something not yet sent */
 		counter_inc(&n->drop_bad_ack);
 		tcp_out_challenge(c);
 		return false;
@@ -302,14 +214,7 @@ step5_ack(struct tcp_conn *c, const struct tcp_seg *g)
 		tcp_out_challenge(c);
 		return false;
 	}
-	if (is_duplicate_ack(c, g) && !(c->flags & F_PERSIST))
-		tcp_cc_dupack(c);
-	if (seq_geq(g->ack, c->snd_una))
-		update_window(c, g);
-	if (seq_gt(g->ack, c->snd_una))
-		take_ack(c, g);
-	if (c->flags & F_PERSIST)
-		persist_answered(c);
+	tcp_ack(c, g);
 	return after_ack(c);
 }
 
@@ -420,9 +325,9 @@ static bool
 try_fast(struct tcp_conn *c, struct tcp_seg *g)
 {
 	if (c->state != TCP_ESTABLISHED || (g->flags & ~TCP_PSH) != TCP_ACK ||
-	    g->seq != c->rcv_nxt || c->side || c->flags & (F_RECOVERY | F_PERSIST | F_ORPHAN) ||
+	    g->seq != c->rcv_nxt || c->side || c->flags & (F_RECOVERY | F_LOSS | F_PERSIST | F_ORPHAN) ||
 	    g->len > rcv_wnd(c) || g->wnd << c->snd_wscale != c->snd_wnd ||
-	    seq_gt(g->ack, c->snd_max) || seq_lt(g->ack, c->snd_una))
+	    seq_gt(g->ack, c->snd_nxt) || seq_lt(g->ack, c->snd_una))
 		return false;
 	if (c->flags & F_TS) {
 		if (!g->opt.has_ts || seq_lt(g->opt.tsval, c->ts_recent))
@@ -433,7 +338,7 @@ try_fast(struct tcp_conn *c, struct tcp_seg *g)
 		if (g->len == 0)
 			return false; /* may be a duplicate */
 	} else {
-		take_ack(c, g);
+		tcp_ack_new(c, g);
 	}
 	c->snd_wl1 = g->seq;
 	c->snd_wl2 = g->ack;

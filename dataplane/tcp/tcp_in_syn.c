@@ -55,7 +55,8 @@ tcp_conn_established(struct tcp_conn *c, const struct tcp_seg *g)
 	c->progress_ms = s->now_ms;
 	c->drs_ms = (uint16_t)s->now_ms;
 	c->drs_seq = c->rcv_nxt;
-	tcp_cc_init(c);
+	c->cwnd = tcp_cc_initial_window(c);
+	c->ssthresh = TCP_CWND_MAX;
 	tcp_mark_ready(c, EV_OPEN);
 	tcp_mark_dirty(c);
 }
@@ -76,7 +77,7 @@ tcp_in_syn_sent(struct tcp_conn *c, struct tcp_seg *g)
 	struct tcp_stack *s = c->stack;
 	bool has_ack = g->flags & TCP_ACK;
 
-	if (has_ack && (g->ack != c->snd_una + 1 || c->snd_max == c->snd_una)) {
+	if (has_ack && (g->ack != c->snd_una + 1 || (c->snd_nxt == c->snd_una && !(c->flags & F_SYN_AGAIN)))) {
 		counter_inc(&s->cnt->drop_bad_syn_ack);
 		tcp_reset_stray(s, g);
 		return;

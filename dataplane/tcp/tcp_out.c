@@ -145,8 +145,8 @@ ack_seq(const struct tcp_conn *c)
 	uint32_t edge = c->snd_una + c->snd_wnd;
 
 	if (!is_synchronised(c))
-		return c->snd_max;
-	return seq_lt(edge, c->snd_max) && seq_geq(edge, c->snd_una) ? edge : c->snd_max;
+		return c->snd_nxt;
+	return seq_lt(edge, c->snd_nxt) && seq_geq(edge, c->snd_una) ? edge : c->snd_nxt;
 }
 
 void
@@ -200,23 +200,12 @@ usable(const struct tcp_conn *c, uint32_t wnd)
 	return seq_gt(edge, c->snd_nxt) ? edge - c->snd_nxt : 0;
 }
 
-/* RFC 3042: the first two duplicate ACKs let a new segment out each. */
-static uint32_t
-limited_transmit(const struct tcp_conn *c)
-{
-	if (c->flags & F_RECOVERY || c->snd_nxt != c->snd_max)
-		return 0;
-	return MIN(c->dupacks, 2u) * eff_mss(c);
-}
-
+/* RFC 6675's pipe: what was SACKed or lost has left the network, so limited transmit (3042) needs no rule of its own. */
 static uint32_t
 usable_cwnd(const struct tcp_conn *c)
 {
-	uint32_t pipe;
+	uint32_t pipe = tcp_pipe(c);
 
-	if (!(c->flags & F_RECOVERY) || !has_board(c))
-		return usable(c, c->cwnd + limited_transmit(c));
-	pipe = tcp_sack_pipe(c);
 	return c->cwnd > pipe ? c->cwnd - pipe : 0;
 }
 
@@ -241,14 +230,13 @@ unsent_bytes(const struct tcp_conn *c)
 	return seq_gt(end, c->snd_nxt) ? end - c->snd_nxt : 0;
 }
 
-/* What may be sent at snd_nxt now; false: nothing. */
+/* What may be sent at snd_nxt now, with `cwnd` bytes of room in the network; false: nothing. */
 static bool
-next_segment(const struct tcp_conn *c, struct next *out)
+next_segment(const struct tcp_conn *c, uint32_t cwnd, struct next *out)
 {
 	uint32_t unsent = unsent_bytes(c);
 	uint32_t mss = eff_mss(c);
 	uint32_t wnd = usable(c, c->snd_wnd);
-	uint32_t cwnd = usable_cwnd(c);
 	uint32_t n = MIN(MIN(unsent, mss), MIN(wnd, cwnd));
 
 	out->len = n;
@@ -273,22 +261,17 @@ fin_sent(struct tcp_conn *c)
 static bool
 send_next(struct tcp_conn *c, const struct next *n)
 {
-	uint32_t seq = c->snd_nxt, end = seq + n->len + n->fin;
+	uint32_t seq = c->snd_nxt;
 	uint8_t flags = (uint8_t)(TCP_ACK | (n->push ? TCP_PSH : 0) | (n->fin ? TCP_FIN : 0));
 
-	if (seq == c->snd_una && c->snd_max == c->snd_una) {
+	if (seq == c->snd_una) {
 		tcp_cc_idle(c);
 		c->progress_ms = c->stack->now_ms;
 	}
 	if (!send_segment(c, seq, n->len, flags))
 		return false;
-	if (!(c->flags & (F_TS | F_RTT)) && seq == c->snd_max) {
-		c->flags |= F_RTT;
-		c->rtt_seq = seq;
-		c->rtt_us = (uint32_t)c->stack->now_us;
-	}
-	c->snd_nxt = end;
-	c->snd_max = seq_max(c->snd_max, end);
+	c->snd_nxt = seq + n->len + n->fin;
+	tcp_tx_sent(c, seq);
 	if (n->fin)
 		fin_sent(c);
 	return true;
@@ -300,13 +283,13 @@ out_data(struct tcp_conn *c)
 	struct next n;
 	bool sent = false, no_mbuf = false;
 
-	while (!no_mbuf && next_segment(c, &n)) {
+	while (!no_mbuf && next_segment(c, usable_cwnd(c), &n) && tcp_tx_ready(c)) {
 		no_mbuf = !send_next(c, &n);
 		sent |= !no_mbuf;
 		c->flags &= ~(uint32_t)F_FORCE;
 	}
 	if (sent) {
-		if (c->flags & F_PERSIST || !c->rexmit_due) {
+		if (c->flags & (F_PERSIST | F_PTO) || !c->rexmit_due) {
 			c->flags &= ~(uint32_t)F_PERSIST;
 			tcp_timer_set_rexmit(c);
 		}
@@ -319,33 +302,79 @@ out_data(struct tcp_conn *c)
 	}
 }
 
-/* The oldest unacknowledged segment again, beside what snd_nxt does (fast retransmit). */
-static void
-out_again(struct tcp_conn *c)
+bool
+tcp_out_new(struct tcp_conn *c)
 {
-	uint32_t sent = MIN(c->snd_max - c->snd_una, c->snd_bytes);
-	uint32_t len = MIN(sent, eff_mss(c));
-	bool fin = c->flags & F_FIN_QUEUED && c->snd_una + len != c->snd_max && len == c->snd_bytes;
+	struct next n;
 
-	c->flags &= ~(uint32_t)(F_REXMT_ONE | F_RTT);
-	if (!send_segment(c, c->snd_una, len, (uint8_t)(TCP_ACK | (fin ? TCP_FIN : 0))))
-		c->flags |= F_REXMT_ONE;
-	else if (c->side)
-		c->side->high_rxt = seq_max(c->side->high_rxt, c->snd_una + len);
+	return next_segment(c, UINT32_MAX, &n) && tcp_tx_ready(c) && send_next(c, &n);
 }
 
-/* RFC 6675 5 (C): the holes below what the peer holds, oldest first, as far as the window allows. */
-static void
-out_holes(struct tcp_conn *c)
+/*
+ * Bytes from seq on again, up to `end` and the peer's window, in segments of today's size. `end` may stand behind our FIN.
+ */
+static bool
+send_again(struct tcp_conn *c, uint32_t seq, uint32_t end)
 {
-	uint32_t seq, len;
+	uint32_t edge = c->snd_una + c->snd_wnd, data_end = snd_data_end(c);
 
-	while (usable_cwnd(c) >= eff_mss(c) && tcp_sack_hole(c, &seq, &len)) {
-		if (!send_segment(c, seq, len, TCP_ACK))
-			return;
-		c->flags &= ~(uint32_t)F_RTT;
-		c->side->high_rxt = seq + len;
-		counter_inc(&c->stack->cnt->retransmit_partial);
+	if (!seq_lt(seq, edge))
+		return false;
+	while (seq_lt(seq, end) && seq_lt(seq, edge)) {
+		uint32_t to = seq_min(seq_min(seq + eff_mss(c), seq_min(end, data_end)), edge);
+		bool fin = to == data_end && seq_gt(end, data_end) && seq_lt(to, edge);
+
+		uint8_t flags = (uint8_t)(TCP_ACK | (to == data_end ? TCP_PSH : 0) | (fin ? TCP_FIN : 0));
+
+		if (!send_segment(c, seq, to - seq, flags))
+			return false;
+		counter_inc(&c->stack->cnt->retransmit_segs);
+		seq = to + fin;
+		if (to == data_end)
+			break;
+	}
+	return true;
+}
+
+bool
+tcp_out_again(struct tcp_conn *c, uint32_t i)
+{
+	const struct tcp_flight *f = &c->tx->flight;
+
+	if (!send_again(c, tcp_flight_at(f, i)->seq, tcp_flight_end(f, i)))
+		return false;
+	tcp_tx_sent_again(c, i);
+	return true;
+}
+
+/* Without records: the oldest segment. */
+static void
+out_head(struct tcp_conn *c)
+{
+	if (c->snd_nxt != c->snd_una && !send_again(c, c->snd_una, c->snd_nxt))
+		return;
+	c->flags &= ~(uint32_t)F_REXMT_HEAD;
+}
+
+/* What is marked lost, oldest first, as far as cwnd allows. */
+static void
+out_lost(struct tcp_conn *c)
+{
+	const struct tcp_flight *f = &c->tx->flight;
+	uint32_t i = 0;
+
+	/* F-RTO waits for what its new data brings (RFC 5682 3.1, 2b). */
+	if (c->tx->tx_flags & F_TX_FRTO && seq_gt(c->snd_nxt, c->tx->recover))
+		return;
+	while ((i = tcp_flight_next(f, i, f->cnt, MARK(MARK_LOST), MARK(MARK_REXMIT))) < f->cnt) {
+		uint32_t len = tcp_flight_end(f, i) - tcp_flight_at(f, i)->seq;
+
+		if (usable_cwnd(c) < MIN(len, eff_mss(c)) && tcp_pipe(c) > 0)
+			break;
+		if (!tcp_out_again(c, i))
+			break;
+		if (i == 0 && !(c->flags & F_REO))
+			tcp_timer_set_rexmit(c);
 	}
 }
 
@@ -356,11 +385,11 @@ out_syn(struct tcp_conn *c)
 
 	if (c->snd_nxt != c->snd_una)
 		return;
-	if (c->snd_max == c->snd_una)
+	if (!(c->flags & F_SYN_AGAIN))
 		c->progress_ms = c->stack->now_ms;
 	if (!send_segment(c, c->snd_una, 0, flags))
 		return;
-	c->snd_nxt = c->snd_max = c->snd_una + 1;
+	c->snd_nxt = c->snd_una + 1;
 	if (!c->rexmit_due)
 		tcp_timer_set_rexmit(c);
 }
@@ -373,10 +402,10 @@ tcp_out(struct tcp_conn *c)
 	if (!is_synchronised(c)) {
 		out_syn(c);
 	} else {
-		if (c->flags & F_REXMT_ONE && c->snd_max != c->snd_una)
-			out_again(c);
-		if (c->flags & F_RECOVERY && has_board(c))
-			out_holes(c);
+		if (c->flags & F_REXMT_HEAD)
+			out_head(c);
+		else if (c->tx && c->tx->flight.bytes[MARK_LOST])
+			out_lost(c);
 		out_data(c);
 	}
 	if (c->flags & F_ACK_NOW)

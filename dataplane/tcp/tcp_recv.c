@@ -138,8 +138,6 @@ tcp_side_get(struct tcp_conn *c)
 	d->cnt = 0;
 	d->recent_cnt = 0;
 	d->has_fin = false;
-	d->board_cnt = 0;
-	d->high_rxt = c->snd_una;
 	c->side = d;
 	return d;
 }
@@ -147,7 +145,7 @@ tcp_side_get(struct tcp_conn *c)
 void
 tcp_side_put_if_empty(struct tcp_conn *c)
 {
-	if (!c->side || has_ooo(c) || has_board(c))
+	if (!c->side || has_ooo(c))
 		return;
 	pool_put(&c->stack->sides, c->side);
 	c->side = NULL;

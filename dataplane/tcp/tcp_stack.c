@@ -21,6 +21,8 @@ tcp_config_defaults(struct tcp_config *cfg)
 		.slice_cnt = 131072,
 		.small_chunk_cnt = 32768,
 		.ooo_cnt = 4096,
+		.tx_cnt = 16384,
+		.big_cnt = 1024,
 		.mbuf_budget = 65536,
 		.rcv_buf_bytes = 256 * 1024,
 		.rcv_buf_max_bytes = 4 * 1024 * 1024,
@@ -49,7 +51,7 @@ is_config_valid(const struct tcp_config *c)
 {
 	return c->conn_cnt > 0 && c->conn_cnt < 1u << 26 && c->syn_cnt > 0 && c->syn_cnt <= 65535 &&
 	       c->timewait_cnt > 0 && c->timewait_cnt < 1u << 26 && c->slice_cnt > 0 &&
-	       c->small_chunk_cnt > 0 && c->ooo_cnt > 0 && c->mbuf_budget > 0 &&
+	       c->small_chunk_cnt > 0 && c->ooo_cnt > 0 && c->tx_cnt > 0 && c->big_cnt > 0 && c->mbuf_budget > 0 &&
 	       c->rcv_buf_bytes >= 2048 && c->rcv_buf_bytes <= c->rcv_buf_max_bytes &&
 	       c->rcv_buf_max_bytes <= 1u << 30 && c->snd_buf_bytes > 0 &&
 	       c->snd_buf_bytes <= TCP_UNACKED_MAX && c->rcv_wscale <= TCP_WSCALE_MAX &&
@@ -76,7 +78,9 @@ tcp_stack_bytes(const struct tcp_config *c)
 	       pool_bytes(sizeof(struct tcp_conn), c->conn_cnt) +
 	       pool_bytes(sizeof(struct tcp_slice), c->slice_cnt) +
 	       pool_bytes(TCP_SMALL_CHUNK, c->small_chunk_cnt) +
-	       pool_bytes(sizeof(struct tcp_side), c->ooo_cnt) + tcp_syn_bytes(c->syn_cnt) +
+	       pool_bytes(sizeof(struct tcp_side), c->ooo_cnt) +
+	       pool_bytes(sizeof(struct tcp_tx), c->tx_cnt) +
+	       pool_bytes(sizeof(struct tcp_big), c->big_cnt) + tcp_syn_bytes(c->syn_cnt) +
 	       tcp_timewait_bytes(c->timewait_cnt);
 }
 
@@ -88,7 +92,9 @@ make_pools(struct tcp_stack *s)
 	if (pool_init_mapped(&s->conns, "tcp connections", sizeof(struct tcp_conn), c->conn_cnt) ||
 	    pool_init_mapped(&s->slices, "tcp slices", sizeof(struct tcp_slice), c->slice_cnt) ||
 	    pool_init_mapped(&s->smalls, "tcp chunks", TCP_SMALL_CHUNK, c->small_chunk_cnt) ||
-	    pool_init_mapped(&s->sides, "tcp out of order", sizeof(struct tcp_side), c->ooo_cnt))
+	    pool_init_mapped(&s->sides, "tcp out of order", sizeof(struct tcp_side), c->ooo_cnt) ||
+	    pool_init_mapped(&s->txs, "tcp senders", sizeof(struct tcp_tx), c->tx_cnt) ||
+	    pool_init_mapped(&s->bigs, "tcp long flights", sizeof(struct tcp_big), c->big_cnt))
 		return -ENOMEM;
 	return 0;
 }
@@ -96,7 +102,7 @@ make_pools(struct tcp_stack *s)
 static void
 fini_pools(struct tcp_stack *s)
 {
-	struct pool *all[] = { &s->conns, &s->slices, &s->smalls, &s->sides };
+	struct pool *all[] = { &s->conns, &s->slices, &s->smalls, &s->sides, &s->txs, &s->bigs };
 
 	for (size_t i = 0; i < ARRAY_LEN(all); i++)
 		if (all[i]->memory)
@@ -143,6 +149,7 @@ tcp_stack_new(const struct tcp_config *cfg, const struct tcp_link *link, struct 
 	s->rng = rng;
 	s->cnt = counters;
 	s->mask = head_cnt(cfg) - 1;
+	list_init(&s->tx_idle);
 	s->ready_head = s->ready_tail = s->dirty_head = s->dirty_tail = TCP_NONE;
 	wheel_timer_init(&s->housekeeping, cfg->wheel_kind + 1);
 	s->heads = malloc(sizeof(uint32_t) * head_cnt(cfg));
@@ -286,7 +293,7 @@ tcp_conn_end(struct tcp_conn *c, int err)
 	c->err = (uint8_t)err;
 	wheel_cancel(s->wheel, &c->timer);
 	tcp_sendq_purge(c);
-	tcp_sack_reset(c);
+	tcp_tx_put(c);
 	c->flags &= ~(uint32_t)(F_WANT_ROOM | F_STARVED | F_ACK_NOW | F_DELACK | EV_ROOM | EV_OPEN);
 	if (c->flags & F_ORPHAN)
 		release(c);

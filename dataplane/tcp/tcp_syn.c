@@ -306,7 +306,7 @@ promote(struct tcp_stack *s, const struct entry *e, const struct tcp_listener *l
 	c->ops = l->ops;
 	c->user = l->ctx;
 	c->snd_una = e->iss;
-	c->snd_nxt = c->snd_max = e->iss + 1;
+	c->snd_nxt = e->iss + 1;
 	c->rcv_nxt = c->last_ack_sent = e->irs + 1;
 	c->progress_ms = e->born_ms;
 	tcp_conn_negotiate(c, &o);

@@ -3,7 +3,7 @@
  *
  * Why     Due times move with nearly every segment; the wheel's timer is only armed when it must fire earlier, and when it
  *         fires early it is armed for the rest.
- * RFC     6298 (RTO = SRTT + max(200 ms, 4 RTTVAR), as Linux), 9293 3.8.3 (user timeout), 3.8.6.1 (probes).
+ * RFC     8985 (probe and reordering timers), 6298 (RTO = SRTT + max(200 ms, 4 RTTVAR), as Linux), 9293 3.8.3 (user timeout), 3.8.6.1 (probes).
  */
 #include "dataplane/tcp/tcp_conn.h"
 
@@ -81,15 +81,41 @@ tcp_timer_set(struct tcp_conn *c, uint32_t *due, uint32_t in_ms)
 	arm(c);
 }
 
-/* For whatever is outstanding; never later than the user timeout. */
-void
-tcp_timer_set_rexmit(struct tcp_conn *c)
+/* rexmit_due has one meaning at a time. Never later than the user timeout. */
+static void
+set_kind(struct tcp_conn *c, uint32_t kind, uint32_t in_ms)
 {
 	const struct tcp_config *cfg = &c->stack->cfg;
 	uint32_t limit = is_synchronised(c) ? cfg->user_timeout_ms : cfg->connect_timeout_ms;
 	uint32_t passed = c->stack->now_ms - c->progress_ms;
 
-	tcp_timer_set(c, &c->rexmit_due, MIN(tcp_rto_ms(c), limit > passed ? limit - passed : 1));
+	c->flags = (c->flags & ~(uint32_t)(F_PTO | F_REO)) | kind;
+	tcp_timer_set(c, &c->rexmit_due, MIN(in_ms, limit > passed ? limit - passed : 1));
+}
+
+/* For whatever is outstanding: a tail loss probe where one may be sent, else the RTO. */
+void
+tcp_timer_set_rexmit(struct tcp_conn *c)
+{
+	uint32_t pto_ms = c->flags & F_PERSIST || !is_synchronised(c) ? 0 : tcp_tlp_ms(c);
+
+	set_kind(c, pto_ms ? F_PTO : 0, pto_ms ? pto_ms : tcp_rto_ms(c));
+}
+
+void
+tcp_timer_set_reo(struct tcp_conn *c, uint32_t in_ms)
+{
+	set_kind(c, F_REO, in_ms);
+}
+
+void
+tcp_timer_set_rto_of_head(struct tcp_conn *c)
+{
+	uint32_t age_ms = 0, rto_ms = tcp_rto_ms(c);
+
+	if (c->tx && c->tx->flight.cnt)
+		age_ms = ((uint32_t)c->stack->now_us - tcp_flight_at(&c->tx->flight, 0)->xmit_us) / 1000;
+	set_kind(c, 0, rto_ms > age_ms ? rto_ms - age_ms : 1);
 }
 
 /* With a user the peer may still be sending, and backing off: it gets as long as for anything else. */
@@ -168,10 +194,11 @@ again(struct tcp_conn *c)
 		give_up(c, &s->cnt->timeout_user, ETIMEDOUT);
 		return;
 	}
-	tcp_cc_timeout(c);
+	if (c->tx)
+		tcp_recovery_timeout(c);
+	else
+		c->flags |= F_REXMT_HEAD;
 	back_off(c);
-	c->snd_nxt = c->snd_una;
-	c->flags &= ~(uint32_t)F_RTT;
 	tcp_timer_set_rexmit(c);
 	if (c->snd_wnd == 0) { /* the peer took its window back */
 		c->flags |= F_PERSIST;
@@ -181,6 +208,26 @@ again(struct tcp_conn *c)
 	}
 	counter_inc(&s->cnt->retransmit_rto);
 	c->flags |= F_FORCE;
+	tcp_out(c);
+}
+
+static void
+probe_tail(struct tcp_conn *c)
+{
+	c->flags &= ~(uint32_t)F_PTO;
+	tcp_tlp_fire(c);
+	set_kind(c, 0, tcp_rto_ms(c));
+}
+
+static void
+reordering_over(struct tcp_conn *c)
+{
+	uint32_t in_ms = tcp_recovery_reo_timeout(c);
+
+	if (in_ms)
+		tcp_timer_set_reo(c, in_ms);
+	else
+		tcp_timer_set_rto_of_head(c);
 	tcp_out(c);
 }
 
@@ -204,7 +251,13 @@ on_rexmit(struct tcp_conn *c)
 		fin_wait_over(c);
 	else if (c->flags & F_PERSIST)
 		probe(c);
-	else if (c->snd_max != c->snd_una)
+	else if (c->snd_nxt == c->snd_una)
+		return;
+	else if (c->flags & F_PTO)
+		probe_tail(c);
+	else if (c->flags & F_REO)
+		reordering_over(c);
+	else
 		again(c);
 }
 

@@ -138,7 +138,7 @@ tcp_timewait_add(struct tcp_conn *c)
 		           .rport = c->rport,
 		           .hash = tcp_hash(c->stack, &c->remote, c->rport, &c->local, c->lport),
 		           .rcv_nxt = c->rcv_nxt,
-		           .snd_nxt = c->snd_max,
+		           .snd_nxt = c->snd_nxt,
 		           .has_ts = c->flags & F_TS };
 
 	if (e.has_ts)

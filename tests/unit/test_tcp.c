@@ -250,7 +250,7 @@ test_initial_window(void)
 	wire_end();
 }
 
-/* RFC 5681 3.2 and 6582: third duplicate, inflation, partial ACK, full ACK. */
+/* RFC 5681 3.2, 6582 and 6937: third duplicate, partial ACK, full ACK. */
 static void
 test_newreno(void)
 {
@@ -270,8 +270,7 @@ test_newreno(void)
 	EXPECT_SEG(TCP_ACK, una, PEER_ISN + 1, 1460);
 	EXPECT_SILENCE("one segment");
 	tcp_get_info(w.c, &info);
-	CHECK(info.in_recovery && info.ssthresh_bytes == 7300 &&
-	      info.cwnd_bytes == 7300 + 3 * 1460);
+	CHECK(info.in_recovery && info.ssthresh_bytes == 7300);
 	inject(TCP_ACK, PEER_ISN + 1, una + 4 * 1460, 65535, NULL,
 	       0); /* partial: the fifth is missing too */
 	EXPECT_SEG(TCP_ACK, una + 4 * 1460, PEER_ISN + 1, 1460);

@@ -289,6 +289,7 @@ test_sack_recovery(void)
 	CHECK(tcp_send(w.c, span(body, 14600)));
 	wire_turn();
 	CHECK(left_out() == 10);
+	wire_pass_ms(5);
 	inject_sack(una, 0, b1, 1);
 	inject_sack(una, 0, b2, 1);
 	EXPECT_SILENCE("two new blocks");

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * tcp_recovery.c - what an ACK, or the lack of one, says about losses: detection, fast recovery, timeouts
+ *
+ * Why     One place decides what is lost and how much may be out meanwhile; tcp_out.c sends what is marked.
+ * RFC     8985 (with SACK), 6582 (without), 6937 (PRR, with the conservative bound unless snd_una moves without news of a
+ *         loss), 5681 3.1 (timeout), 5682 3.1 (F-RTO with SACK), 2018 8 (a peer that reneges). `recover` is the number behind the
+ *         last one sent, one more than RFC 6582's.
+ */
+#include "dataplane/tcp/tcp_conn.h"
+
+#define DUP_THRESH 3
+
+static void
+mark_lost(struct tcp_conn *c, uint32_t i)
+{
+	struct tcp_flight *f = &c->tx->flight;
+
+	tcp_flight_set(f, i, MARK_LOST);
+	tcp_flight_clear(f, i, MARK_REXMIT);
+}
+
+/* --- without SACK (RFC 6582) --- */
+
+static void
+count_duplicate(struct tcp_conn *c, const struct tcp_delivery *d)
+{
+	struct tcp_tx *t = c->tx;
+	uint32_t mss = eff_mss(c), flight = c->snd_nxt - c->snd_una;
+
+	if (d->acked) { /* the segments that the duplicates spoke of are among them, but for the repaired one */
+		t->reno_bytes -= MIN(t->reno_bytes, d->acked > mss ? d->acked - mss : 0);
+		if (!(c->flags & F_RECOVERY))
+			t->reno_bytes = 0;
+		return;
+	}
+	if (!d->is_dup || c->flags & F_LOSS)
+		return;
+	t->reno_bytes = MIN(t->reno_bytes + mss,
+	                    c->flags & F_RECOVERY ? flight - MIN(flight, mss) : DUP_THRESH * mss);
+	/* Duplicates right behind a recovery may be of what it sent twice (3.2 1). */
+	if (c->dupacks == DUP_THRESH && !(c->flags & (F_RECOVERY | F_LOSS)) &&
+	    seq_gt(c->snd_una, t->recover))
+		mark_lost(c, 0);
+}
+
+/* A partial ACK: the segment behind it is lost too. */
+static void
+detect_without_sack(struct tcp_conn *c, const struct tcp_delivery *d)
+{
+	count_duplicate(c, d);
+	if (c->flags & F_RECOVERY && d->acked && seq_lt(c->snd_una, c->tx->recover) &&
+	    !tcp_flight_has(&c->tx->flight, 0, MARK_LOST)) {
+		mark_lost(c, 0);
+		counter_inc(&c->stack->cnt->retransmit_partial);
+	}
+}
+
+/* Milliseconds after which to look again. */
+static uint32_t
+detect(struct tcp_conn *c, const struct tcp_delivery *d)
+{
+	if (c->flags & F_SACK)
+		return tcp_rack_detect(c);
+	detect_without_sack(c, d);
+	return 0;
+}
+
+/* --- fast recovery --- */
+
+static void
+begin(struct tcp_conn *c)
+{
+	struct tcp_tx *t = c->tx;
+
+	tcp_undo_begin(c);
+	tcp_cc_congested(c);
+	t->recover = c->snd_nxt;
+	t->prr_flight = MAX(c->snd_nxt - c->snd_una, 1u);
+	t->prr_delivered = t->prr_out = 0;
+	t->tx_flags &= (uint16_t)~(F_TX_TLP | F_TX_TLP_AGAIN);
+	c->flags |= F_RECOVERY;
+	counter_inc(&c->stack->cnt->retransmit_fast);
+}
+
+static void
+end(struct tcp_conn *c)
+{
+	c->flags &= ~(uint32_t)(F_RECOVERY | F_LOSS);
+	c->dupacks = 0;
+	c->tx->reno_bytes = 0;
+	c->tx->tx_flags &= (uint16_t)~F_TX_FRTO;
+	tcp_rack_recovered(c);
+}
+
+/* RFC 6937 3: how much may be out after this ACK. */
+static void
+reduce(struct tcp_conn *c, const struct tcp_delivery *d)
+{
+	struct tcp_tx *t = c->tx;
+	uint32_t pipe = tcp_pipe(c), mss = eff_mss(c), send;
+	bool news = t->flight.bytes[MARK_LOST] > d->prior_lost;
+	/* Without SACK a duplicate ACK says that one segment arrived. */
+	uint32_t delivered = !(c->flags & F_SACK) && d->is_dup ? mss : d->delivered;
+
+	t->prr_delivered += delivered;
+	if (pipe > c->ssthresh) {
+		uint64_t share = ((uint64_t)t->prr_delivered * c->ssthresh + t->prr_flight - 1) /
+		                 t->prr_flight;
+
+		send = share > t->prr_out ? (uint32_t)MIN(share - t->prr_out, (uint64_t)TCP_CWND_MAX) : 0;
+	} else {
+		send = MAX(t->prr_delivered > t->prr_out ? t->prr_delivered - t->prr_out : 0, delivered);
+		if (d->acked && !news)
+			send += mss;
+		send = MIN(c->ssthresh - pipe, send);
+	}
+	/* The fast retransmit; and without SACK the one that a partial ACK asks for (RFC 6582 3.2 3). */
+	if (t->prr_out == 0 || (d->acked && !(c->flags & F_SACK)))
+		send = MAX(send, mss);
+	c->cwnd = MIN(pipe + send, TCP_CWND_MAX);
+}
+
+static void
+in_recovery(struct tcp_conn *c, const struct tcp_delivery *d)
+{
+	if (tcp_undo_try(c, d))
+		return;
+	if (d->acked && seq_geq(c->snd_una, c->tx->recover)) {
+		c->cwnd = c->ssthresh;
+		end(c);
+		return;
+	}
+	reduce(c, d);
+}
+
+/* --- after a timeout --- */
+
+/* RFC 5682 3.1, as Linux reads it: true, nothing else is to be done with this ACK. */
+static bool
+is_spurious(struct tcp_conn *c, const struct tcp_delivery *d)
+{
+	struct tcp_tx *t = c->tx;
+
+	if (tcp_undo_try(c, d))
+		return true;
+	if (!(t->tx_flags & F_TX_FRTO))
+		return false;
+	if (d->has_original && (c->flags & F_SACK || seq_gt(c->snd_nxt, t->recover))) { /* 3b */
+		counter_inc(&c->stack->cnt->frto_spurious);
+		tcp_undo(c);
+		return true;
+	}
+	if (seq_gt(c->snd_nxt, t->recover)) {
+		if (d->sacked || d->is_dup)
+			t->tx_flags &= (uint16_t)~F_TX_FRTO; /* 3a */
+	} else if (d->acked && seq_lt(c->snd_una, t->recover)) { /* 2b: new data tells */
+		t->recover = c->snd_nxt;
+		if (!tcp_out_new(c))
+			t->tx_flags &= (uint16_t)~F_TX_FRTO;
+		else
+			tcp_out_new(c);
+		return true;
+	}
+	return false;
+}
+
+static void
+in_loss(struct tcp_conn *c, const struct tcp_delivery *d)
+{
+	if (is_spurious(c, d))
+		return;
+	if (d->acked && seq_geq(c->snd_una, c->tx->recover))
+		end(c);
+}
+
+/* --- from outside --- */
+
+uint32_t
+tcp_recovery_ack(struct tcp_conn *c, const struct tcp_delivery *d)
+{
+	bool was_recovering = c->flags & F_RECOVERY;
+	uint32_t reo_ms;
+
+	tcp_tlp_ack(c, d);
+	reo_ms = detect(c, d);
+	if (c->flags & F_LOSS)
+		in_loss(c, d);
+	else if (was_recovering)
+		in_recovery(c, d);
+	else if (c->tx->tx_flags & F_TX_UNDO)
+		tcp_undo_try(c, d); /* DSACKs come when all is over */
+	if (!(c->flags & (F_RECOVERY | F_LOSS)) && c->tx->flight.bytes[MARK_LOST]) {
+		begin(c);
+		reduce(c, d);
+	} else if (d->acked && !was_recovering) {
+		tcp_cc_acked(c, d->acked, d->prior_pipe, d->rtt_us);
+	}
+	if (d->delivered || d->is_dup)
+		tcp_mark_dirty(c);
+	return reo_ms;
+}
+
+uint32_t
+tcp_recovery_reo_timeout(struct tcp_conn *c)
+{
+	struct tcp_delivery none = { .prior_una = c->snd_una };
+	uint32_t wait_ms = tcp_rack_detect(c);
+
+	if (!(c->flags & (F_RECOVERY | F_LOSS)) && c->tx->flight.bytes[MARK_LOST])
+		begin(c);
+	if (c->flags & F_RECOVERY)
+		reduce(c, &none);
+	return wait_ms;
+}
+
+static void
+mark_all_lost(struct tcp_conn *c)
+{
+	struct tcp_flight *f = &c->tx->flight;
+
+	if (f->cnt && tcp_flight_has(f, 0, MARK_SACKED)) /* and yet not acknowledged: the peer threw it away */
+		for (uint32_t i = 0; i < f->cnt; i++)
+			tcp_flight_clear(f, i, MARK_SACKED);
+	for (uint32_t i = 0; (i = tcp_flight_next(f, i, f->cnt, 0, MARK(MARK_SACKED))) < f->cnt; i++)
+		mark_lost(c, i);
+	c->tx->reno_bytes = 0;
+	c->dupacks = 0;
+}
+
+void
+tcp_recovery_timeout(struct tcp_conn *c)
+{
+	struct tcp_tx *t = c->tx;
+	bool first = !(c->flags & F_LOSS) || c->retries == 0;
+
+	if (first) { /* RFC 5681 3.1: not again for the same segment */
+		if (!(c->flags & (F_RECOVERY | F_LOSS)))
+			tcp_undo_begin(c);
+		tcp_cc_congested(c);
+	}
+	t->tx_flags &= (uint16_t)~(F_TX_TLP | F_TX_TLP_AGAIN | F_TX_FRTO);
+	if (!(c->flags & F_LOSS) && seq_geq(c->snd_una, t->recover)) /* RFC 5682 3.1 1 */
+		t->tx_flags |= F_TX_FRTO;
+	c->cwnd = eff_mss(c);
+	t->recover = c->snd_nxt;
+	c->flags = (c->flags & ~(uint32_t)F_RECOVERY) | F_LOSS;
+	mark_all_lost(c);
+}
+
+void
+tcp_recovery_resend(struct tcp_conn *c)
+{
+	struct tcp_tx *t = c->tx;
+
+	t->tx_flags &= (uint16_t)~(F_TX_UNDO | F_TX_FRTO | F_TX_TLP | F_TX_TLP_AGAIN);
+	t->recover = c->snd_nxt;
+	c->flags = (c->flags & ~(uint32_t)F_RECOVERY) | F_LOSS;
+	mark_all_lost(c);
+}
