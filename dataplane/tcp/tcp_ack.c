@@ -69,7 +69,8 @@ set_timer(struct tcp_conn *c, const struct tcp_delivery *d, uint32_t reo_ms)
 	if (c->snd_una == c->snd_nxt) {
 		c->rexmit_due = 0;
 		c->retries = 0;
-		c->flags &= ~(uint32_t)(F_PERSIST | F_PTO | F_REO | F_REXMT_HEAD); /* output looks again */
+		c->flags &= ~(uint32_t)(F_PERSIST | F_PTO | F_REO |
+		                        F_REXMT_HEAD); /* output looks again */
 		tcp_tx_idle(c);
 	} else if (reo_ms) {
 		tcp_timer_set_reo(c, reo_ms);

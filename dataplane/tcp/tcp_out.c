@@ -324,7 +324,8 @@ send_again(struct tcp_conn *c, uint32_t seq, uint32_t end)
 		uint32_t to = seq_min(seq_min(seq + eff_mss(c), seq_min(end, data_end)), edge);
 		bool fin = to == data_end && seq_gt(end, data_end) && seq_lt(to, edge);
 
-		uint8_t flags = (uint8_t)(TCP_ACK | (to == data_end ? TCP_PSH : 0) | (fin ? TCP_FIN : 0));
+		uint8_t flags =
+		        (uint8_t)(TCP_ACK | (to == data_end ? TCP_PSH : 0) | (fin ? TCP_FIN : 0));
 
 		if (!send_segment(c, seq, to - seq, flags))
 			return false;

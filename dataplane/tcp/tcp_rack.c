@@ -125,7 +125,8 @@ tcp_rack_detect(struct tcp_conn *c)
 
 	if (!(t->tx_flags & F_TX_RACK))
 		return 0;
-	for (uint32_t i = 0; (i = tcp_flight_next(f, i, f->cnt, 0, MARK(MARK_SACKED))) < f->cnt; i++) {
+	for (uint32_t i = 0; (i = tcp_flight_next(f, i, f->cnt, 0, MARK(MARK_SACKED))) < f->cnt;
+	     i++) {
 		uint32_t xmit_us = tcp_flight_at(f, i)->xmit_us, age = now32(c) - xmit_us;
 
 		if (tcp_flight_has(f, i, MARK_LOST) && !tcp_flight_has(f, i, MARK_REXMIT))

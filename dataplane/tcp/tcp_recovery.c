@@ -77,7 +77,7 @@ begin(struct tcp_conn *c)
 	t->recover = c->snd_nxt;
 	t->prr_flight = MAX(c->snd_nxt - c->snd_una, 1u);
 	t->prr_delivered = t->prr_out = 0;
-	t->tx_flags &= (uint16_t)~(F_TX_TLP | F_TX_TLP_AGAIN);
+	t->tx_flags &= (uint16_t) ~(F_TX_TLP | F_TX_TLP_AGAIN);
 	c->flags |= F_RECOVERY;
 	counter_inc(&c->stack->cnt->retransmit_fast);
 }
@@ -107,9 +107,12 @@ reduce(struct tcp_conn *c, const struct tcp_delivery *d)
 		uint64_t share = ((uint64_t)t->prr_delivered * c->ssthresh + t->prr_flight - 1) /
 		                 t->prr_flight;
 
-		send = share > t->prr_out ? (uint32_t)MIN(share - t->prr_out, (uint64_t)TCP_CWND_MAX) : 0;
+		send = share > t->prr_out
+		               ? (uint32_t)MIN(share - t->prr_out, (uint64_t)TCP_CWND_MAX)
+		               : 0;
 	} else {
-		send = MAX(t->prr_delivered > t->prr_out ? t->prr_delivered - t->prr_out : 0, delivered);
+		send = MAX(t->prr_delivered > t->prr_out ? t->prr_delivered - t->prr_out : 0,
+		           delivered);
 		if (d->acked && !news)
 			send += mss;
 		send = MIN(c->ssthresh - pipe, send);
@@ -152,7 +155,7 @@ is_spurious(struct tcp_conn *c, const struct tcp_delivery *d)
 	}
 	if (seq_gt(c->snd_nxt, t->recover)) {
 		if (d->sacked || d->is_dup)
-			t->tx_flags &= (uint16_t)~F_TX_FRTO; /* 3a */
+			t->tx_flags &= (uint16_t)~F_TX_FRTO;     /* 3a */
 	} else if (d->acked && seq_lt(c->snd_una, t->recover)) { /* 2b: new data tells */
 		t->recover = c->snd_nxt;
 		if (!tcp_out_new(c))
@@ -218,10 +221,13 @@ mark_all_lost(struct tcp_conn *c)
 {
 	struct tcp_flight *f = &c->tx->flight;
 
-	if (f->cnt && tcp_flight_has(f, 0, MARK_SACKED)) /* and yet not acknowledged: the peer threw it away */
+	if (f->cnt &&
+	    tcp_flight_has(f, 0,
+	                   MARK_SACKED)) /* and yet not acknowledged: the peer threw it away */
 		for (uint32_t i = 0; i < f->cnt; i++)
 			tcp_flight_clear(f, i, MARK_SACKED);
-	for (uint32_t i = 0; (i = tcp_flight_next(f, i, f->cnt, 0, MARK(MARK_SACKED))) < f->cnt; i++)
+	for (uint32_t i = 0; (i = tcp_flight_next(f, i, f->cnt, 0, MARK(MARK_SACKED))) < f->cnt;
+	     i++)
 		mark_lost(c, i);
 	c->tx->reno_bytes = 0;
 	c->dupacks = 0;
@@ -238,7 +244,7 @@ tcp_recovery_timeout(struct tcp_conn *c)
 			tcp_undo_begin(c);
 		tcp_cc_congested(c);
 	}
-	t->tx_flags &= (uint16_t)~(F_TX_TLP | F_TX_TLP_AGAIN | F_TX_FRTO);
+	t->tx_flags &= (uint16_t) ~(F_TX_TLP | F_TX_TLP_AGAIN | F_TX_FRTO);
 	if (!(c->flags & F_LOSS) && seq_geq(c->snd_una, t->recover)) /* RFC 5682 3.1 1 */
 		t->tx_flags |= F_TX_FRTO;
 	c->cwnd = eff_mss(c);
@@ -252,7 +258,7 @@ tcp_recovery_resend(struct tcp_conn *c)
 {
 	struct tcp_tx *t = c->tx;
 
-	t->tx_flags &= (uint16_t)~(F_TX_UNDO | F_TX_FRTO | F_TX_TLP | F_TX_TLP_AGAIN);
+	t->tx_flags &= (uint16_t) ~(F_TX_UNDO | F_TX_FRTO | F_TX_TLP | F_TX_TLP_AGAIN);
 	t->recover = c->snd_nxt;
 	c->flags = (c->flags & ~(uint32_t)F_RECOVERY) | F_LOSS;
 	mark_all_lost(c);

@@ -9,8 +9,8 @@
  */
 #include "dataplane/tcp/tcp_conn.h"
 
-#define PTO_MIN_US   10000
-#define WCDELACK_US  200000 /* WCDelAckT */
+#define PTO_MIN_US  10000
+#define WCDELACK_US 200000 /* WCDelAckT */
 
 uint32_t
 tcp_tlp_ms(const struct tcp_conn *c)
@@ -25,9 +25,7 @@ tcp_tlp_ms(const struct tcp_conn *c)
 	f = &t->flight;
 	if (f->cnt == 0 || t->tx_flags & F_TX_TLP || f->bytes[MARK_SACKED] || f->bytes[MARK_LOST])
 		return 0;
-	slack = f->cnt > 1                      ? 2000
-	        : t->tx_flags & F_TX_SLOW_ACKS ? WCDELACK_US
-	                                       : c->srtt_us / 4;
+	slack = f->cnt > 1 ? 2000 : t->tx_flags & F_TX_SLOW_ACKS ? WCDELACK_US : c->srtt_us / 4;
 	pto = MAX(2ull * c->srtt_us + slack, (uint64_t)PTO_MIN_US);
 	age = (uint32_t)c->stack->now_us - tcp_flight_at(f, f->cnt - 1)->xmit_us;
 	pto = pto > age ? (pto - age + 999) / 1000 : 1;
@@ -60,7 +58,7 @@ tcp_tlp_ack(struct tcp_conn *c, const struct tcp_delivery *d)
 		return;
 	if (t->tx_flags & F_TX_TLP_AGAIN) {
 		if (d->has_dsack && d->dsack_end == t->tlp_end) {
-			t->tx_flags |= F_TX_SLOW_ACKS; /* both came */
+			t->tx_flags |= F_TX_SLOW_ACKS;       /* both came */
 		} else if (seq_gt(c->snd_una, t->tlp_end)) { /* it repaired a loss */
 			tcp_cc_congested(c);
 			c->cwnd = c->ssthresh;
@@ -69,5 +67,5 @@ tcp_tlp_ack(struct tcp_conn *c, const struct tcp_delivery *d)
 			return; /* a DSACK may follow */
 		}
 	}
-	t->tx_flags &= (uint16_t)~(F_TX_TLP | F_TX_TLP_AGAIN);
+	t->tx_flags &= (uint16_t) ~(F_TX_TLP | F_TX_TLP_AGAIN);
 }

@@ -39,11 +39,12 @@ tcp_undo(struct tcp_conn *c)
 	counter_inc(&c->stack->cnt->undone);
 	c->cwnd = MAX(c->cwnd, t->prior_cwnd);
 	c->ssthresh = MAX(c->ssthresh, t->prior_ssthresh);
-	for (uint32_t i = 0; (i = tcp_flight_next(f, i, f->cnt, MARK(MARK_LOST), 0)) < f->cnt; i++) {
+	for (uint32_t i = 0; (i = tcp_flight_next(f, i, f->cnt, MARK(MARK_LOST), 0)) < f->cnt;
+	     i++) {
 		tcp_flight_clear(f, i, MARK_LOST);
 		tcp_flight_clear(f, i, MARK_REXMIT);
 	}
-	t->tx_flags &= (uint16_t)~(F_TX_UNDO | F_TX_FRTO);
+	t->tx_flags &= (uint16_t) ~(F_TX_UNDO | F_TX_FRTO);
 	t->tx_flags |= F_TX_REORDER;
 	t->reno_bytes = 0;
 	c->dupacks = 0;
