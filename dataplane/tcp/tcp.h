@@ -96,6 +96,7 @@ struct tcp_config {
 	uint32_t snd_buf_bytes;     /* tcp_room() counts against this */
 	uint16_t mss_max;   /* payload of a segment that an mbuf of link.alloc() has room for */
 	uint8_t rcv_wscale; /* that we offer, at most 14 */
+	bool newreno;       /* congestion control: RFC 5681 instead of CUBIC */
 	bool timestamps;    /* RFC 7323, offered and accepted */
 	bool sack;          /* RFC 2018, offered and accepted */
 	uint16_t port_first, port_last; /* source ports of tcp_connect() */

@@ -237,19 +237,18 @@ void
 tcp_recovery_timeout(struct tcp_conn *c)
 {
 	struct tcp_tx *t = c->tx;
-	bool first = !(c->flags & F_LOSS) || c->retries == 0;
+	bool again = c->flags & F_LOSS, same = again && c->retries > 0;
 
-	if (first) { /* RFC 5681 3.1: not again for the same segment */
-		if (!(c->flags & (F_RECOVERY | F_LOSS)))
-			tcp_undo_begin(c);
+	if (!(c->flags & (F_RECOVERY | F_LOSS)))
+		tcp_undo_begin(c);
+	c->flags = (c->flags & ~(uint32_t)F_RECOVERY) | F_LOSS;
+	if (!same) /* RFC 5681 3.1: not again for the same segment */
 		tcp_cc_congested(c);
-	}
-	t->tx_flags &= (uint16_t) ~(F_TX_TLP | F_TX_TLP_AGAIN | F_TX_FRTO);
-	if (!(c->flags & F_LOSS) && seq_geq(c->snd_una, t->recover)) /* RFC 5682 3.1 1 */
+	t->tx_flags &= (uint16_t)~(F_TX_TLP | F_TX_TLP_AGAIN | F_TX_FRTO);
+	if (!again && seq_geq(c->snd_una, t->recover)) /* RFC 5682 3.1 1 */
 		t->tx_flags |= F_TX_FRTO;
 	c->cwnd = eff_mss(c);
 	t->recover = c->snd_nxt;
-	c->flags = (c->flags & ~(uint32_t)F_RECOVERY) | F_LOSS;
 	mark_all_lost(c);
 }
 

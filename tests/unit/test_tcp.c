@@ -259,6 +259,7 @@ test_newreno(void)
 
 	wire_defaults();
 	w.cfg.sack = false;
+	w.cfg.newreno = true;
 	una = open_plain();
 	CHECK(tcp_send(w.c, span(body, 14600)));
 	wire_turn();
