@@ -86,10 +86,10 @@ struct tcp_config {
 	uint32_t timewait_cnt; /* full: the oldest goes */
 	uint32_t orphan_cnt;   /* detached and not yet closed; full: RST at tcp_detach() */
 	uint32_t slice_cnt;    /* pieces of all send queues */
-	uint32_t small_chunk_cnt; /* 1 KiB each, for tcp_send() */
-	uint32_t ooo_cnt;         /* connections that may have out-of-order bytes at one time */
-	uint32_t tx_cnt;          /* that may have more than one segment in flight */
-	uint32_t big_cnt;         /* and more than 32 */
+	uint32_t small_chunk_cnt;   /* 1 KiB each, for tcp_send() */
+	uint32_t ooo_cnt;           /* connections that may have out-of-order bytes at one time */
+	uint32_t tx_cnt;            /* that may have more than one segment in flight */
+	uint32_t big_cnt;           /* and more than 32 */
 	uint32_t mbuf_budget;       /* receive mbufs that all connections together may hold */
 	uint32_t rcv_buf_bytes;     /* receive window at first */
 	uint32_t rcv_buf_max_bytes; /* to which it grows while the reader keeps up */

@@ -104,6 +104,14 @@ conclude(struct tcp_conn *c, const struct tcp_delivery *d)
 	set_timer(c, d, reo_ms);
 }
 
+/* Nothing is in flight, but what was tells of itself. */
+static void
+late_dsack(struct tcp_conn *c, const struct tcp_delivery *d)
+{
+	tcp_tlp_ack(c, d);
+	tcp_undo_try(c, d);
+}
+
 static bool
 is_duplicate(const struct tcp_conn *c, const struct tcp_seg *g)
 {
@@ -144,8 +152,8 @@ tcp_ack(struct tcp_conn *c, const struct tcp_seg *g)
 	}
 	if (in_flight && (d.acked || d.sacked || d.is_dup || d.has_dsack))
 		conclude(c, &d);
-	else if (d.has_dsack && c->tx)
-		tcp_undo_try(c, &d);
+	else if (d.has_dsack)
+		late_dsack(c, &d);
 	if (c->flags & F_PERSIST)
 		persist_answered(c);
 }

@@ -23,8 +23,10 @@ tcp_tlp_ms(const struct tcp_conn *c)
 	if (!t || !(c->flags & F_SACK) || c->flags & (F_RECOVERY | F_LOSS) || !c->srtt_us)
 		return 0;
 	f = &t->flight;
-	if (f->cnt == 0 || t->tx_flags & F_TX_TLP || f->bytes[MARK_SACKED] || f->bytes[MARK_LOST])
+	if (f->cnt == 0 || f->bytes[MARK_SACKED] || f->bytes[MARK_LOST])
 		return 0;
+	if (t->tx_flags & F_TX_TLP && seq_lt(c->snd_una, t->tlp_end))
+		return 0; /* one is out */
 	slack = f->cnt > 1 ? 2000 : t->tx_flags & F_TX_SLOW_ACKS ? WCDELACK_US : c->srtt_us / 4;
 	pto = MAX(2ull * c->srtt_us + slack, (uint64_t)PTO_MIN_US);
 	age = (uint32_t)c->stack->now_us - tcp_flight_at(f, f->cnt - 1)->xmit_us;
@@ -44,6 +46,7 @@ tcp_tlp_fire(struct tcp_conn *c)
 	if (!sent)
 		return;
 	counter_inc(&c->stack->cnt->tail_probes);
+	t->tx_flags &= (uint16_t)~F_TX_TLP_AGAIN;
 	t->tx_flags |= (uint16_t)(F_TX_TLP | (again ? F_TX_TLP_AGAIN : 0));
 	t->tlp_end = c->snd_nxt;
 }

@@ -142,7 +142,7 @@ tcp_tx_idle(struct tcp_conn *c)
 		t->big = NULL;
 	}
 	t->reno_bytes = 0;
-	t->tx_flags &= (uint16_t) ~(F_TX_UNDO | F_TX_FRTO | F_TX_TLP | F_TX_TLP_AGAIN);
+	t->tx_flags &= (uint16_t)~F_TX_FRTO; /* a DSACK may still come for a probe or a recovery */
 	list_del(&t->idle);
 	list_add_tail(&c->stack->tx_idle, &t->idle);
 }

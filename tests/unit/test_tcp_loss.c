@@ -150,8 +150,8 @@ test_delay_spike(void)
 
 	wire_defaults();
 	w.cfg.timestamps = true;
-	open_slow(mss_sack_ts, 20);
 	w.tsval = 10;
+	open_slow(mss_sack_ts, 20);
 	CHECK(tcp_send(w.c, span(body, 4 * MSS)));
 	wire_turn();
 	before = cwnd();
