@@ -325,9 +325,10 @@ static bool
 try_fast(struct tcp_conn *c, struct tcp_seg *g)
 {
 	if (c->state != TCP_ESTABLISHED || (g->flags & ~TCP_PSH) != TCP_ACK ||
-	    g->seq != c->rcv_nxt || c->side || c->flags & (F_RECOVERY | F_LOSS | F_PERSIST | F_ORPHAN) ||
-	    g->len > rcv_wnd(c) || g->wnd << c->snd_wscale != c->snd_wnd ||
-	    seq_gt(g->ack, c->snd_nxt) || seq_lt(g->ack, c->snd_una))
+	    g->seq != c->rcv_nxt || c->side ||
+	    c->flags & (F_RECOVERY | F_LOSS | F_PERSIST | F_ORPHAN) || g->len > rcv_wnd(c) ||
+	    g->wnd << c->snd_wscale != c->snd_wnd || seq_gt(g->ack, c->snd_nxt) ||
+	    seq_lt(g->ack, c->snd_una))
 		return false;
 	if (c->flags & F_TS) {
 		if (!g->opt.has_ts || seq_lt(g->opt.tsval, c->ts_recent))

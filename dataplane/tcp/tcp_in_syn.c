@@ -77,7 +77,8 @@ tcp_in_syn_sent(struct tcp_conn *c, struct tcp_seg *g)
 	struct tcp_stack *s = c->stack;
 	bool has_ack = g->flags & TCP_ACK;
 
-	if (has_ack && (g->ack != c->snd_una + 1 || (c->snd_nxt == c->snd_una && !(c->flags & F_SYN_AGAIN)))) {
+	if (has_ack &&
+	    (g->ack != c->snd_una + 1 || (c->snd_nxt == c->snd_una && !(c->flags & F_SYN_AGAIN)))) {
 		counter_inc(&s->cnt->drop_bad_syn_ack);
 		tcp_reset_stray(s, g);
 		return;

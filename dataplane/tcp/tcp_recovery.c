@@ -244,7 +244,7 @@ tcp_recovery_timeout(struct tcp_conn *c)
 	c->flags = (c->flags & ~(uint32_t)F_RECOVERY) | F_LOSS;
 	if (!same) /* RFC 5681 3.1: not again for the same segment */
 		tcp_cc_congested(c);
-	t->tx_flags &= (uint16_t)~(F_TX_TLP | F_TX_TLP_AGAIN | F_TX_FRTO);
+	t->tx_flags &= (uint16_t) ~(F_TX_TLP | F_TX_TLP_AGAIN | F_TX_FRTO);
 	if (!again && seq_geq(c->snd_una, t->recover)) /* RFC 5682 3.1 1 */
 		t->tx_flags |= F_TX_FRTO;
 	c->cwnd = eff_mss(c);

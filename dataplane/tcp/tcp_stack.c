@@ -51,12 +51,12 @@ is_config_valid(const struct tcp_config *c)
 {
 	return c->conn_cnt > 0 && c->conn_cnt < 1u << 26 && c->syn_cnt > 0 && c->syn_cnt <= 65535 &&
 	       c->timewait_cnt > 0 && c->timewait_cnt < 1u << 26 && c->slice_cnt > 0 &&
-	       c->small_chunk_cnt > 0 && c->ooo_cnt > 0 && c->tx_cnt > 0 && c->big_cnt > 0 && c->mbuf_budget > 0 &&
-	       c->rcv_buf_bytes >= 2048 && c->rcv_buf_bytes <= c->rcv_buf_max_bytes &&
-	       c->rcv_buf_max_bytes <= 1u << 30 && c->snd_buf_bytes > 0 &&
-	       c->snd_buf_bytes <= TCP_UNACKED_MAX && c->rcv_wscale <= TCP_WSCALE_MAX &&
-	       c->mss_max >= TCP_MSS_DEFAULT4 && c->port_first > 0 &&
-	       c->port_first <= c->port_last && c->rto_min_ms > 0 &&
+	       c->small_chunk_cnt > 0 && c->ooo_cnt > 0 && c->tx_cnt > 0 && c->big_cnt > 0 &&
+	       c->mbuf_budget > 0 && c->rcv_buf_bytes >= 2048 &&
+	       c->rcv_buf_bytes <= c->rcv_buf_max_bytes && c->rcv_buf_max_bytes <= 1u << 30 &&
+	       c->snd_buf_bytes > 0 && c->snd_buf_bytes <= TCP_UNACKED_MAX &&
+	       c->rcv_wscale <= TCP_WSCALE_MAX && c->mss_max >= TCP_MSS_DEFAULT4 &&
+	       c->port_first > 0 && c->port_first <= c->port_last && c->rto_min_ms > 0 &&
 	       c->rto_min_ms <= c->rto_max_ms && c->delack_ms > 0 &&
 	       c->wheel_kind + TCP_WHEEL_KINDS <= WHEEL_KINDS_MAX;
 }
