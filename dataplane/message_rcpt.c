@@ -244,6 +244,18 @@ refused_by_engine(struct message *m, const struct engine_rcpt *e, struct span pa
 	}
 }
 
+/* A mail that fits the one and not the other would bounce for both: only a SIZE that fits both lets them share it. */
+static bool
+has_other_limit(const struct message *m, const struct engine_rcpt *e)
+{
+	uint64_t size = m->declared_size;
+
+	if (e->max_message == m->max_message)
+		return false;
+	return size == 0 || (m->max_message && size > m->max_message) ||
+	       (e->max_message && size > e->max_message);
+}
+
 /* Take the route if it is the first, or refuse one that differs. True: refused. */
 static bool
 refused_by_route(struct message *m, const struct engine_rcpt *e, struct span path)
@@ -251,7 +263,8 @@ refused_by_route(struct message *m, const struct engine_rcpt *e, struct span pat
 	struct worker *w = m->w;
 
 	m->rcpt_is_new_route = m->rcpts.cnt == 0;
-	if (m->rcpts.cnt > 0 && (e->route_id != m->route_id || is_split_from(m, path))) {
+	if (m->rcpts.cnt > 0 &&
+	    (e->route_id != m->route_id || is_split_from(m, path) || has_other_limit(m, e))) {
 		counter_inc(&w->n_message.rcpt_route);
 		rcpt_refuse_own(m, SMTP_R_OTHER_ROUTE, path, 0);
 		return true;

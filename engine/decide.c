@@ -194,8 +194,7 @@ header_lines(const struct engine_job *j, const struct policy_profile *p, struct 
 {
 	int n;
 
-	if (v->action != ACTION_HEADER && v->action != ACTION_TAG &&
-	    !(p->flags & PROFILE_ADD_HEADERS))
+	if (v->action != ACTION_HEADER && !(p->flags & PROFILE_ADD_HEADERS))
 		return;
 	n = snprintf(v->headers, sizeof(v->headers),
 	             "X-Weir-Verdict: %s\r\nX-Weir-Score: %.1f\r\nX-Weir-Rules: %.300s\r\n",

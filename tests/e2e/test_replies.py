@@ -423,6 +423,7 @@ def actions(b):
     got = [open(m["file"], "rb").read() for m in b.sink.mails()]
     check("tag and subject stay apart", re.search(rb"^Subject: \[SPAM\] offer 8\r$", got[3], re.M), got[3][:600])
     check("subject is tagged", re.search(rb"^Subject: \[SPAM\] offer 5\r$", got[0], re.M), got[0][:600])
+    check("a tag is all", b"X-Weir-" not in got[0], got[0][:600])
     check("X-Weir- header", re.search(rb"^X-Weir-\w[^\r\n]*\r$", got[1], re.M), got[1][:600])
     check("nothing is changed for an allowed sender", b.sink.mails()[2]["hash"] == mails.digest(mails.gtube(7)))
 
@@ -445,6 +446,25 @@ def loops(b):
         text = mails.plain("body") + hop % 1 * 60
         verb, r = c.mail("ann@sender.test", "bob@lab.test", text)
         expect("Received lines in the body don't count", r, 250, "2.0.0")
+
+
+@case
+def other_size_limits(b):
+    """One recipient's limit never bounces another's mail."""
+    with fresh() as c:
+        c.cmd("MAIL FROM:<ann@sender.test>")
+        expect("the narrow one first", c.cmd("RCPT TO:<bob@brief.test>"), 250, "2.1.5")
+        expect("without SIZE the wide one comes later", c.cmd("RCPT TO:<bob@lab.test>"), 452, "4.5.3")
+        expect("over the limit of the narrow one", c.data(mails.plain("w", 5000)), 552, "5.3.4")
+        c.cmd("MAIL FROM:<ann@sender.test> SIZE=5000")
+        expect("SIZE says that it fits", c.cmd("RCPT TO:<bob@lab.test>"), 250, "2.1.5")
+        expect("and does not fit the other", c.cmd("RCPT TO:<bob@brief.test>"), 552, "5.3.4")
+        b.sink.forget()
+        expect("the wide one gets it", c.data(mails.plain("w", 4000)), 250, "2.0.0")
+        c.cmd("RSET")
+        c.cmd("MAIL FROM:<ann@sender.test> SIZE=1000")
+        expect("fits both", c.cmd("RCPT TO:<bob@lab.test>"), 250, "2.1.5")
+        expect("so both share it", c.cmd("RCPT TO:<bob@brief.test>"), 250, "2.1.5")
 
 
 @case
@@ -722,6 +742,7 @@ def setup():
             customer("strict", ["strict.test"], [(k4, 2525)], **both),
             customer("mild", ["mild.test"], [(k4, 2525)], profile={"actions": {"pattern": "tag"}, "tag_text": "[SPAM]"}),
             customer("header", ["header.test"], [(k4, 2525)], profile={"actions": {"pattern": "header"}}),
+            customer("brief", ["brief.test"], [(k4, 2525)], profile={"max_message": "2KiB"}),
             customer("poor", ["poor.test"], [(k4, 2526)]),
             customer("small", ["small.test"], [(k4, 2527)]),
             customer("two", ["two.test"], [(k4, 2528, 10), (k4, 2529, 20)]),

@@ -46,7 +46,7 @@ our_line(struct peer_server *s)
 		count(s, s->line, s->line_len);
 	} else if (!strncmp(s->line, "Received: from ", 15) && s->received + s->foreign == 0) {
 		s->received++;
-	} else if (!strncmp(s->line, "X-Weir-", 7)) {
+	} else if (!strncmp(s->line, "X-Weir-", 7) && strncmp(s->line, "X-Weir-Tag:", 11)) {
 		s->weir_header = true;
 	} else if (s->line[0] != ' ' && s->line[0] != '\t') {
 		s->foreign++;
