@@ -251,7 +251,8 @@ test_verdicts(struct engine_worker *w, const struct snapshot *s)
 			CHECK(!v.unscanned && v.generation == s->generation);
 			CHECK(v.action != ACTION_TAG || !strcmp(v.tag_text, "[SPAM]"));
 			CHECK(v.action != ACTION_TAG ||
-			      v.headers[0] == 0); /* the subject and nothing else */
+			      (v.headers[0] != 0) ==
+			              !!strstr(verdicts[i].rcpt, "@tag.test")); /* add_headers */
 			CHECK(v.action != ACTION_HEADER || strstr(v.headers, "X-Weir-Verdict: "));
 			engine_job_put(j);
 		}
