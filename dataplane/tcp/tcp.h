@@ -107,7 +107,10 @@ struct tcp_config {
 	        user_timeout_ms; /* something sent and not acknowledged for so long (RFC 9293 3.8.3) */
 	uint32_t
 	        persist_max_ms; /* window of the peer shut for so long, even when it answers probes */
-	uint32_t fin_wait_2_ms; /* of an orphan; with a user it is user_timeout_ms */
+	uint32_t keep_idle_ms; /* keep-alive, where it is on: first probe after so much silence, */
+	uint32_t keep_interval_ms; /* the next ones, */
+	uint8_t keep_cnt;          /* and how many unanswered ones are the end */
+	uint32_t fin_wait_2_ms;    /* of an orphan; with a user it is user_timeout_ms */
 	uint32_t time_wait_ms;
 	uint32_t
 	        challenge_per_s; /* challenge ACKs a second, all connections (RFC 5961 7), with jitter */
@@ -229,6 +232,31 @@ void tcp_abort(struct tcp_conn *c);
  */
 void tcp_detach(struct tcp_conn *c);
 
+/* --- times of one connection --- */
+
+#define TCP_KEEP_CNT_MAX 127
+#define TCP_TIME_MAX_MS  (32767u * 1000)
+
+/* 0 in any of them: as tcp_config says. The times are at most TCP_TIME_MAX_MS. */
+struct tcp_times {
+	uint32_t
+	        user_timeout_ms; /* as TCP_USER_TIMEOUT: for data, a shut window, keep-alive, and a shorter one for the SYN */
+	uint32_t keep_idle_ms, keep_interval_ms;
+	uint8_t keep_cnt; /* at most TCP_KEEP_CNT_MAX */
+};
+
+/* Holds at once. false: a figure out of its bounds, or more than 63 different sets in use on this stack; nothing is changed. */
+bool tcp_set_times(struct tcp_conn *c, const struct tcp_times *t);
+void tcp_get_times(const struct tcp_conn *c, struct tcp_times *out);
+
+/*
+ * Off by default (RFC 9293 3.8.4). A peer of which nothing was heard for keep_idle_ms is asked; after keep_cnt questions
+ * without an answer (with a user timeout of its own: at the first question after that time, or after 255) the peer is sent a
+ * RST, and on_close(ETIMEDOUT) follows. Only with nothing in flight and an open window in ESTABLISHED and CLOSE-WAIT: elsewhere
+ * another timer asks already.
+ */
+void tcp_set_keepalive(struct tcp_conn *c, bool on);
+
 /* --- about one connection --- */
 
 void tcp_set_user(struct tcp_conn *c, void *user);
@@ -261,7 +289,7 @@ struct tcp_info {
 	uint32_t snd_mss, rcv_buf_bytes;
 	uint32_t unacked_bytes, unread_bytes, ooo_bytes;
 	uint32_t retransmits; /* in a row, of what is oldest now */
-	bool timestamps, sack, in_recovery;
+	bool timestamps, sack, in_recovery, keepalive;
 	uint8_t snd_wscale, rcv_wscale;
 };
 

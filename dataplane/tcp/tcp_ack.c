@@ -11,13 +11,12 @@ update_window(struct tcp_conn *c, const struct tcp_seg *g)
 {
 	uint32_t wnd = g->wnd << c->snd_wscale;
 
-	if (!seq_lt(c->snd_wl1, g->seq) && (c->snd_wl1 != g->seq || !seq_leq(c->snd_wl2, g->ack)))
+	if (!seq_leq(c->snd_wl1, g->seq))
 		return;
 	if (wnd > c->snd_wnd)
 		tcp_mark_dirty(c);
 	c->snd_wnd = wnd;
 	c->snd_wl1 = g->seq;
-	c->snd_wl2 = g->ack;
 	c->max_snd_wnd = MAX(c->max_snd_wnd, wnd);
 }
 

@@ -68,7 +68,8 @@ enum tcp_conn_flag {
 	EV_CLOSE = 1 << 25,
 	F_REO = 1 << 26, /* rexmit_due is RACK's reordering timer */
 	F_REXMT_HEAD =
-	        1 << 27, /* without a struct tcp_tx: the segment at snd_una is to be sent again */
+	        1 << 27,  /* without a struct tcp_tx: the segment at snd_una is to be sent again */
+	F_KEEP = 1 << 30, /* keep-alive is on */
 };
 
 #define EV_ANY    (EV_OPEN | EV_BYTES | EV_ROOM | EV_CLOSE)
@@ -105,16 +106,20 @@ struct tcp_conn {
 	uint32_t rcv_nxt, snd_una, snd_nxt;
 
 	/* windows */
-	uint32_t snd_wnd, snd_wl1, snd_wl2;
+	/* No SND.WL2: an ACK that is taken is never below SND.UNA, and that is never below SND.WL2. */
+	uint32_t snd_wnd, snd_wl1;
 	uint32_t max_snd_wnd;
 	uint32_t cwnd, ssthresh;
 	uint32_t rcv_adv; /* right edge that was announced; never goes back */
 	uint32_t rcv_buf, rcv_unread;
 	uint32_t last_ack_sent;
 	uint32_t ts_recent, ts_offset; /* F_TS */
-	uint32_t persist_ms;           /* since when the peer's window is shut */
-	uint16_t ts_age_65s;           /* when ts_recent was set */
-	uint16_t challenge_16ms;       /* when the last challenge ACK was sent */
+	/* Since when the oldest sent byte waits; idle: when all was acknowledged. */
+	uint32_t progress_ms;
+	/* When the peer last said something; F_PERSIST: since when its window is shut. */
+	uint32_t heard_ms;
+	uint16_t ts_age_65s;     /* when ts_recent was set */
+	uint16_t challenge_16ms; /* when the last challenge ACK was sent */
 	uint8_t dupacks, retries, quick_acks, ack_segs;
 
 	/* queues and owners */
@@ -133,8 +138,8 @@ struct tcp_conn {
 	uint32_t ready_next, dirty_next;
 	uint32_t sl_cur_seq; /* sequence number of sl_cur's first byte */
 	uint32_t srtt_us, rttvar_us;
-	uint32_t
-	        progress_ms; /* since when the oldest sent byte waits; idle: when all was acknowledged */
+	uint16_t mss_top; /* snd_mss without what the path has taken away */
+	uint8_t times;    /* index into the stack's times[] */
 	uint8_t snd_wscale, rcv_wscale;
 	uint16_t drs_ms;  /* receive window tuning: when this round began, */
 	uint32_t drs_seq; /* and the number up to which the reader had read */
@@ -162,6 +167,14 @@ struct tcp_limit {
 	uint32_t left;
 };
 
+/* A set of times that connections share; set 0 has no entry of its own and is the stack's. */
+struct tcp_times_set {
+	struct tcp_times t;
+	uint32_t users; /* 0: free */
+};
+
+#define TCP_TIMES_MAX 64 /* different sets in use at one time; index 0 is not used */
+
 struct tcp_syn_queue;
 struct tcp_timewait;
 
@@ -185,6 +198,7 @@ struct tcp_stack {
 	struct tcp_link link;
 	struct tcp_config cfg;
 	struct tcp_listener listeners[TCP_LISTENERS_MAX];
+	struct tcp_times_set times[TCP_TIMES_MAX];
 };
 
 /* One arrived segment as a value. m is the payload alone (NULL: none left), owned by whoever works on it. */
@@ -271,6 +285,17 @@ static inline uint32_t
 eff_mss(const struct tcp_conn *c)
 {
 	return c->snd_mss - (c->flags & F_TS ? 12u : 0u);
+}
+
+/* The peer lives. While its window is shut heard_ms has another meaning, and progress_ms tells. */
+static inline void
+heard(struct tcp_conn *c)
+{
+	if (c->flags & F_PERSIST)
+		return;
+	c->heard_ms = c->stack->now_ms;
+	if (c->snd_una == c->snd_nxt)
+		c->retries = 0; /* keep-alive probes are counted there */
 }
 
 static inline uint32_t
@@ -375,7 +400,8 @@ void tcp_out(struct tcp_conn *c);
 void tcp_out_ack(struct tcp_conn *c);
 void tcp_out_challenge(struct tcp_conn *c);
 void tcp_out_rst(struct tcp_conn *c);
-void tcp_out_probe(struct tcp_conn *c);
+/* For a shut window and for keep-alive; `counter`: what it is counted as. */
+void tcp_out_probe(struct tcp_conn *c, uint64_t *counter);
 /* Segment i of the flight again; false: no mbuf, or the peer's window ends before it. */
 bool tcp_out_again(struct tcp_conn *c, uint32_t i);
 /* One segment of new data, whatever cwnd says; false: there is none, or the window is shut. */
@@ -387,7 +413,23 @@ void tcp_out_bare(struct tcp_stack *s, const struct addr *src, uint16_t sport,
 /* MSS that we announce to dst. */
 uint16_t tcp_out_mss(const struct tcp_stack *s, const struct addr *dst);
 
+/* --- tcp_keep.c --- */
+/* Milliseconds after which a keep-alive probe is due, or the end; UINT64_MAX: none. */
+uint64_t tcp_keep_ms(const struct tcp_conn *c);
+/* It is due. */
+void tcp_keep_fire(struct tcp_conn *c);
+/* How long something sent may wait for its ACK, or the SYN; *_explicit: 0 unless the user asked for a time of its own. */
+uint32_t tcp_user_timeout(const struct tcp_conn *c);
+uint32_t tcp_user_timeout_explicit(const struct tcp_conn *c);
+void tcp_times_put(struct tcp_conn *c);
+
 /* --- tcp_timer.c --- */
+/* The wheel's timer fires no later than the first due time. */
+void tcp_timer_arm(struct tcp_conn *c);
+/* The user timeout became another one. */
+void tcp_timer_limit(struct tcp_conn *c);
+/* RST to the peer and on_close(err), counted. */
+void tcp_give_up(struct tcp_conn *c, uint64_t *counter, int err);
 void tcp_timer_set_rexmit(struct tcp_conn *c);
 void tcp_timer_set_reo(struct tcp_conn *c, uint32_t in_ms);
 /* The RTO as if it had been armed when the oldest segment left. */

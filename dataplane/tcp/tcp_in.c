@@ -215,6 +215,7 @@ step5_ack(struct tcp_conn *c, const struct tcp_seg *g)
 		return false;
 	}
 	tcp_ack(c, g);
+	heard(c);
 	return after_ack(c);
 }
 
@@ -342,7 +343,7 @@ try_fast(struct tcp_conn *c, struct tcp_seg *g)
 		tcp_ack_new(c, g);
 	}
 	c->snd_wl1 = g->seq;
-	c->snd_wl2 = g->ack;
+	heard(c);
 	counter_inc(&c->stack->cnt->fast_path);
 	if (g->len > 0)
 		tcp_recv_text(c, g);

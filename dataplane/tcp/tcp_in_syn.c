@@ -46,13 +46,12 @@ tcp_conn_established(struct tcp_conn *c, const struct tcp_seg *g)
 	c->snd_wnd = g->wnd << (g->flags & TCP_SYN ? 0 : c->snd_wscale);
 	c->max_snd_wnd = c->snd_wnd;
 	c->snd_wl1 = g->seq;
-	c->snd_wl2 = g->ack;
 	c->quick_acks = TCP_QUICK_ACKS;
 	c->rexmit_due = 0;
 	c->retries = 0;
 	if (!(c->flags & F_SYN_AGAIN))
 		tcp_rtt_sample(c, (s->now_ms - c->progress_ms) * 1000);
-	c->progress_ms = s->now_ms;
+	c->progress_ms = c->heard_ms = s->now_ms;
 	c->drs_ms = (uint16_t)s->now_ms;
 	c->drs_seq = c->rcv_nxt;
 	c->cwnd = tcp_cc_initial_window(c);

@@ -182,12 +182,12 @@ tcp_out_rst(struct tcp_conn *c)
 	             TCP_RST | TCP_ACK, 0, NULL, 0);
 }
 
-/* Left of the window, so the peer must answer with its window (RFC 9293 3.8.6.1); carries nothing, as Linux's. */
+/* Left of the window, so the peer must answer with its window (RFC 9293 3.8.6.1, 3.8.4); carries nothing, as Linux's. */
 void
-tcp_out_probe(struct tcp_conn *c)
+tcp_out_probe(struct tcp_conn *c, uint64_t *counter)
 {
 	if (send_segment(c, c->snd_una - 1, 0, TCP_ACK))
-		counter_inc(&c->stack->cnt->probes);
+		counter_inc(counter);
 }
 
 /* --- data --- */
@@ -267,6 +267,9 @@ send_next(struct tcp_conn *c, const struct next *n)
 	if (seq == c->snd_una) {
 		tcp_cc_idle(c);
 		c->progress_ms = c->stack->now_ms;
+		if (!(c->flags & F_PERSIST))
+			c->retries =
+			        0; /* unanswered keep-alive probes say nothing of this one's RTO */
 	}
 	if (!send_segment(c, seq, n->len, flags))
 		return false;
@@ -297,7 +300,7 @@ out_data(struct tcp_conn *c)
 	           (unsent_bytes(c) || is_fin_due(c))) {
 		c->flags |= F_PERSIST;
 		c->retries = 0;
-		c->persist_ms = c->progress_ms = c->stack->now_ms;
+		c->heard_ms = c->progress_ms = c->stack->now_ms;
 		tcp_timer_set_rexmit(c);
 	}
 }

@@ -39,6 +39,9 @@ tcp_config_defaults(struct tcp_config *cfg)
 		.connect_timeout_ms = 30000,
 		.user_timeout_ms = 300000,
 		.persist_max_ms = 600000,
+		.keep_idle_ms = 7200000,
+		.keep_interval_ms = 75000,
+		.keep_cnt = 9,
 		.fin_wait_2_ms = 60000,
 		.time_wait_ms = 60000,
 		.challenge_per_s = 1000,
@@ -57,7 +60,9 @@ is_config_valid(const struct tcp_config *c)
 	       c->snd_buf_bytes > 0 && c->snd_buf_bytes <= TCP_UNACKED_MAX &&
 	       c->rcv_wscale <= TCP_WSCALE_MAX && c->mss_max >= TCP_MSS_DEFAULT4 &&
 	       c->port_first > 0 && c->port_first <= c->port_last && c->rto_min_ms > 0 &&
-	       c->rto_min_ms <= c->rto_max_ms && c->delack_ms > 0 &&
+	       c->rto_min_ms <= c->rto_max_ms && c->delack_ms > 0 && c->keep_idle_ms > 0 &&
+	       c->keep_interval_ms > 0 && c->keep_cnt > 0 && c->keep_cnt <= TCP_KEEP_CNT_MAX &&
+	       c->keep_idle_ms <= TCP_TIME_MAX_MS && c->keep_interval_ms <= TCP_TIME_MAX_MS &&
 	       c->wheel_kind + TCP_WHEEL_KINDS <= WHEEL_KINDS_MAX;
 }
 
@@ -265,6 +270,7 @@ release(struct tcp_conn *c)
 	if (c->flags & F_ON_LIST)
 		return;
 	tcp_recv_purge(s, c);
+	tcp_times_put(c);
 	tcp_table_remove(c);
 	counter_sub(&s->cnt->established, 1);
 	if (c->flags & F_ORPHAN) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * tcp_timer.c - one wheel timer a connection, two due times: retransmission (or persist, or FIN-WAIT-2) and delayed ACK
+ * tcp_timer.c - one wheel timer a connection, three due times: retransmission (or persist, or FIN-WAIT-2), delayed ACK and
+ *             keep-alive (tcp_keep.c)
  *
  * Why     Due times move with nearly every segment; the wheel's timer is only armed when it must fire earlier, and when it
  *         fires early it is armed for the rest.
@@ -52,8 +53,8 @@ ahead(const struct tcp_conn *c, uint32_t due)
 	return d > 0 ? (uint64_t)d : 0;
 }
 
-static void
-arm(struct tcp_conn *c)
+void
+tcp_timer_arm(struct tcp_conn *c)
 {
 	uint64_t in_ms = UINT64_MAX;
 	struct tcp_stack *s = c->stack;
@@ -64,6 +65,8 @@ arm(struct tcp_conn *c)
 		in_ms = ahead(c, c->rexmit_due);
 	if (c->delack_due)
 		in_ms = MIN(in_ms, ahead(c, c->delack_due));
+	if (c->flags & F_KEEP)
+		in_ms = MIN(in_ms, tcp_keep_ms(c));
 	if (in_ms == UINT64_MAX)
 		return;
 	if (wheel_is_armed(&c->timer) &&
@@ -78,19 +81,31 @@ tcp_timer_set(struct tcp_conn *c, uint32_t *due, uint32_t in_ms)
 	uint32_t at = c->stack->now_ms + in_ms;
 
 	*due = at ? at : 1;
-	arm(c);
+	tcp_timer_arm(c);
+}
+
+/* Of the user timeout. */
+static uint32_t
+left_ms(const struct tcp_conn *c)
+{
+	uint32_t limit = tcp_user_timeout(c), passed = c->stack->now_ms - c->progress_ms;
+
+	return limit > passed ? limit - passed : 1;
 }
 
 /* rexmit_due has one meaning at a time. Never later than the user timeout. */
 static void
 set_kind(struct tcp_conn *c, uint32_t kind, uint32_t in_ms)
 {
-	const struct tcp_config *cfg = &c->stack->cfg;
-	uint32_t limit = is_synchronised(c) ? cfg->user_timeout_ms : cfg->connect_timeout_ms;
-	uint32_t passed = c->stack->now_ms - c->progress_ms;
-
 	c->flags = (c->flags & ~(uint32_t)(F_PTO | F_REO)) | kind;
-	tcp_timer_set(c, &c->rexmit_due, MIN(in_ms, limit > passed ? limit - passed : 1));
+	tcp_timer_set(c, &c->rexmit_due, MIN(in_ms, left_ms(c)));
+}
+
+void
+tcp_timer_limit(struct tcp_conn *c)
+{
+	if (c->rexmit_due && c->state != TCP_FIN_WAIT_2 && ahead(c, c->rexmit_due) > left_ms(c))
+		tcp_timer_set(c, &c->rexmit_due, left_ms(c));
 }
 
 /* For whatever is outstanding: a tail loss probe where one may be sent, else the RTO. */
@@ -137,8 +152,8 @@ back_off(struct tcp_conn *c)
 		c->retries++;
 }
 
-static void
-give_up(struct tcp_conn *c, uint64_t *counter, int err)
+void
+tcp_give_up(struct tcp_conn *c, uint64_t *counter, int err)
 {
 	counter_inc(counter);
 	tcp_conn_kill(c, err);
@@ -149,9 +164,9 @@ syn_again(struct tcp_conn *c)
 {
 	struct tcp_stack *s = c->stack;
 
-	if (s->now_ms - c->progress_ms >= s->cfg.connect_timeout_ms) {
-		give_up(c, &s->cnt->timeout_connect,
-		        c->flags & F_SOFT_ERR ? EHOSTUNREACH : ETIMEDOUT);
+	if (s->now_ms - c->progress_ms >= tcp_user_timeout(c)) {
+		tcp_give_up(c, &s->cnt->timeout_connect,
+		            c->flags & F_SOFT_ERR ? EHOSTUNREACH : ETIMEDOUT);
 		return;
 	}
 	counter_inc(&s->cnt->retransmit_syn);
@@ -162,23 +177,32 @@ syn_again(struct tcp_conn *c)
 	tcp_out(c);
 }
 
+/* A user timeout of the connection's own bounds this too, as Linux's TCP_USER_TIMEOUT does. */
+static uint32_t
+persist_max(const struct tcp_conn *c)
+{
+	uint32_t max = c->stack->cfg.persist_max_ms, own = tcp_user_timeout_explicit(c);
+
+	return own ? MIN(own, max) : max;
+}
+
 static void
 probe(struct tcp_conn *c)
 {
 	struct tcp_stack *s = c->stack;
 
-	if (s->now_ms - c->progress_ms >= s->cfg.user_timeout_ms) {
-		give_up(c, &s->cnt->timeout_user, ETIMEDOUT);
+	if (s->now_ms - c->progress_ms >= tcp_user_timeout(c)) {
+		tcp_give_up(c, &s->cnt->timeout_user, ETIMEDOUT);
 		return;
 	}
-	if (s->now_ms - c->persist_ms >= s->cfg.persist_max_ms) {
-		give_up(c, &s->cnt->timeout_persist, ETIMEDOUT);
+	if (s->now_ms - c->heard_ms >= persist_max(c)) {
+		tcp_give_up(c, &s->cnt->timeout_persist, ETIMEDOUT);
 		return;
 	}
 	back_off(c);
 	tcp_timer_set_rexmit(c);
 	if (c->snd_wnd == 0) {
-		tcp_out_probe(c);
+		tcp_out_probe(c, &s->cnt->probes);
 		return;
 	}
 	c->flags |=
@@ -191,8 +215,8 @@ again(struct tcp_conn *c)
 {
 	struct tcp_stack *s = c->stack;
 
-	if (s->now_ms - c->progress_ms >= s->cfg.user_timeout_ms) {
-		give_up(c, &s->cnt->timeout_user, ETIMEDOUT);
+	if (s->now_ms - c->progress_ms >= tcp_user_timeout(c)) {
+		tcp_give_up(c, &s->cnt->timeout_user, ETIMEDOUT);
 		return;
 	}
 	if (c->tx)
@@ -203,8 +227,8 @@ again(struct tcp_conn *c)
 	tcp_timer_set_rexmit(c);
 	if (c->snd_wnd == 0) { /* the peer took its window back */
 		c->flags |= F_PERSIST;
-		c->persist_ms = s->now_ms;
-		tcp_out_probe(c);
+		c->heard_ms = s->now_ms;
+		tcp_out_probe(c, &s->cnt->probes);
 		return;
 	}
 	counter_inc(&s->cnt->retransmit_rto);
@@ -239,7 +263,7 @@ fin_wait_over(struct tcp_conn *c)
 	if (c->rcv_unread > 0)
 		tcp_timer_set_fin_wait(c);
 	else
-		give_up(c, &c->stack->cnt->timeout_fin_wait_2, ETIMEDOUT);
+		tcp_give_up(c, &c->stack->cnt->timeout_fin_wait_2, ETIMEDOUT);
 }
 
 static void
@@ -283,6 +307,8 @@ tcp_timer_fire(void *stack, struct wheel_timer *t, uint64_t now_us)
 		on_delack(c);
 	if (is_due(c, c->rexmit_due))
 		on_rexmit(c);
-	arm(c);
+	else if (c->flags & F_KEEP && tcp_keep_ms(c) == 0)
+		tcp_keep_fire(c);
+	tcp_timer_arm(c);
 	tcp_conn_let_go(c);
 }
