@@ -353,6 +353,16 @@ dispatch(struct upstream_conn *c, enum smtp_client_event_kind kind,
 	}
 }
 
+/*
+ * A 2xx for the whole mail, by DATA or BDAT LAST, while bytes of it are not acknowledged: a server that has read them all has
+ * acknowledged them with its answer at the latest (RFC 9293 3.10.7.4, fifth step before the seventh).
+ */
+static bool
+is_too_early(const struct upstream_conn *c, const struct smtp_client_event *ev)
+{
+	return ev->ok && tcp_unacked(c->tcp) > 0;
+}
+
 /* One look at the client: false when there is nothing more to do with what is there. */
 static bool
 step(struct upstream_conn *c)
@@ -372,6 +382,10 @@ step(struct upstream_conn *c)
 	conn_flush(c);
 	/* What came along with the 354 cannot be an answer to a mail that was not sent: never a 2xx of ours. */
 	if (kind == SMTP_CE_DATA_GO && tcp_unread(c->tcp) > 0) {
+		kind = SMTP_CE_BROKEN;
+		ev.why = SMTP_WHY_UNSOLICITED;
+	}
+	if (kind == SMTP_CE_FINAL && is_too_early(c, &ev)) {
 		kind = SMTP_CE_BROKEN;
 		ev.why = SMTP_WHY_UNSOLICITED;
 	}

@@ -984,6 +984,25 @@ early_final(void)
 	world_end();
 }
 
+/* BDAT has no 354 to wait for: the server takes the mail at the announcement of its last bytes, which are still on their way. */
+static void
+early_chunk_final(void)
+{
+	struct worker_tunables t = world_defaults();
+	struct answers a = polite;
+
+	a.ehlo = "250-sink\r\n250-PIPELINING\r\n250 CHUNKING";
+	a.chunk = "250 2.0.0 taken before it came";
+	world_begin(&t, &a, false);
+	TELL("MAIL FROM:<a@b.test>", "250");
+	TELL("RCPT TO:<one@any.test>", "250");
+	say(&x.sender, "BDAT 40014 LAST\r\nSubject: x\r\n\r\n");
+	say_lines(400);
+	EXPECT("451 4.4", 10 * SEC);
+	CHECK(said("BDAT") == 1);
+	world_end();
+}
+
 /* RCPT in a transaction of its own. */
 static void
 ask(const char *rcpt, uint64_t within_us)
@@ -1152,6 +1171,7 @@ static const struct world_case cases[] = {
 	{ "XCLIENT, PROXY v2",         origin },
 	{ "streamed to a silent server", streamed_to_silence },
 	{ "250 along with the 354",    early_final },
+	{ "250 before the last chunk", early_chunk_final },
 	{ "a table of idle connections", full_of_idle },
 	{ "limits hold for the node",  two_workers },
 	{ "no allocation in a turn",   no_heap },

@@ -103,9 +103,11 @@ server_line(struct end *e, const char *l)
 		e->in_data = a->data[0] == '3';
 		e->body_bytes = 0;
 		e->body[0] = 0;
-	} else if (!strncmp(l, "BDAT ", 5))
+	} else if (!strncmp(l, "BDAT ", 5)) {
 		e->chunk_left = strtoull(l + 5, NULL, 10);
-	else if (!strncmp(l, "RSET", 4))
+		if (a->chunk)
+			answer(e, a->chunk, 0);
+	} else if (!strncmp(l, "RSET", 4))
 		answer(e, a->rset, 0);
 	else if (!strncmp(l, "QUIT", 4)) {
 		say(e, "221 bye\r\n");

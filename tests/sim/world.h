@@ -43,6 +43,7 @@ struct end {
 /* What a server says to a verb, "" nothing, "!" a reset; bad_rcpt is for RCPTs that have bad_part in them. */
 struct answers {
 	const char *banner, *ehlo, *mail, *rcpt, *data, *final, *rset, *bad_part, *bad_rcpt;
+	const char *chunk;    /* to a BDAT command, before its bytes; NULL: nothing */
 	unsigned proxy_bytes; /* of a PROXY header that a server reads first */
 	bool stays;           /* QUIT is answered, and the connection is not closed */
 	uint64_t banner_after_us, rcpt_after_us, final_after_us;
