@@ -11,7 +11,7 @@
  *         and a counted answer when it is full.
  * Errors  What a peer does is never an error of a call here: it ends as on_close(err). A call that returns false or NULL
  *         found a pool full.
- * RFC     9293, 1122, 5681, 5961, 6191, 6298, 6528, 6056, 6582, 6675, 6928, 7323, 2018, 3042, 5927; see docs/rfc-map.md.
+ * RFC     9293, 1122, 5681, 5961, 6191, 6298, 6528, 6056, 6582, 6675, 6928, 7323, 2018, 3042, 3168, 5927; see docs/rfc-map.md.
  */
 #pragma once
 #include "base/addr.h"
@@ -77,6 +77,12 @@ struct tcp_ops {
 	void (*on_close)(struct tcp_conn *c, void *user, int err);
 };
 
+enum tcp_ecn { /* RFC 3168 */
+	       TCP_ECN_OFF,
+	       TCP_ECN_PASSIVE, /* where the peer asks for it */
+	       TCP_ECN_ACTIVE,  /* we ask too; a SYN that is lost or reset goes again without */
+};
+
 #define TCP_WHEEL_KINDS 2 /* wheel kinds that a stack takes, from tcp_config.wheel_kind on */
 
 /* tcp_config_defaults() fills all of it but the secrets and wheel_kind. */
@@ -96,9 +102,10 @@ struct tcp_config {
 	uint32_t snd_buf_bytes;     /* tcp_room() counts against this */
 	uint16_t mss_max;   /* payload of a segment that an mbuf of link.alloc() has room for */
 	uint8_t rcv_wscale; /* that we offer, at most 14 */
-	bool newreno;       /* congestion control: RFC 5681 instead of CUBIC */
-	bool timestamps;    /* RFC 7323, offered and accepted */
-	bool sack;          /* RFC 2018, offered and accepted */
+	enum tcp_ecn ecn;
+	bool newreno;                   /* congestion control: RFC 5681 instead of CUBIC */
+	bool timestamps;                /* RFC 7323, offered and accepted */
+	bool sack;                      /* RFC 2018, offered and accepted */
 	uint16_t port_first, port_last; /* source ports of tcp_connect() */
 	uint32_t rto_min_ms, rto_max_ms;
 	uint32_t delack_ms;
@@ -289,7 +296,7 @@ struct tcp_info {
 	uint32_t snd_mss, rcv_buf_bytes;
 	uint32_t unacked_bytes, unread_bytes, ooo_bytes;
 	uint32_t retransmits; /* in a row, of what is oldest now */
-	bool timestamps, sack, in_recovery, keepalive;
+	bool timestamps, sack, ecn, in_recovery, keepalive;
 	uint8_t snd_wscale, rcv_wscale;
 };
 

@@ -139,8 +139,10 @@ tcp_ack(struct tcp_conn *c, const struct tcp_seg *g)
 	d.is_dup = is_duplicate(c, g) && !(c->flags & F_PERSIST);
 	if (c->flags & F_SACK && g->opt.sack_cnt && c->tx)
 		tcp_sack_take(c, g, &d);
-	if (seq_geq(g->ack, c->snd_una))
+	if (seq_geq(g->ack, c->snd_una)) {
 		update_window(c, g);
+		d.has_ece = c->flags & F_ECN && g->flags & TCP_ECE;
+	}
 	if (seq_gt(g->ack, c->snd_una))
 		take_ack(c, g, &d);
 	if (d.acked) {
@@ -149,7 +151,7 @@ tcp_ack(struct tcp_conn *c, const struct tcp_seg *g)
 		counter_inc(&c->stack->cnt->dup_acks_in);
 		c->dupacks = (uint8_t)MIN(c->dupacks + 1, UINT8_MAX);
 	}
-	if (in_flight && (d.acked || d.sacked || d.is_dup || d.has_dsack))
+	if (in_flight && (d.acked || d.sacked || d.is_dup || d.has_dsack || d.has_ece))
 		conclude(c, &d);
 	else if (d.has_dsack)
 		late_dsack(c, &d);

@@ -81,6 +81,8 @@ tcp_cc_congested(struct tcp_conn *c)
 	uint32_t ssthresh = ops(c)->congested(c), floor = 2 * eff_mss(c);
 
 	c->ssthresh = MAX(ssthresh, floor);
+	if (c->flags & F_ECN && c->tx)
+		c->tx->tx_flags |= F_TX_SAY_CWR; /* RFC 3168 6.1.2: whatever the reason */
 }
 
 void

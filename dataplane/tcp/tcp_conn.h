@@ -69,6 +69,8 @@ enum tcp_conn_flag {
 	F_REO = 1 << 26, /* rexmit_due is RACK's reordering timer */
 	F_REXMT_HEAD =
 	        1 << 27,  /* without a struct tcp_tx: the segment at snd_una is to be sent again */
+	F_ECN = 1 << 28,  /* both sides agreed on ECN */
+	F_ECE = 1 << 29,  /* a mark arrived: every ACK says so until the peer's CWR */
 	F_KEEP = 1 << 30, /* keep-alive is on */
 };
 
@@ -208,6 +210,7 @@ struct tcp_seg {
 	uint32_t wnd; /* not yet scaled */
 	uint32_t hash;
 	uint8_t flags;
+	uint8_t tos;
 	bool v6;
 	uint16_t sport, dport;
 	const struct addr *src, *dst;
@@ -450,6 +453,20 @@ void tcp_cc_acked(struct tcp_conn *c, uint32_t acked, uint32_t flight_before, ui
 void tcp_cc_congested(struct tcp_conn *c);
 void tcp_cc_undone(struct tcp_conn *c);
 void tcp_cc_idle(struct tcp_conn *c);
+
+/* --- tcp_ecn.c --- */
+/* A SYN that asks for ECN, and we have it. */
+bool tcp_ecn_wants(const struct tcp_stack *s, const struct tcp_seg *syn);
+/* The SYN-ACK to our SYN. */
+void tcp_ecn_syn_ack(struct tcp_conn *c, const struct tcp_seg *g);
+/* A RST answered our SYN: true if it asked for ECN; the next one does not. */
+bool tcp_ecn_try_without(struct tcp_conn *c);
+/* g was marked on its way. */
+bool tcp_ecn_is_ce(const struct tcp_conn *c, const struct tcp_seg *g);
+/* g lies within the window and carries data. */
+void tcp_ecn_in(struct tcp_conn *c, const struct tcp_seg *g);
+/* Adds to the flags of a segment that leaves; is_new: it carries bytes that were never sent. Returns its traffic class. */
+uint8_t tcp_ecn_out(struct tcp_conn *c, bool is_new, uint8_t *flags);
 
 /* --- tcp_syn.c: the SYN queue --- */
 struct tcp_syn_queue *tcp_syn_new(struct tcp_stack *s, uint32_t cnt);

@@ -137,6 +137,7 @@ tcp_get_info(const struct tcp_conn *c, struct tcp_info *out)
 		.retransmits = c->retries,
 		.timestamps = c->flags & F_TS,
 		.sack = c->flags & F_SACK,
+		.ecn = c->flags & F_ECN,
 		.in_recovery = c->flags & (F_RECOVERY | F_LOSS),
 		.keepalive = c->flags & F_KEEP,
 		.snd_wscale = c->snd_wscale,

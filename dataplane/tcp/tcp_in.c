@@ -243,6 +243,8 @@ step7_text(struct tcp_conn *c, struct tcp_seg *g)
 {
 	if (!is_receiving(c))
 		return;
+	if (g->len > 0)
+		tcp_ecn_in(c, g);
 	/* It still talks: the wait for its FIN begins again, unless nobody listens. */
 	if (g->len > 0 && c->state == TCP_FIN_WAIT_2 && !(c->flags & F_ORPHAN))
 		tcp_timer_set_fin_wait(c);
@@ -326,7 +328,7 @@ static bool
 try_fast(struct tcp_conn *c, struct tcp_seg *g)
 {
 	if (c->state != TCP_ESTABLISHED || (g->flags & ~TCP_PSH) != TCP_ACK ||
-	    g->seq != c->rcv_nxt || c->side ||
+	    g->seq != c->rcv_nxt || c->side || tcp_ecn_is_ce(c, g) ||
 	    c->flags & (F_RECOVERY | F_LOSS | F_PERSIST | F_ORPHAN) || g->len > rcv_wnd(c) ||
 	    g->wnd << c->snd_wscale != c->snd_wnd || seq_gt(g->ack, c->snd_nxt) ||
 	    seq_lt(g->ack, c->snd_una))

@@ -83,7 +83,7 @@ tcp_in_syn_sent(struct tcp_conn *c, struct tcp_seg *g)
 		return;
 	}
 	if (g->flags & TCP_RST) {
-		if (has_ack) {
+		if (has_ack && !tcp_ecn_try_without(c)) {
 			counter_inc(&s->cnt->rst_in);
 			tcp_conn_end(c, ECONNREFUSED);
 		}
@@ -100,6 +100,7 @@ tcp_in_syn_sent(struct tcp_conn *c, struct tcp_seg *g)
 		both_opened(c);
 		return;
 	}
+	tcp_ecn_syn_ack(c, g);
 	tcp_conn_established(c, g);
 	c->flags |= F_ACK_NOW;
 	tcp_in_after_syn(c, g);

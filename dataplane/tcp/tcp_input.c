@@ -65,6 +65,7 @@ parse(struct tcp_stack *s, const struct packet_in *in, struct tcp_seg *g)
 	g->flags = h[13];
 	g->wnd = load_be16(h + 14);
 	g->v6 = in->v6;
+	g->tos = in->tos;
 	g->src = &in->src;
 	g->dst = &in->dst;
 	tcp_opt_parse(h + TCP_HEADER_BYTES, head - TCP_HEADER_BYTES, g->flags & TCP_SYN, &g->opt);

@@ -113,7 +113,7 @@ send_segment(struct tcp_conn *c, uint32_t seq, uint32_t len, uint8_t flags)
 {
 	struct tcp_stack *s = c->stack;
 	struct rte_mbuf *m = s->link.alloc(s->link.ctx);
-	uint8_t opts[TCP_OPTIONS_MAX];
+	uint8_t opts[TCP_OPTIONS_MAX], tos;
 	size_t n;
 	uint8_t *h;
 
@@ -125,6 +125,7 @@ send_segment(struct tcp_conn *c, uint32_t seq, uint32_t len, uint8_t flags)
 	n = flags & TCP_SYN ? syn_options(c, opts) : options(c, opts, len);
 	h = (uint8_t *)rte_pktmbuf_append(m, (uint16_t)(TCP_HEADER_BYTES + n + len));
 	BUG_ON(!h);
+	tos = tcp_ecn_out(c, len > 0 && seq == c->snd_nxt, &flags);
 	write_header(h, c->lport, c->rport, seq, flags & TCP_ACK ? c->rcv_nxt : 0, flags,
 	             announce(c, flags & TCP_SYN), n);
 	memcpy(h + TCP_HEADER_BYTES, opts, n);
@@ -134,7 +135,7 @@ send_segment(struct tcp_conn *c, uint32_t seq, uint32_t len, uint8_t flags)
 		ack_settled(c);
 	counter_inc(&s->cnt->segs_out);
 	counter_add(&s->cnt->bytes_out, len);
-	s->link.send(s->link.ctx, m, &c->local, &c->remote, 0, s->now_us);
+	s->link.send(s->link.ctx, m, &c->local, &c->remote, tos, s->now_us);
 	return true;
 }
 

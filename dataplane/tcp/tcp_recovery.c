@@ -65,18 +65,42 @@ detect(struct tcp_conn *c, const struct tcp_delivery *d)
 	return 0;
 }
 
-/* --- fast recovery --- */
+/* --- fast recovery, and the window that a mark lowers --- */
+
+/* ssthresh is lowered, and from here on PRR leads cwnd there. */
+static void
+begin_reduction(struct tcp_conn *c)
+{
+	struct tcp_tx *t = c->tx;
+
+	tcp_cc_congested(c);
+	t->prr_flight = MAX(c->snd_nxt - c->snd_una, 1u);
+	t->prr_delivered = t->prr_out = 0;
+}
+
+/* True: a mark lowered ssthresh within this round trip. A loss does not do so again, and an undo must not raise it. */
+static bool
+end_cwr(struct tcp_conn *c)
+{
+	struct tcp_tx *t = c->tx;
+	bool was = t->tx_flags & F_TX_CWR;
+
+	t->tx_flags &= (uint16_t)~F_TX_CWR;
+	if (was)
+		c->cwnd = MIN(c->cwnd, c->ssthresh);
+	return was;
+}
 
 static void
 begin(struct tcp_conn *c)
 {
 	struct tcp_tx *t = c->tx;
+	bool marked = end_cwr(c);
 
 	tcp_undo_begin(c);
-	tcp_cc_congested(c);
+	if (!marked)
+		begin_reduction(c);
 	t->recover = c->snd_nxt;
-	t->prr_flight = MAX(c->snd_nxt - c->snd_una, 1u);
-	t->prr_delivered = t->prr_out = 0;
 	t->tx_flags &= (uint16_t) ~(F_TX_TLP | F_TX_TLP_AGAIN);
 	c->flags |= F_RECOVERY;
 	counter_inc(&c->stack->cnt->retransmit_fast);
@@ -136,6 +160,31 @@ in_recovery(struct tcp_conn *c, const struct tcp_delivery *d)
 	reduce(c, d);
 }
 
+/* The peer saw a mark (RFC 3168 6.1.2). */
+static void
+begin_cwr(struct tcp_conn *c)
+{
+	struct tcp_tx *t = c->tx;
+
+	begin_reduction(c);
+	t->recover = c->snd_nxt;
+	t->tx_flags &= (uint16_t)~F_TX_UNDO;
+	t->tx_flags |= F_TX_CWR;
+	counter_inc(&c->stack->cnt->ecn_congested);
+}
+
+/* Over once something is acknowledged that left with or after our CWR: what the peer says from there on is news. */
+static void
+in_cwr(struct tcp_conn *c, const struct tcp_delivery *d)
+{
+	if (seq_leq(c->snd_una, c->tx->recover)) {
+		reduce(c, d);
+		return;
+	}
+	c->tx->tx_flags &= (uint16_t)~F_TX_CWR;
+	c->cwnd = c->ssthresh;
+}
+
 /* --- after a timeout --- */
 
 /* RFC 5682 3.1, as Linux reads it: true, nothing else is to be done with this ACK. */
@@ -181,21 +230,27 @@ in_loss(struct tcp_conn *c, const struct tcp_delivery *d)
 uint32_t
 tcp_recovery_ack(struct tcp_conn *c, const struct tcp_delivery *d)
 {
-	bool was_recovering = c->flags & F_RECOVERY;
+	bool was_reducing = c->flags & F_RECOVERY || c->tx->tx_flags & F_TX_CWR;
 	uint32_t reo_ms;
 
 	tcp_tlp_ack(c, d);
 	reo_ms = detect(c, d);
 	if (c->flags & F_LOSS)
 		in_loss(c, d);
-	else if (was_recovering)
+	else if (c->flags & F_RECOVERY)
 		in_recovery(c, d);
+	else if (c->tx->tx_flags & F_TX_CWR)
+		in_cwr(c, d);
 	else if (c->tx->tx_flags & F_TX_UNDO)
 		tcp_undo_try(c, d); /* DSACKs come when all is over */
 	if (!(c->flags & (F_RECOVERY | F_LOSS)) && c->tx->flight.bytes[MARK_LOST]) {
 		begin(c);
 		reduce(c, d);
-	} else if (d->acked && !was_recovering) {
+	} else if (d->has_ece && !(c->flags & (F_RECOVERY | F_LOSS)) &&
+	           !(c->tx->tx_flags & F_TX_CWR)) {
+		begin_cwr(c);
+		reduce(c, d);
+	} else if (d->acked && !was_reducing && !d->has_ece) {
 		tcp_cc_acked(c, d->acked, d->prior_pipe, d->rtt_us);
 	}
 	if (d->delivered || d->is_dup)
@@ -238,11 +293,12 @@ tcp_recovery_timeout(struct tcp_conn *c)
 {
 	struct tcp_tx *t = c->tx;
 	bool again = c->flags & F_LOSS, same = again && c->retries > 0;
+	bool marked = end_cwr(c);
 
 	if (!(c->flags & (F_RECOVERY | F_LOSS)))
 		tcp_undo_begin(c);
 	c->flags = (c->flags & ~(uint32_t)F_RECOVERY) | F_LOSS;
-	if (!same) /* RFC 5681 3.1: not again for the same segment */
+	if (!same && !marked) /* RFC 5681 3.1: not again for the same segment */
 		tcp_cc_congested(c);
 	t->tx_flags &= (uint16_t) ~(F_TX_TLP | F_TX_TLP_AGAIN | F_TX_FRTO);
 	if (!again && seq_geq(c->snd_una, t->recover)) /* RFC 5682 3.1 1 */
@@ -257,6 +313,7 @@ tcp_recovery_resend(struct tcp_conn *c)
 {
 	struct tcp_tx *t = c->tx;
 
+	end_cwr(c);
 	t->tx_flags &= (uint16_t) ~(F_TX_UNDO | F_TX_FRTO | F_TX_TLP | F_TX_TLP_AGAIN);
 	t->recover = c->snd_nxt;
 	c->flags = (c->flags & ~(uint32_t)F_RECOVERY) | F_LOSS;

@@ -29,6 +29,7 @@ tcp_config_defaults(struct tcp_config *cfg)
 		.snd_buf_bytes = 256 * 1024,
 		.mss_max = 1460,
 		.rcv_wscale = 8,
+		.ecn = TCP_ECN_PASSIVE,
 		.timestamps = true,
 		.sack = true,
 		.port_first = 32768,
@@ -58,8 +59,9 @@ is_config_valid(const struct tcp_config *c)
 	       c->mbuf_budget > 0 && c->rcv_buf_bytes >= 2048 &&
 	       c->rcv_buf_bytes <= c->rcv_buf_max_bytes && c->rcv_buf_max_bytes <= 1u << 30 &&
 	       c->snd_buf_bytes > 0 && c->snd_buf_bytes <= TCP_UNACKED_MAX &&
-	       c->rcv_wscale <= TCP_WSCALE_MAX && c->mss_max >= TCP_MSS_DEFAULT4 &&
-	       c->port_first > 0 && c->port_first <= c->port_last && c->rto_min_ms > 0 &&
+	       c->rcv_wscale <= TCP_WSCALE_MAX && c->ecn <= TCP_ECN_ACTIVE &&
+	       c->mss_max >= TCP_MSS_DEFAULT4 && c->port_first > 0 &&
+	       c->port_first <= c->port_last && c->rto_min_ms > 0 &&
 	       c->rto_min_ms <= c->rto_max_ms && c->delack_ms > 0 && c->keep_idle_ms > 0 &&
 	       c->keep_interval_ms > 0 && c->keep_cnt > 0 && c->keep_cnt <= TCP_KEEP_CNT_MAX &&
 	       c->keep_idle_ms <= TCP_TIME_MAX_MS && c->keep_interval_ms <= TCP_TIME_MAX_MS &&

@@ -18,6 +18,7 @@ enum entry_flag {
 	E_TS = 1,
 	E_SACK = 2,
 	E_WSCALE = 4,
+	E_ECN = 8,
 };
 
 struct entry {
@@ -221,7 +222,7 @@ send_syn_ack(struct tcp_stack *s, const struct entry *e)
 	                             e->flags & E_SACK, ts, tsval, e->ts_recent);
 
 	tcp_out_bare(s, &e->local, e->lport, &e->remote, e->rport, e->iss, e->irs + 1,
-	             TCP_SYN | TCP_ACK, syn_window(s), opts, n);
+	             TCP_SYN | TCP_ACK | (e->flags & E_ECN ? TCP_ECE : 0), syn_window(s), opts, n);
 }
 
 static void
@@ -280,6 +281,7 @@ tcp_listen_in(struct tcp_stack *s, const struct tcp_seg *g, const uint32_t *old_
 		e->ts_recent = g->opt.tsval;
 	}
 	e->flags |= g->opt.has_sack_ok && s->cfg.sack ? E_SACK : 0;
+	e->flags |= tcp_ecn_wants(s, g) ? E_ECN : 0;
 	if (g->opt.has_wscale) {
 		e->flags |= E_WSCALE;
 		e->wscale = g->opt.wscale;
@@ -302,7 +304,7 @@ promote(struct tcp_stack *s, const struct entry *e, const struct tcp_listener *l
 	if (!c)
 		return NULL;
 	c->state = TCP_SYN_RECEIVED;
-	c->flags |= F_PASSIVE | (e->stage > 0 ? F_SYN_AGAIN : 0);
+	c->flags |= F_PASSIVE | (e->stage > 0 ? F_SYN_AGAIN : 0) | (e->flags & E_ECN ? F_ECN : 0);
 	c->ops = l->ops;
 	c->user = l->ctx;
 	c->snd_una = e->iss;
@@ -358,6 +360,8 @@ tcp_syn_in(struct tcp_stack *s, struct tcp_seg *g)
 		return false;
 	e = &s->syns->e[i];
 	if ((g->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN && g->seq == e->irs) {
+		if (!tcp_ecn_wants(s, g)) /* it fell back (RFC 3168 6.1.1.1) */
+			e->flags &= (uint8_t)~E_ECN;
 		send_syn_ack(s, e); /* our answer was lost */
 	} else if (is_paws_fault(e, g)) {
 		counter_inc(&s->cnt->drop_paws);

@@ -85,7 +85,7 @@ tcp_tx_sent(struct tcp_conn *c, uint32_t seq)
 	if (t->flight.cnt == 0)
 		list_del(&t->idle);
 	tcp_flight_push(&t->flight, seq, c->snd_nxt, now32(c));
-	if (c->flags & F_RECOVERY)
+	if (c->flags & F_RECOVERY || t->tx_flags & F_TX_CWR)
 		t->prr_out += c->snd_nxt - seq;
 }
 

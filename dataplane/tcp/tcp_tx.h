@@ -5,7 +5,7 @@
  * Owner   The stack's pools; a struct tcp_tx is its connection's until tcp_tx_put(), or until another one takes it while
  *         nothing is in flight.
  * Thread  The stack's worker.
- * RFC     8985 (RACK-TLP), 6937 (PRR), 5682 (F-RTO), 4015, 3708 (undo), 2018 and 2883 (SACK, DSACK).
+ * RFC     8985 (RACK-TLP), 6937 (PRR), 3168 (ECN), 5682 (F-RTO), 4015, 3708 (undo), 2018 and 2883 (SACK, DSACK).
  */
 #pragma once
 #include "dataplane/tcp/tcp_flight.h"
@@ -69,6 +69,10 @@ enum tcp_tx_flag {
 	F_TX_SLOW_ACKS = 1 << 5, /* a probe was needless: this peer delays its ACKs */
 	F_TX_UNDO = 1 << 6,      /* undo_* and prior_* are set */
 	F_TX_FRTO = 1 << 7,      /* is the timeout spurious? */
+	F_TX_CWR =
+	        1
+	        << 8, /* cwnd falls because of a mark, until something behind `recover` is acknowledged */
+	F_TX_SAY_CWR = 1 << 9, /* the next new segment carries CWR */
 };
 
 /* What one ACK says about what was in flight. */
@@ -80,7 +84,7 @@ struct tcp_delivery {
 	uint32_t rtt_us;    /* of the oldest newly delivered segment that was sent once; 0: none */
 	uint32_t tsecr;
 	uint32_t dsack_end;
-	bool is_dup, has_tsecr, has_dsack;
+	bool is_dup, has_tsecr, has_dsack, has_ece;
 	bool has_original; /* a segment was delivered that was sent once */
 };
 

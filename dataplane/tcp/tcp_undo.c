@@ -44,7 +44,7 @@ tcp_undo(struct tcp_conn *c)
 		tcp_flight_clear(f, i, MARK_LOST);
 		tcp_flight_clear(f, i, MARK_REXMIT);
 	}
-	t->tx_flags &= (uint16_t) ~(F_TX_UNDO | F_TX_FRTO);
+	t->tx_flags &= (uint16_t) ~(F_TX_UNDO | F_TX_FRTO | F_TX_SAY_CWR);
 	t->tx_flags |= F_TX_REORDER;
 	t->reno_bytes = 0;
 	c->dupacks = 0;

@@ -444,6 +444,7 @@ node_init(struct sim *s, unsigned i)
 	cfg.rcv_wscale = (uint8_t)rng_below(r, 10);
 	cfg.timestamps = rng_odds(r, 2, 3);
 	cfg.sack = rng_odds(r, 2, 3);
+	cfg.ecn = (enum tcp_ecn)rng_below(r, TCP_ECN_ACTIVE + 1);
 	cfg.table_key = (struct siphash_key){ rng_next(r), rng_next(r) };
 	cfg.isn_key = (struct siphash_key){ rng_next(r), rng_next(r) };
 	n->stack = tcp_stack_new(&cfg, &link, &n->wheel, &n->rng, &n->counters);
@@ -466,13 +467,14 @@ pick_link(struct sim *s)
 	c.duplicate_pct = (unsigned)rng_below(r, most + 1);
 	c.reorder_pct = (unsigned)rng_below(r, most + 1);
 	c.corrupt_pct = (unsigned)rng_below(r, most + 1);
+	c.mark_pct = (unsigned)rng_below(r, most + 1);
 	s->no_trouble_expected = c.loss_pct + c.corrupt_pct <= 4;
 	sim_link_init(&s->link, &c, rng_next(r), pool);
 	if (verbose)
 		printf("delay %llu us, jitter %llu us, mtu %u, loss %u %%, dup %u %%, reorder %u "
-		       "%%, corrupt %u %%\n",
+		       "%%, corrupt %u %%, marked %u %%\n",
 		       (unsigned long long)c.delay_us, (unsigned long long)c.jitter_us, c.mtu,
-		       c.loss_pct, c.duplicate_pct, c.reorder_pct, c.corrupt_pct);
+		       c.loss_pct, c.duplicate_pct, c.reorder_pct, c.corrupt_pct, c.mark_pct);
 }
 
 static bool

@@ -93,6 +93,8 @@ launch(struct sim_link *l, struct sim_flying f, uint64_t now_us)
 		p[rng_below(&l->rng, f.m->data_len)] ^= (uint8_t)(1 + rng_below(&l->rng, 255));
 		l->corrupted++;
 	}
+	if (f.tos & 3 && odds(l, c->mark_pct))
+		f.tos |= 3;
 	push(l, &f);
 }
 
@@ -102,9 +104,8 @@ link_send(void *ctx, struct rte_mbuf *m, const struct addr *src, const struct ad
 {
 	struct sim_link_end *e = ctx;
 	struct sim_link *l = e->link;
-	struct sim_flying f = { .m = m, .src = *src, .dst = *dst, .to = 1 - e->index };
+	struct sim_flying f = { .m = m, .src = *src, .dst = *dst, .to = 1 - e->index, .tos = tos };
 
-	(void)tos;
 	BUG_ON(m->pkt_len > l->cfg.mtu - (addr_is_v4(dst) ? 20 : 40));
 	l->sent++;
 	store_be16(rte_pktmbuf_mtod(m, uint8_t *) + 16, checksum(m, src, dst));
@@ -200,6 +201,7 @@ wrap(struct sim_link *l, struct sim_flying *f, struct packet_in *in)
 		                  .dst = f->dst,
 		                  .l4_off = front,
 		                  .l4_len = (uint16_t)f->m->pkt_len,
+		                  .tos = f->tos,
 		                  .v6 = !addr_is_v4(&f->src),
 		                  .csum_ok = checksum(f->m, &f->src, &f->dst) == 0 };
 	rte_pktmbuf_prepend(f->m, front);

@@ -16,6 +16,7 @@
 struct sim_link_config {
 	uint64_t delay_us, jitter_us;
 	unsigned loss_pct, duplicate_pct, reorder_pct, corrupt_pct;
+	unsigned mark_pct; /* of what is ECN-capable */
 	unsigned mtu;
 };
 
@@ -24,6 +25,7 @@ struct sim_flying {
 	struct rte_mbuf *m;
 	struct addr src, dst;
 	unsigned to;
+	uint8_t tos;
 };
 
 struct sim_link;

@@ -16,7 +16,7 @@
 
 struct wire_seg {
 	uint32_t seq, ack, len;
-	uint8_t flags;
+	uint8_t flags, tos;
 	uint16_t wnd, sport, dport;
 	uint64_t at_us;
 	struct tcp_options opt;
@@ -46,6 +46,7 @@ static struct wire {
 	bool eof;
 	uint32_t tsval; /* the peer's next timestamp; 0: without */
 	uint32_t tsecr;
+	uint8_t tos;      /* of the peer's segments */
 	bool is_mine_odd; /* is_mine() holds for odd source ports alone */
 } w;
 
@@ -67,7 +68,6 @@ wire_send(void *ctx, struct rte_mbuf *m, const struct addr *src, const struct ad
 	(void)ctx;
 	(void)src;
 	(void)dst;
-	(void)tos;
 	BUG_ON(w.out_cnt == WIRE_MAX);
 	w.out_cnt++;
 	s->sport = load_be16(h);
@@ -75,6 +75,7 @@ wire_send(void *ctx, struct rte_mbuf *m, const struct addr *src, const struct ad
 	s->seq = load_be32(h + 4);
 	s->ack = load_be32(h + 8);
 	s->flags = h[13];
+	s->tos = tos;
 	s->wnd = load_be16(h + 14);
 	s->len = m->pkt_len - head;
 	s->at_us = now_us;
@@ -189,6 +190,7 @@ wire_defaults(void)
 	w.got_len = 0;
 	w.eof = false;
 	w.tsval = w.tsecr = 0;
+	w.tos = 0;
 	w.is_mine_odd = false;
 	w.pool = pool ? pool : sim_eal_pool("wire", 8191);
 	w.mtu = 1500;
@@ -244,6 +246,7 @@ put_raw(uint8_t flags, uint32_t seq, uint32_t ack, uint16_t wnd, const void *dat
 		                .src = w.peer,
 		                .dst = w.us,
 		                .l4_len = (uint16_t)(head + len),
+		                .tos = w.tos,
 		                .v6 = !addr_is_v4(&w.peer),
 		                .csum_ok = true };
 
