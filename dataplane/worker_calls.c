@@ -3,6 +3,7 @@
  */
 #include "dataplane/worker.h"
 #include "dataplane/message.h"
+#include "dataplane/smtp/smtp_address.h"
 #include "dataplane/worker_internal.h"
 
 void
@@ -39,17 +40,26 @@ worker_tune(struct worker *w, const struct worker_tunables *t)
 size_t
 worker_flush_rcpt(struct worker *w, struct span address)
 {
-	const char *at = memrchr(address.p, '@', address.len);
+	char text[SMTP_PATH_TEXT_MAX + 2];
+	struct span in = span(text, address.len + 2);
+	struct smtp_path path;
 	struct engine_client nobody = { 0 };
 	struct engine_rcpt_query q = { .client = &nobody };
 	struct engine_rcpt e;
 
 	if (address.len == 0)
 		return rcpt_cache_clear(&w->rcpts);
-	if (!at || !w->snapshot)
+	if (address.len > SMTP_PATH_TEXT_MAX || !w->snapshot)
 		return 0;
-	q.local = span(address.p, (size_t)(at - address.p));
-	q.domain = span_skip(address, q.local.len + 1);
+	text[0] = '<';
+	memcpy(text + 1, address.p, address.len);
+	text[address.len + 1] = '>';
+	if (smtp_path_parse(&in, &path) != SMTP_PATH_OK || in.len > 0)
+		return 0;
+	q.local = path.local;
+	q.domain = path.domain;
 	engine_rcpt(w->snapshot, &q, &e);
+	/* The cache has it as RCPT sends it to the server (message_rcpt()). */
+	address = span(text, smtp_path_format(&path, text));
 	return e.route && rcpt_cache_forget(&w->rcpts, e.route_id, address) ? 1 : 0;
 }

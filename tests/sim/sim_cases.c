@@ -1016,6 +1016,31 @@ ask(const char *rcpt, uint64_t within_us)
 	TELL("RSET", "250");
 }
 
+/* --flush finds the address however its domain is written, and none whose local part differs (RFC 5321 2.4). */
+static void
+flush_one(void)
+{
+	static const struct {
+		const char *text;
+		unsigned cnt;
+	} rows[] = { { "bob@any.test", 0 },    { "Bob@", 0 },         { "Bob", 0 },
+		     { "Bob@any.test>", 0 },   { "Bob@ANY.test", 1 }, { "Bob@any.test", 1 },
+		     { "\"Bob\"@Any.TEST", 1 } };
+	struct worker_tunables t = world_defaults();
+	char huge[1000];
+
+	memset(huge, 'x', sizeof(huge));
+	world_begin(&t, &polite, false);
+	for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+		ask("Bob@Any.test", SEC);
+		if (worker_flush_rcpt(x.worker, span_z(rows[i].text)) != rows[i].cnt)
+			wrong(rows[i].text, __LINE__, "flushed");
+		CHECK(worker_flush_rcpt(x.worker, span_z("Bob@ANY.test")) == 1 - rows[i].cnt);
+	}
+	CHECK(worker_flush_rcpt(x.worker, span(huge, sizeof(huge))) == 0);
+	world_end();
+}
+
 /* A table full of warm connections of other routes: the longest idle one goes, one only, and also when its server says nothing. */
 static void
 full_of_idle(void)
@@ -1172,6 +1197,7 @@ static const struct world_case cases[] = {
 	{ "streamed to a silent server", streamed_to_silence },
 	{ "250 along with the 354",    early_final },
 	{ "250 before the last chunk", early_chunk_final },
+	{ "--flush of one mailbox",    flush_one },
 	{ "a table of idle connections", full_of_idle },
 	{ "limits hold for the node",  two_workers },
 	{ "no allocation in a turn",   no_heap },
