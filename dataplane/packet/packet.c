@@ -391,15 +391,6 @@ packet_mtu(const struct packet *p, const struct addr *dst)
 	return p->mtu;
 }
 
-void
-packet_confirm(struct packet *p, const struct addr *dst, uint64_t now_us)
-{
-	struct neigh *n = p->memo && addr_eq(&p->memo_dst, dst) ? p->memo : NULL;
-
-	if (n && n->state == NEIGH_REACHABLE)
-		n->confirmed_us = now_us;
-}
-
 bool
 packet_has(const struct packet *p, enum packet_cap cap)
 {

@@ -163,9 +163,6 @@ unsigned packet_owner(const struct packet *p, const struct addr *src, uint16_t s
                       const struct addr *dst, uint16_t dport);
 unsigned packet_worker(const struct packet *p);
 
-/* The caller had proof that dst is alive (TCP made progress): its neighbour entry is fresh (RFC 4861 7.3.1). */
-void packet_confirm(struct packet *p, const struct addr *dst, uint64_t now_us);
-
 bool packet_has(const struct packet *p, enum packet_cap cap);
 const uint8_t *packet_mac(const struct packet *p);
 
