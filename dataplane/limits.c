@@ -20,6 +20,8 @@ struct limits_table {
 	uint64_t set_cnt; /* a power of two */
 	uint32_t *claims; /* of each set: 1 while an entry is made in it */
 	struct limits_source *sources;
+	struct limits_source
+	        *shared; /* of each set: those who found no place in it; never filled */
 	size_t bytes;
 };
 
@@ -35,14 +37,15 @@ limits_table_new(uint64_t entries, const struct siphash_key *key)
 	t->set_cnt = 1;
 	while (t->set_cnt * LIMITS_WAYS < entries && t->set_cnt < 1u << 24)
 		t->set_cnt *= 2;
-	t->bytes = t->set_cnt * (LIMITS_WAYS * sizeof(*t->sources) + sizeof(*t->claims));
+	t->bytes = t->set_cnt * ((LIMITS_WAYS + 1) * sizeof(*t->sources) + sizeof(*t->claims));
 	p = mmap(NULL, t->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (p == MAP_FAILED) {
 		free(t);
 		return NULL;
 	}
 	t->sources = p;
-	t->claims = (uint32_t *)(void *)(t->sources + t->set_cnt * LIMITS_WAYS);
+	t->shared = t->sources + t->set_cnt * LIMITS_WAYS;
+	t->claims = (uint32_t *)(void *)(t->shared + t->set_cnt);
 	return t;
 }
 
@@ -124,7 +127,7 @@ fill(struct limits_source *set, uint64_t key)
 	return best;
 }
 
-/* The entry of `a` with a reference; NULL when there is no place (counted). */
+/* The entry of `a` with a reference; the shared one of its set when there is no place (counted). */
 static struct limits_source *
 hold(struct limits *l, const struct addr *a)
 {
@@ -143,8 +146,25 @@ hold(struct limits *l, const struct addr *a)
 		__atomic_store_n(claim, 0, __ATOMIC_RELEASE);
 		break;
 	}
-	l->full_cnt += !s;
+	if (s)
+		return s;
+	l->full_cnt++;
+	s = &l->table->shared[at];
+	__atomic_fetch_add(&s->refs, 1, __ATOMIC_ACQUIRE);
 	return s;
+}
+
+bool
+limits_is_shared(const struct limits *l, const struct limits_source *s)
+{
+	return s >= l->table->shared;
+}
+
+/* A shared entry has room for as many as a set has entries. */
+static uint64_t
+room(const struct limits *l, const struct limits_source *s, uint32_t max)
+{
+	return limits_is_shared(l, s) ? (uint64_t)max * LIMITS_WAYS : max;
 }
 
 bool
@@ -154,7 +174,7 @@ limits_connect(struct limits *l, const struct addr *a, uint64_t now_us, struct l
 
 	*held = NULL;
 	/* Our own reference is in it: two that come at once to the last place cannot both see room. */
-	if (s && l->cfg.connections && LOAD(&s->refs) > (int64_t)l->cfg.connections) {
+	if (s && l->cfg.connections && LOAD(&s->refs) > (int64_t)room(l, s, l->cfg.connections)) {
 		put(s, now_us);
 		return false;
 	}
@@ -180,13 +200,11 @@ limits_count(struct limits *l, const struct addr *a, struct limits_source **held
 		return true;
 	if (!*held)
 		*held = hold(l, a);
-	if (!*held)
-		return true;
 	old = LOAD(&(*held)->cnt[what]);
 	do {
 		if (old >> 32 < window) /* another core's turn may be in the next minute already */
 			next = (uint64_t)window << 32 | 1;
-		else if ((uint32_t)old >= max)
+		else if ((uint32_t)old >= room(l, *held, max))
 			return false;
 		else
 			next = old + 1;

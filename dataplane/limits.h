@@ -10,7 +10,8 @@
  *         claim of their set (acquire, pairs with the release that ends it), so that a source has one. No one waits for a
  *         claim longer than LIMITS_CLAIM_TRIES.
  * Limit   A bounded table: IPv4 by address, IPv6 by /64; sets of 8, where the source unseen for longest gives way, one with
- *         connections never. A source that finds no place is not limited (full_cnt): mail goes before limits.
+ *         connections never. Those that find no place, or not the claim, share one entry of their set, with the limits of
+ *         LIMITS_WAYS sources together (full_cnt): mail goes on, and who would gain by a crowded set has a bound.
  *         Keys are SipHash of the address: two of them collide once in 2^64 pairs, which is accepted.
  */
 #pragma once
@@ -33,7 +34,7 @@ struct limits_config {
 struct limits_table; /* the node's */
 struct limits_source;
 
-/* At least `entries` (rounded up to a power of two), 36 bytes each. NULL without memory. */
+/* At least `entries` (rounded up to a power of two), 37 bytes each. NULL without memory. */
 struct limits_table *limits_table_new(uint64_t entries, const struct siphash_key *key);
 void limits_table_free(struct limits_table *t); /* NULL is harmless */
 
@@ -41,12 +42,14 @@ void limits_table_free(struct limits_table *t); /* NULL is harmless */
 struct limits {
 	struct limits_table *table;
 	struct limits_config cfg;
-	uint64_t full_cnt; /* sources that found no place */
+	uint64_t full_cnt; /* times that a source found no place */
 };
 
-/* A connection of `a` came: true when it may stay. *held is the entry that it holds, NULL when it has none. */
+/* A connection of `a` came: true when it may stay. *held is the entry that it holds, NULL when limits are off. */
 bool limits_connect(struct limits *l, const struct addr *a, uint64_t now_us,
                     struct limits_source **held);
+/* Does it stand for all that found no place in their set? `s` is not NULL. */
+bool limits_is_shared(const struct limits *l, const struct limits_source *s);
 /* The connection went; held may be NULL. */
 void limits_disconnect(struct limits_source *held, uint64_t now_us);
 

@@ -308,6 +308,16 @@ test_limits(void)
 	limits_disconnect(h[2], 0);
 	CHECK(limits_count(&l, &six, &none, LIMITS_MAILS, 59 * SEC) && none == h[3]);
 	CHECK(!limits_connect(&l, &six, 0, &h[2]));
+	limits_disconnect(none, 0); /* and gives back exactly that one */
+	CHECK(limits_connect(&l, &six, 0, &h[2]) && h[2] == h[3] &&
+	      !limits_connect(&l, &six, 0, &none));
+	limits_disconnect(h[2], 0);
+	l.cfg.enabled =
+	        false; /* one that came and went while they were off takes nothing from it */
+	CHECK(limits_connect(&l, &six, 0, &none) && !none);
+	limits_disconnect(none, 0);
+	l.cfg.enabled = true;
+	CHECK(limits_connect(&l, &six, 0, &h[2]) && !limits_connect(&l, &six, 0, &none));
 	limits_table_free(l.table);
 }
 
@@ -316,7 +326,7 @@ static void
 test_limits_full(void)
 {
 	struct limits l = { limits_table_new(1, &key), limits_cfg, 0 };
-	struct limits_source *h[LIMITS_WAYS], *more;
+	struct limits_source *h[LIMITS_WAYS], *beside[2 * LIMITS_WAYS], *more;
 	struct addr a;
 
 	BUG_ON(!l.table);
@@ -327,7 +337,19 @@ test_limits_full(void)
 			;
 	}
 	a = addr_v4(100);
-	CHECK(limits_connect(&l, &a, 0, &more) && !more && l.full_cnt == 1, "no place: no limit");
+	for (unsigned i = 0; i < ARRAY_LEN(beside); i++) {
+		a = addr_v4(100 + i);
+		CHECK(limits_connect(&l, &a, 0, &beside[i]) && limits_is_shared(&l, beside[i]) &&
+		              l.full_cnt == i + 1,
+		      "no place: what eight sources may have is shared");
+	}
+	CHECK(!limits_connect(&l, &a, 0, &more) && !more);
+	for (unsigned i = 0; i < 3 * LIMITS_WAYS; i++)
+		CHECK(limits_count(&l, &a, &beside[i % 2], LIMITS_MAILS, 0));
+	CHECK(!limits_count(&l, &a, &beside[0], LIMITS_MAILS, 0));
+	limits_disconnect(beside[0], 0);
+	CHECK(limits_connect(&l, &a, 0, &beside[0]) && !limits_connect(&l, &a, 0, &more));
+	a = addr_v4(100);
 	limits_disconnect(h[3], 120 * SEC);
 	limits_disconnect(h[5], 60 * SEC);
 	CHECK(limits_connect(&l, &a, 180 * SEC, &more) && more == h[5]);
@@ -347,6 +369,7 @@ static struct {
 	struct limits_table *table;
 	uint32_t open[16], mails[16]; /* of each address; atomics */
 	uint32_t over, without;
+	uint32_t shared, shared_over; /* open ones that found no place */
 	uint32_t ready;
 	uint64_t full_cnt;
 } race;
@@ -369,8 +392,13 @@ race_core(void *arg)
 
 		if (!limits_connect(&l, &a, 0, &h))
 			continue;
-		if (!h) { /* the other thread lost its core while it held the claim: no limit, by design */
+		if (limits_is_shared(
+		            &l, h)) { /* the other thread lost its core while it held the claim */
 			__atomic_add_fetch(&race.without, 1, __ATOMIC_SEQ_CST);
+			if (__atomic_add_fetch(&race.shared, 1, __ATOMIC_SEQ_CST) > 2 * LIMITS_WAYS)
+				__atomic_add_fetch(&race.shared_over, 1, __ATOMIC_SEQ_CST);
+			__atomic_sub_fetch(&race.shared, 1, __ATOMIC_SEQ_CST);
+			limits_disconnect(h, 0);
 			continue;
 		}
 		if (__atomic_add_fetch(&race.open[n], 1, __ATOMIC_SEQ_CST) > 2)
@@ -397,7 +425,8 @@ test_limits_of_two_cores(void)
 		race_core(&seeds[1]);
 		pthread_join(other, NULL);
 		CHECK(race.over == 0, "%u times over the limit", race.over);
-		CHECK(race.full_cnt == race.without, "%u without an entry", race.without);
+		CHECK(race.full_cnt == race.without && race.shared_over == 0,
+		      "%u without an entry of their own", race.without);
 		for (unsigned n = 0; n < LIMITS_WAYS; n++)
 			CHECK(race.mails[n] == 3, "%u mails of address %u", race.mails[n], n);
 		limits_table_free(race.table);
