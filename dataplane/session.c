@@ -123,6 +123,8 @@ session_free(struct session *s)
 	struct worker *w = s->w;
 
 	let_mail_go(s);
+	if (!s->has_result)
+		counter_inc(&w->n_session.left);
 	limits_disconnect(s->source, w->now_us);
 	if (s->unsent)
 		chunk_put(s->unsent);

@@ -38,6 +38,7 @@ struct session {
 	uint8_t state;        /* enum of session.c */
 	uint8_t helo_len;
 	bool esmtp, in_loop, over, paused;
+	bool has_result; /* of weir_smtp_sessions_total, one each */
 	char country[2];
 	struct smtp_server smtp;
 	char helo[SMTP_HELO_MAX];

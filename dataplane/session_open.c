@@ -4,6 +4,14 @@
 #include "dataplane/session_internal.h"
 #include "dataplane/smtp/proxy_v2.h"
 
+/* What weir_smtp_sessions_total says of it; session_free() counts those that left before there was an answer. */
+static void
+count_result(struct session *s, uint64_t *counter)
+{
+	s->has_result = true;
+	counter_inc(counter);
+}
+
 void
 session_banner(struct session *s)
 {
@@ -11,13 +19,14 @@ session_banner(struct session *s)
 
 	s->state = SESSION_OPEN;
 	if (tcp_unread(s->tcp) > 0) {
-		counter_inc(&w->n_session.early_talk);
+		count_result(s, &w->n_session.early_talk);
 		smtp_server_early_talk(&s->smtp, &w->out);
 		session_log_own(s, "connect", SMTP_R_EARLY_TALK);
 		session_flush(s);
 		session_leave(s);
 		return;
 	}
+	count_result(s, &w->n_session.accepted);
 	smtp_server_banner(&s->smtp, &w->out);
 	session_flush(s);
 	s->last_us = s->line_us = w->now_us;
@@ -41,6 +50,7 @@ wait_or_greet(struct session *s)
 static void
 turn_away(struct session *s, enum smtp_reply_id id, uint64_t *counter)
 {
+	s->has_result = true;
 	session_count_end(s, counter);
 	session_log_own(s, "connect", id);
 	smtp_server_close(&s->smtp, id, &s->w->out);
@@ -105,7 +115,7 @@ is_banned(const struct worker *w, const struct addr *a)
 static void
 cut(struct session *s, uint64_t *counter)
 {
-	counter_inc(counter);
+	count_result(s, counter);
 	tcp_abort(s->tcp);
 	s->tcp = NULL;
 	s->over = true;
@@ -160,7 +170,6 @@ session_on_open(struct tcp_conn *t, void *user)
 	struct worker *w = user;
 	struct session *s = pool_get(&w->sessions);
 
-	counter_inc(&w->n_session.accepted);
 	if (!s) {
 		refuse_without_session(w, t);
 		return;

@@ -103,6 +103,7 @@ session_on_timer(void *ctx, struct wheel_timer *timer, uint64_t now_us)
 		return;
 	}
 	if (s->state == SESSION_PROXY) {
+		s->has_result = true;
 		session_end(s, SMTP_R_IDLE, &w->n_session.bad_proxy);
 		return;
 	}

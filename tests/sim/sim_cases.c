@@ -384,6 +384,24 @@ drain(void)
 	world_end();
 }
 
+static unsigned
+sessions(const char *result)
+{
+	char labels[64];
+
+	snprintf(labels, sizeof(labels), "result=\"%s\"", result);
+	return (unsigned)node_counter("weir_smtp_sessions_total", labels);
+}
+
+/* Every connection has one result and no more. */
+static unsigned
+sessions_of_all_results(void)
+{
+	return sessions("accepted") + sessions("busy") + sessions("limit") + sessions("drain") +
+	       sessions("banned") + sessions("early_talk") + sessions("bad_proxy") +
+	       sessions("left");
+}
+
 /* Who waits for the banner when the node goes down is told so, in its place. */
 static void
 drain_before_the_banner(void)
@@ -398,6 +416,9 @@ drain_before_the_banner(void)
 	EXPECT("421 4.3.2", SEC);
 	pass_time(SEC);
 	CHECK(x.sender.closed && !x.sender.was_reset && worker_is_drained(x.worker));
+	connect_from(&x.more[0], "10.77.0.3");
+	EXPECT_OF(&x.more[0], "421 4.3.2", SEC);
+	CHECK(sessions("left") == 1 && sessions("drain") == 1 && sessions_of_all_results() == 2);
 	world_end();
 }
 
@@ -522,7 +543,7 @@ proxy_in(void)
 	say_bytes(&x.more[3], proxy_header(h, false));
 	pass_time(SEC);
 	CHECK(x.more[3].line_cnt == 0 && x.more[3].closed);
-	CHECK(node_counter("weir_smtp_sessions_total", "result=\"banned\"") == 1);
+	CHECK(sessions("banned") == 1 && sessions_of_all_results() == 5);
 	world_end();
 }
 
@@ -903,6 +924,14 @@ gone_before_the_banner(void)
 	CHECK(l.sessions == 0 && x.more[0].closed);
 	connect_from(&x.more[1], "10.77.0.3");
 	EXPECT_OF(&x.more[1], "220", 6 * SEC);
+	connect_from(&x.more[2], "10.77.0.3");
+	pass_time(SEC);
+	tcp_abort(x.more[2].tcp);
+	x.more[2].tcp = NULL;
+	pass_time(SEC);
+	/* who sent its FIN still hears the banner */
+	CHECK(sessions("left") == 1 && sessions("early_talk") == 1 && sessions("accepted") == 2 &&
+	      sessions_of_all_results() == 4);
 	world_end();
 }
 
