@@ -114,6 +114,9 @@ serve(struct boot *b, const sigset_t *set)
 	while (!boot_is_drained(b) && clock_mono_us() < until) {
 		int sig = next_signal(set, 50);
 
+		if (sig ==
+		    SIGHUP) /* a drain may last ten minutes: the log's rotation does not wait */
+			boot_request_reload(b);
 		if (sig == SIGTERM || sig == SIGINT)
 			break;
 	}

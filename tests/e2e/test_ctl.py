@@ -269,6 +269,9 @@ def ends_while_control_is_busy(b):
                 return e.code == 503
         cases.wait_for("/readyz 503", is_unready, 5)
         check("its log line", b.relay.log("drain"), "none")
+        os.rename(b.relay.log_path, b.relay.log_path + ".1")
+        b.relay.p.send_signal(signal.SIGHUP)
+        cases.wait_for("the log anew, in a drain", lambda: os.path.exists(b.relay.log_path), 5)
         c.send(client.stuff(mails.plain(7)) + b".\r\n")
         equal("the mail under way is taken", c.reply().code, 250)
     try:
