@@ -6,10 +6,12 @@
 #include "base/rng.h"
 #include "ctrl/claim.h"
 #include "dataplane/main_wire.h"
-#include <ftw.h>
+#include <dirent.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include <urcu-qsbr.h>
 
@@ -300,34 +302,127 @@ boot_run(struct boot *b)
 	return ret;
 }
 
-static uid_t own_uid;
-static gid_t own_gid;
+/* ---- to another user ---- */
 
-static int
-own(const char *path, const struct stat *st, int type, struct FTW *at)
+#define OWN_DEPTH_MAX 4 /* state_dir/snapshots/G/rules-N/file */
+
+static void
+own_failed(const char *name)
 {
-	(void)st;
-	(void)type;
-	(void)at;
-	if (lchown(path, own_uid, own_gid) < 0 && errno != ENOENT)
-		fprintf(stderr, "weir: %s: %s\n", path, strerror(errno));
+	fprintf(stderr, "weir: node.user: %s: %s\n", name, strerror(errno));
+}
+
+/* A file, folder or socket of root's, the link itself where it is one; what is another's stays so. */
+static void
+own_one(int dir, const char *name, const struct owner *to)
+{
+	struct stat st;
+
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		if (errno != ENOENT)
+			own_failed(name);
+		return;
+	}
+	if (st.st_uid != 0 || S_ISLNK(st.st_mode))
+		return;
+	if (fchownat(dir, name, to->uid, to->gid, AT_SYMLINK_NOFOLLOW) < 0 && errno != ENOENT)
+		own_failed(name);
+}
+
+/* A folder that weir alone fills. Opened without following a link, so that no name leads out of it. */
+static void
+own_tree(int dir, const char *name, const struct owner *to, unsigned depth)
+{
+	int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+
+	own_one(dir, name, to);
+	if (!d) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	while ((e = readdir(d))) {
+		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
+			continue;
+		if (depth < OWN_DEPTH_MAX)
+			own_tree(fd, e->d_name, to, depth + 1); /* a file is one without entries */
+	}
+	closedir(d);
+}
+
+/* A mistake in node.state_dir must not give away a folder of the system or of another daemon. */
+static bool
+may_own(const char *path, int fd, const struct owner *to)
+{
+	static const char *const systems[] = { "/",     "/bin",     "/boot",    "/dev",    "/etc",
+		                               "/home", "/lib",     "/opt",     "/proc",   "/root",
+		                               "/run",  "/srv",     "/sys",     "/tmp",    "/usr",
+		                               "/var",  "/var/lib", "/var/log", "/var/tmp" };
+	char real[PATH_MAX];
+	struct stat st;
+
+	if (!realpath(path, real) || fstat(fd, &st) < 0)
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(systems); i++)
+		if (!strcmp(real, systems[i]))
+			return false;
+	return st.st_uid == 0 || st.st_uid == to->uid;
+}
+
+int
+boot_hand_over(const struct settings *s, const struct owner *to)
+{
+	static const char *const names[] = { "lock", "bans.json", "bans.json.new" };
+	static const char *const store[] = { "", "-wal", "-shm", "-journal" };
+	int fd = open(s->node_state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char text[4096 + 16];
+
+	if (fd < 0 || !may_own(s->node_state_dir, fd, to)) {
+		fprintf(stderr,
+		        "weir: node.state_dir: %s is not a folder of weir's own: it must be root's "
+		        "or "
+		        "node.user's and none of the system's\n",
+		        s->node_state_dir);
+		if (fd >= 0)
+			close(fd);
+		return -EPERM;
+	}
+	own_one(fd, ".", to);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		own_one(fd, names[i], to);
+	for (size_t i = 0; i < ARRAY_LEN(store); i++) {
+		settings_store_path(s, text);
+		strcat(text, store[i]);
+		own_one(AT_FDCWD, text, to);
+	}
+	own_tree(fd, "snapshots", to, 1);
+	own_tree(fd, "cache", to, 1);
+	close(fd);
+	snprintf(text, sizeof(text), "%s.lock", s->node_control_socket); /* claim.h */
+	own_one(AT_FDCWD, s->node_control_socket, to);
+	own_one(AT_FDCWD, text, to);
+	if (*s->log_path)
+		own_one(AT_FDCWD, s->log_path, to);
 	return 0;
 }
 
-/* What control opened or made as root stays usable for the user that the process becomes. */
-static void
-hand_over(const struct settings *s, uid_t uid, gid_t gid)
+/*
+ * Control's threads go on meanwhile. First every thread becomes the user but may come back; what they made until then is given
+ * to the user by this thread alone, as root (the system call is one thread's); then there is no way back.
+ */
+static int
+become(const struct settings *s, const struct owner *to)
 {
-	char lock[4096 + 8];
-	const char *files[] = { s->node_control_socket, lock, s->log_path };
+	int ret;
 
-	own_uid = uid;
-	own_gid = gid;
-	snprintf(lock, sizeof(lock), "%s.lock", s->node_control_socket); /* claim.h */
-	nftw(s->node_state_dir, own, 16, FTW_PHYS);
-	for (size_t i = 0; i < ARRAY_LEN(files); i++)
-		if (*files[i])
-			own(files[i], NULL, 0, NULL);
+	if (setresuid(to->uid, to->uid, 0) < 0 || syscall(SYS_setresuid, -1, 0, -1) < 0)
+		return -errno;
+	ret = boot_hand_over(s, to);
+	if (setresuid(to->uid, to->uid, to->uid) < 0)
+		return -errno;
+	return ret;
 }
 
 int
@@ -335,6 +430,8 @@ boot_drop_privileges(struct boot *b)
 {
 	const char *user = b->settings->node_user;
 	struct passwd *pw;
+	struct owner to;
+	int ret;
 
 	if (!*user || geteuid() != 0)
 		return 0;
@@ -346,12 +443,18 @@ boot_drop_privileges(struct boot *b)
 		        user);
 		return -ENOENT;
 	}
-	hand_over(b->settings, pw->pw_uid, pw->pw_gid);
-	if (initgroups(user, pw->pw_gid) < 0 || setgid(pw->pw_gid) < 0 || setuid(pw->pw_uid) < 0) {
+	to = (struct owner){ pw->pw_uid, pw->pw_gid };
+	ret = boot_hand_over(b->settings, &to);
+	if (ret < 0)
+		return ret;
+	if (initgroups(user, to.gid) < 0 || setgid(to.gid) < 0) {
 		fprintf(stderr, "weir: node.user %s: %s\n", user, strerror(errno));
 		return -EPERM;
 	}
-	return 0;
+	ret = become(b->settings, &to);
+	if (ret < 0)
+		fprintf(stderr, "weir: node.user %s: %s\n", user, strerror(-ret));
+	return ret;
 }
 
 void

@@ -54,3 +54,14 @@ void boot_wire_ctrl(struct boot *b);
 /* weirctl capture (ctrl.h: capture), on the thread of its connection. */
 int boot_capture(void *ctx, const char *filter, uint64_t count, uint64_t seconds, const char *path,
                  uint64_t *captured, char *err);
+
+struct owner {
+	uid_t uid;
+	gid_t gid;
+};
+
+/*
+ * What weir made as root becomes `to`'s: in node.state_dir what has a name of weir's, the control socket, its lock and the log. No
+ * symbolic link is followed, nothing that is not root's changes. -EPERM with a text on stderr: the folder is not weir's own.
+ */
+int boot_hand_over(const struct settings *s, const struct owner *to);
