@@ -125,6 +125,7 @@ struct tcp_config {
 	uint32_t wheel_kind; /* first of TCP_WHEEL_KINDS kinds of the wheel that are this stack's */
 	struct siphash_key table_key; /* secrets, from rng_entropy(): connection table, */
 	struct siphash_key isn_key;   /* ISNs (RFC 6528) and timestamp offsets */
+	bool isn_still; /* ISNs without the clock: a test program that is to be repeated exactly */
 };
 
 struct tcp_counters {
@@ -184,6 +185,11 @@ int tcp_unlisten(struct tcp_stack *s, const struct addr *local, uint16_t port);
 struct tcp_conn *tcp_connect(struct tcp_stack *s, const struct addr *src, const struct addr *dst,
                              uint16_t dport, const struct tcp_ops *ops, void *user,
                              uint64_t now_us);
+
+/* The same from port sport; 0: chosen. NULL also when that port is taken towards dst:dport, or its answers reach another worker. */
+struct tcp_conn *tcp_connect_from(struct tcp_stack *s, const struct addr *src, uint16_t sport,
+                                  const struct addr *dst, uint16_t dport, const struct tcp_ops *ops,
+                                  void *user, uint64_t now_us);
 
 /* --- receiving --- */
 
@@ -295,7 +301,10 @@ struct tcp_info {
 	uint32_t snd_wnd_bytes, rcv_wnd_bytes; /* as the peer announced it; as we did */
 	uint32_t snd_mss, rcv_buf_bytes;
 	uint32_t unacked_bytes, unread_bytes, ooo_bytes;
+	uint32_t in_flight_bytes, sacked_bytes, lost_bytes, resent_bytes; /* RFC 6675's words */
+	uint32_t min_rtt_us;                                              /* 0: not known */
 	uint32_t retransmits; /* in a row, of what is oldest now */
+	uint32_t rexmit_segs; /* sent again in all, since it has a sender's block (tcp_tx.h) */
 	bool timestamps, sack, ecn, in_recovery, keepalive;
 	uint8_t snd_wscale, rcv_wscale;
 };

@@ -36,12 +36,22 @@ struct tcp_conn *
 tcp_connect(struct tcp_stack *s, const struct addr *src, const struct addr *dst, uint16_t dport,
             const struct tcp_ops *ops, void *user, uint64_t now_us)
 {
-	uint16_t sport;
+	return tcp_connect_from(s, src, 0, dst, dport, ops, user, now_us);
+}
+
+struct tcp_conn *
+tcp_connect_from(struct tcp_stack *s, const struct addr *src, uint16_t sport,
+                 const struct addr *dst, uint16_t dport, const struct tcp_ops *ops, void *user,
+                 uint64_t now_us)
+{
 	struct tcp_conn *c;
 
 	BUG_ON(!ops->on_close);
 	tcp_set_now(s, now_us);
-	sport = choose_port(s, src, dst, dport);
+	if (sport == 0)
+		sport = choose_port(s, src, dst, dport);
+	else if (!is_port_free(s, src, sport, dst, dport))
+		sport = 0;
 	c = sport ? tcp_conn_new(s, src, sport, dst, dport) : NULL;
 	if (!c)
 		return NULL;
@@ -132,6 +142,7 @@ tcp_get_info(const struct tcp_conn *c, struct tcp_info *out)
 		.snd_mss = eff_mss(c),
 		.rcv_buf_bytes = c->rcv_buf,
 		.unacked_bytes = c->snd_bytes,
+		.in_flight_bytes = c->snd_nxt - c->snd_una,
 		.unread_bytes = c->rcv_unread,
 		.ooo_bytes = tcp_recv_ooo_bytes(c),
 		.retransmits = c->retries,
@@ -143,6 +154,13 @@ tcp_get_info(const struct tcp_conn *c, struct tcp_info *out)
 		.snd_wscale = c->snd_wscale,
 		.rcv_wscale = c->rcv_wscale,
 	};
+	if (c->tx) {
+		out->sacked_bytes = c->tx->flight.bytes[MARK_SACKED] + c->tx->reno_bytes;
+		out->lost_bytes = c->tx->flight.bytes[MARK_LOST];
+		out->resent_bytes = c->tx->flight.bytes[MARK_REXMIT];
+		out->min_rtt_us = c->tx->min_rtt_us;
+		out->rexmit_segs = c->tx->rexmit_segs;
+	}
 }
 
 void

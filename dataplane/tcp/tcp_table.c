@@ -113,7 +113,8 @@ tcp_isn(const struct tcp_stack *s, const struct addr *local, uint16_t lport,
 	memcpy(m + 16, remote, 16);
 	store_be16(m + 32, lport);
 	store_be16(m + 34, rport);
-	return (uint32_t)(s->now_us / 4) + (uint32_t)siphash(&s->cfg.isn_key, m, sizeof(m));
+	return (uint32_t)siphash(&s->cfg.isn_key, m, sizeof(m)) +
+	       (s->cfg.isn_still ? 0 : (uint32_t)(s->now_us / 4));
 }
 
 uint32_t

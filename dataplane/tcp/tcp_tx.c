@@ -96,6 +96,7 @@ tcp_tx_sent_again(struct tcp_conn *c, uint32_t i)
 	struct tcp_sent *s = tcp_flight_at(&t->flight, i);
 
 	s->xmit_us = now32(c);
+	t->rexmit_segs++;
 	tcp_flight_set(&t->flight, i, MARK_AGAIN);
 	if (tcp_flight_has(&t->flight, i, MARK_LOST))
 		tcp_flight_set(&t->flight, i, MARK_REXMIT);

@@ -33,8 +33,9 @@ struct tcp_tx {
 	struct tcp_conn *conn;
 	struct tcp_big *big; /* NULL: small[] is enough */
 	struct tcp_flight flight;
-	uint32_t recover;    /* snd_nxt when the recovery began */
-	uint32_t reno_bytes; /* without SACK: what the duplicate ACKs say has arrived */
+	uint32_t recover;     /* snd_nxt when the recovery began */
+	uint32_t rexmit_segs; /* sent again in all: for tcp_get_info() */
+	uint32_t reno_bytes;  /* without SACK: what the duplicate ACKs say has arrived */
 
 	/* RFC 8985 */
 	uint32_t rack_xmit_us, rack_end,
