@@ -1045,6 +1045,28 @@ ask(const char *rcpt, uint64_t within_us)
 	TELL("RSET", "250");
 }
 
+/* A refusal that early is the mail's answer, but the rest of the mail might still reach that server: it is cut off. */
+static void
+early_chunk_refusal(void)
+{
+	struct worker_tunables t = world_defaults();
+	struct answers a = polite;
+
+	a.chunk = "550 5.7.1 not this one";
+	world_begin(&t, &a, false);
+	TELL("MAIL FROM:<a@b.test>", "250");
+	TELL("RCPT TO:<one@any.test>", "250");
+	say(&x.sender, "BDAT 40014 LAST\r\nSubject: x\r\n\r\n");
+	say_lines(400);
+	EXPECT("550 5.7.1", 10 * SEC);
+	pass_time(SEC);
+	CHECK(x.server_cnt == 1 && x.server[0].was_reset);
+	x.answers = polite;
+	one_mail("one@any.test", "250 2.0.0");
+	CHECK(x.server_cnt == 2);
+	world_end();
+}
+
 /* --flush finds the address however its domain is written, and none whose local part differs (RFC 5321 2.4). */
 static void
 flush_one(void)
@@ -1226,6 +1248,7 @@ static const struct world_case cases[] = {
 	{ "streamed to a silent server", streamed_to_silence },
 	{ "250 along with the 354",    early_final },
 	{ "250 before the last chunk", early_chunk_final },
+	{ "550 before the last chunk", early_chunk_refusal },
 	{ "--flush of one mailbox",    flush_one },
 	{ "a table of idle connections", full_of_idle },
 	{ "limits hold for the node",  two_workers },

@@ -481,6 +481,8 @@ test_feeds(void)
 	write_file("ips.txt", broken9);
 	CHECK(says(ASK_RELOAD, true, "ips.txt:6:1") && !says(ASK_RELOAD, true, "ips.txt:7:1"));
 	CHECK(says(ASK_RELOAD, true, "9 lines are skipped in all"));
+	write_file("ips.txt", "");
+	CHECK(says(ASK_RELOAD, false, "feed ips: nothing in it"));
 	write_file("ips.txt", "<html>\n");
 	CHECK(says(ASK_RELOAD, false, "no line of this feed can be used"));
 	CHECK(says("{\"command\":\"lookup\",\"verb\":\"ip\",\"key\":\"192.0.2.200\"}", true,
