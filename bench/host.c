@@ -77,6 +77,7 @@ host_init(struct host *h, const struct host_config *c)
 	tc.conn_cnt = c->conn_cnt;
 	tc.timewait_cnt = c->timewait_cnt;
 	tc.wheel_kind = 0;
+	tc.newreno = c->newreno;
 	tc.table_key = (struct siphash_key){ rng_next(&h->rng), rng_next(&h->rng) };
 	tc.isn_key = (struct siphash_key){ rng_next(&h->rng), rng_next(&h->rng) };
 	if (c->time_wait_ms)

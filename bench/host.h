@@ -22,6 +22,7 @@ struct host_config {
 	struct rte_mempool *pool;
 	uint32_t conn_cnt, timewait_cnt;
 	uint32_t time_wait_ms; /* 0: the stack's default */
+	bool newreno;          /* instead of CUBIC */
 	uint64_t seed;
 	uint64_t now_us;
 };
