@@ -177,6 +177,12 @@ struct tcp_times_set {
 
 #define TCP_TIMES_MAX 64 /* different sets in use at one time; index 0 is not used */
 
+/* Bytes of the segment at hand that had been received before. */
+struct tcp_dsack {
+	uint32_t start, end;
+	bool is_set;
+};
+
 struct tcp_syn_queue;
 struct tcp_timewait;
 
@@ -196,6 +202,7 @@ struct tcp_stack {
 	struct tcp_syn_queue *syns;
 	struct tcp_timewait *timewaits;
 	struct tcp_limit challenges, resets;
+	struct tcp_dsack dsack; /* set within one tcp_in() alone */
 	struct wheel_timer housekeeping;
 	struct tcp_link link;
 	struct tcp_config cfg;
@@ -453,6 +460,16 @@ void tcp_cc_acked(struct tcp_conn *c, uint32_t acked, uint32_t flight_before, ui
 void tcp_cc_congested(struct tcp_conn *c);
 void tcp_cc_undone(struct tcp_conn *c);
 void tcp_cc_idle(struct tcp_conn *c);
+
+/* --- tcp_dsack.c --- */
+/* g begins left of rcv_nxt. */
+void tcp_dsack_below(struct tcp_conn *c, const struct tcp_seg *g);
+/* g may overlap what c->side holds. */
+void tcp_dsack_held(struct tcp_conn *c, const struct tcp_seg *g);
+/* The block to be reported first; false: none. */
+bool tcp_dsack_take(struct tcp_conn *c, uint32_t out[2]);
+/* The segment is done with: what no ACK has reported yet leaves now. */
+void tcp_dsack_settle(struct tcp_conn *c);
 
 /* --- tcp_ecn.c --- */
 /* A SYN that asks for ECN, and we have it. */

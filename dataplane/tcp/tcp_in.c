@@ -54,6 +54,7 @@ trim_to_window(struct tcp_conn *c, struct tcp_seg *g)
 	uint32_t room;
 
 	if (seq_lt(g->seq, c->rcv_nxt)) {
+		tcp_dsack_below(c, g);
 		tcp_seg_trim_front(g, c->rcv_nxt - g->seq);
 		g->seq = c->rcv_nxt;
 	}
@@ -97,14 +98,17 @@ step1_sequence(struct tcp_conn *c, struct tcp_seg *g)
 		}
 		if (is_paws_old(c, g)) {
 			counter_inc(&n->drop_paws);
+			tcp_dsack_below(c, g);
 			tcp_out_ack(c);
 			return false;
 		}
 	}
 	if (!is_acceptable(c, g) && !is_shut_out(c, g)) {
 		counter_inc(&n->drop_out_of_window);
-		if (!(g->flags & TCP_RST))
+		if (!(g->flags & TCP_RST)) {
+			tcp_dsack_below(c, g);
 			answer_stray(c, g);
+		}
 		return false;
 	}
 	if (c->flags & F_TS && g->opt.has_ts)
@@ -360,6 +364,7 @@ tcp_in(struct tcp_conn *c, struct tcp_seg *g)
 		tcp_in_syn_sent(c, g);
 	else if (!try_fast(c, g))
 		eight_steps(c, g);
+	tcp_dsack_settle(c);
 	tcp_seg_free(g);
 	tcp_conn_let_go(c);
 }

@@ -73,12 +73,13 @@ options(struct tcp_conn *c, uint8_t *p, uint32_t len)
 
 	if (c->flags & F_TS)
 		n = tcp_opt_build_ts(p, ts_now(c), c->ts_recent);
-	if (c->flags & F_SACK && has_ooo(c)) {
+	if (c->flags & F_SACK && (has_ooo(c) || c->stack->dsack.is_set)) {
 		uint32_t blocks[TCP_SACK_MAX][2];
 		size_t room = MIN((size_t)TCP_OPTIONS_MAX, c->snd_mss - MIN(len, c->snd_mss));
 		unsigned max = room < n + 12 ? 0 : (unsigned)MIN((room - n - 4) / 8, 4u);
-		unsigned cnt = tcp_recv_sack(c, blocks, max);
+		unsigned cnt = max && tcp_dsack_take(c, blocks[0]);
 
+		cnt += tcp_recv_sack(c, blocks + cnt, max - cnt);
 		if (cnt)
 			n += tcp_opt_build_sack(p + n, (const uint32_t(*)[2])blocks, cnt);
 	}

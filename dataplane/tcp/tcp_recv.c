@@ -249,6 +249,7 @@ keep(struct tcp_conn *c, struct tcp_seg *g)
 		return false;
 	if (!c->side && !tcp_side_get(c))
 		return false;
+	tcp_dsack_held(c, g);
 	while (i < c->side->cnt && seq_lt(c->side->r[i].end, g->seq))
 		i++;
 	if (i < c->side->cnt && seq_geq(g->seq + g->len, c->side->r[i].start)) {
@@ -375,6 +376,8 @@ tcp_recv_text(struct tcp_conn *c, struct tcp_seg *g)
 		g->flags &= (uint8_t)~TCP_FIN;
 		return;
 	}
+	if (has_ooo(c))
+		tcp_dsack_held(c, g);
 	chain_append(s, &c->rcv_head, &c->rcv_tail, g->m);
 	g->m = NULL;
 	c->rcv_nxt += len;

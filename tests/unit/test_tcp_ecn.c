@@ -418,6 +418,32 @@ test_not_twice(void)
 	end_case();
 }
 
+/* ECE on an ACK that says nothing else counts; after a timeout it only keeps cwnd from growing. */
+static void
+test_echo_alone(void)
+{
+	uint32_t before;
+
+	open_ecn();
+	CHECK(tcp_send(w.c, span(body, 4 * MSS)));
+	wire_turn();
+	inject(TCP_ACK | TCP_ECE, PEER_ISN + 1, una, 65000, NULL, 0);
+	CHECK(w.n.ecn_congested == 1);
+	end_case();
+
+	open_ecn();
+	CHECK(tcp_send(w.c, span(body, 10 * MSS)));
+	wire_turn();
+	wire_pass_ms(600);
+	CHECK(w.n.retransmit_rto == 1);
+	before = cwnd();
+	echo(1, TCP_ECE);
+	CHECK(w.n.ecn_congested == 0 && cwnd() == before, "cwnd %u", cwnd());
+	echo(2, 0);
+	CHECK(cwnd() > before);
+	end_case();
+}
+
 /* Everything that lowers cwnd is told: after a timeout the next new segment carries CWR. */
 static void
 test_cwr_after_timeout(void)
@@ -474,6 +500,7 @@ main(void)
 	test_receiver_ignores();
 	test_sender();
 	test_not_twice();
+	test_echo_alone();
 	test_cwr_after_timeout();
 	test_mark_then_idle();
 	return check_failed;
