@@ -32,7 +32,8 @@ of_connection(const struct sock *k, const struct tcp_info *i, struct linux_tcp_i
 	o->tcpi_retransmits = (uint8_t)i->retransmits;
 	o->tcpi_options =
 	        (uint8_t)((i->timestamps ? TCPI_OPT_TIMESTAMPS : 0) |
-	                  (i->sack ? TCPI_OPT_SACK : 0) | (i->rcv_wscale ? TCPI_OPT_WSCALE : 0));
+	                  (i->sack ? TCPI_OPT_SACK : 0) | (i->rcv_wscale ? TCPI_OPT_WSCALE : 0) |
+	                  (i->ecn ? TCPI_OPT_ECN : 0));
 	o->tcpi_snd_wscale = i->snd_wscale & 15u;
 	o->tcpi_rcv_wscale = i->rcv_wscale & 15u;
 	o->tcpi_rto = i->rto_ms * 1000;
