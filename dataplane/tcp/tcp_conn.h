@@ -219,6 +219,7 @@ struct tcp_seg {
 	uint8_t flags;
 	uint8_t tos;
 	bool v6;
+	bool is_cut; /* bytes or a FIN behind our window were taken off */
 	uint16_t sport, dport;
 	const struct addr *src, *dst;
 	struct tcp_options opt;

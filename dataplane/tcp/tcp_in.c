@@ -45,7 +45,8 @@ is_acceptable(const struct tcp_conn *c, const struct tcp_seg *g)
 static bool
 is_shut_out(const struct tcp_conn *c, const struct tcp_seg *g)
 {
-	return rcv_wnd(c) == 0 && g->seq == c->rcv_nxt && !(g->flags & (TCP_SYN | TCP_RST));
+	return rcv_wnd(c) == 0 && g->seq == c->rcv_nxt &&
+	       (g->flags & (TCP_ACK | TCP_SYN | TCP_RST)) == TCP_ACK;
 }
 
 static void
@@ -64,8 +65,7 @@ trim_to_window(struct tcp_conn *c, struct tcp_seg *g)
 		if (g->len >= room || g->flags & TCP_FIN)
 			g->flags &= (uint8_t)~TCP_FIN;
 		tcp_seg_trim_back(g, room);
-		c->flags |= F_ACK_NOW;
-		tcp_mark_dirty(c);
+		g->is_cut = true;
 	}
 }
 
@@ -252,6 +252,10 @@ step7_text(struct tcp_conn *c, struct tcp_seg *g)
 	/* It still talks: the wait for its FIN begins again, unless nobody listens. */
 	if (g->len > 0 && c->state == TCP_FIN_WAIT_2 && !(c->flags & F_ORPHAN))
 		tcp_timer_set_fin_wait(c);
+	if (g->is_cut) { /* the peer is told where our window ends */
+		c->flags |= F_ACK_NOW;
+		tcp_mark_dirty(c);
+	}
 	if (g->len > 0 || g->flags & TCP_FIN)
 		tcp_recv_text(c, g);
 }

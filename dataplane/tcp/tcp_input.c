@@ -65,6 +65,7 @@ parse(struct tcp_stack *s, const struct packet_in *in, struct tcp_seg *g)
 	g->flags = h[13];
 	g->wnd = load_be16(h + 14);
 	g->v6 = in->v6;
+	g->is_cut = false;
 	g->tos = in->tos;
 	g->src = &in->src;
 	g->dst = &in->dst;

@@ -242,7 +242,7 @@ next_segment(const struct tcp_conn *c, uint32_t cwnd, struct next *out)
 	uint32_t n = MIN(MIN(unsent, mss), MIN(wnd, cwnd));
 
 	out->len = n;
-	out->push = n == unsent;
+	out->push = n > 0 && n == unsent;
 	out->fin = is_fin_due(c) && n == unsent && wnd > n;
 	if (n == unsent || n == mss) /* all of it, or a full segment */
 		return n > 0 || out->fin;
@@ -329,8 +329,8 @@ send_again(struct tcp_conn *c, uint32_t seq, uint32_t end)
 		uint32_t to = seq_min(seq_min(seq + eff_mss(c), seq_min(end, data_end)), edge);
 		bool fin = to == data_end && seq_gt(end, data_end) && seq_lt(to, edge);
 
-		uint8_t flags =
-		        (uint8_t)(TCP_ACK | (to == data_end ? TCP_PSH : 0) | (fin ? TCP_FIN : 0));
+		bool push = to == data_end && to != seq;
+		uint8_t flags = (uint8_t)(TCP_ACK | (push ? TCP_PSH : 0) | (fin ? TCP_FIN : 0));
 
 		if (!send_segment(c, seq, to - seq, flags))
 			return false;

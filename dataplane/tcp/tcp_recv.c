@@ -404,6 +404,19 @@ tcp_recv_purge(struct tcp_stack *s, struct tcp_conn *c)
 	tcp_side_put_if_empty(c);
 }
 
+/* Run r, unless it is among out[0..cnt) already. Returns the new cnt. */
+static unsigned
+add_block(const struct tcp_range *r, uint32_t (*out)[2], unsigned cnt)
+{
+	for (unsigned k = 0; k < cnt; k++)
+		if (out[k][0] == r->start)
+			return cnt;
+	out[cnt][0] = r->start;
+	out[cnt][1] = r->end;
+	return cnt + 1;
+}
+
+/* Newest first; then others, since as many as fit are told (RFC 2018 4). */
 unsigned
 tcp_recv_sack(const struct tcp_conn *c, uint32_t (*out)[2], unsigned max)
 {
@@ -412,19 +425,14 @@ tcp_recv_sack(const struct tcp_conn *c, uint32_t (*out)[2], unsigned max)
 
 	for (unsigned k = 0; d && k < d->recent_cnt && cnt < max; k++) {
 		uint32_t i = 0;
-		unsigned seen = 0;
 
 		while (i < d->cnt && seq_leq(d->r[i].end, d->recent[k]))
 			i++;
-		if (i == d->cnt || seq_gt(d->r[i].start, d->recent[k]))
-			continue;
-		while (seen < cnt && out[seen][0] != d->r[i].start)
-			seen++;
-		if (seen < cnt)
-			continue;
-		out[cnt][0] = d->r[i].start;
-		out[cnt++][1] = d->r[i].end;
+		if (i < d->cnt && seq_leq(d->r[i].start, d->recent[k]))
+			cnt = add_block(&d->r[i], out, cnt);
 	}
+	for (uint32_t i = 0; d && i < d->cnt && cnt < max; i++)
+		cnt = add_block(&d->r[i], out, cnt);
 	return cnt;
 }
 

@@ -320,7 +320,8 @@ tcp_conn_kill(struct tcp_conn *c, int err)
 void
 tcp_conn_time_wait(struct tcp_conn *c)
 {
-	tcp_out_ack(c);
+	if (c->flags & F_ACK_NOW) /* of the FIN; an ACK alone is not answered */
+		tcp_out_ack(c);
 	tcp_timewait_add(c);
 	tcp_conn_end(c, 0);
 }

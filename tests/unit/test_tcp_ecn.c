@@ -243,7 +243,7 @@ test_ect(void)
 	wire_turn();
 	EXPECT_SEG(TCP_ACK | TCP_PSH, una + 3 * MSS, PEER_ISN + 11, 100);
 	CHECK(w.out[w.read - 1].tos == ECT_0, "what waited for the window is new");
-	EXPECT_SEG(TCP_ACK | TCP_PSH | TCP_FIN, una + 3 * MSS + 100, PEER_ISN + 11, 0);
+	EXPECT_SEG(TCP_ACK | TCP_FIN, una + 3 * MSS + 100, PEER_ISN + 11, 0);
 	CHECK(w.out[w.read - 1].tos == 0, "a FIN carries nothing");
 	end_case();
 }

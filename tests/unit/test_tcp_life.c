@@ -100,7 +100,7 @@ test_simultaneous_close(void)
 	una = open_plain();
 	tcp_close(w.c);
 	wire_turn();
-	EXPECT_SEG(TCP_ACK | TCP_PSH | TCP_FIN, una, at, 0);
+	EXPECT_SEG(TCP_ACK | TCP_FIN, una, at, 0);
 	inject(TCP_ACK | TCP_FIN, at, una, 65535, NULL, 0);
 	tcp_get_info(w.c, &i);
 	CHECK(i.state == TCP_CLOSING && w.closed == 0);
@@ -125,9 +125,9 @@ test_passive_close(void)
 	EXPECT_SEG(TCP_ACK, una, at + 5, 0);
 	tcp_close(w.c);
 	wire_turn();
-	EXPECT_SEG(TCP_ACK | TCP_PSH | TCP_FIN, una, at + 5, 0);
+	EXPECT_SEG(TCP_ACK | TCP_FIN, una, at + 5, 0);
 	wire_pass_ms(230);
-	EXPECT_SEG(TCP_ACK | TCP_PSH | TCP_FIN, una, at + 5, 0, "the FIN again");
+	EXPECT_SEG(TCP_ACK | TCP_FIN, una, at + 5, 0, "the FIN again");
 	inject(TCP_ACK, at + 5, una + 1, 65535, NULL, 0);
 	CHECK(w.closed == 1 && w.err == 0);
 	expect_clean("LAST-ACK");
