@@ -90,8 +90,10 @@ struct tcp_config {
 	uint32_t conn_cnt;     /* connections, without half-open and TIME_WAIT ones */
 	uint32_t syn_cnt;      /* half-open passive ones, at most 65,535; full: the oldest goes */
 	uint32_t timewait_cnt; /* full: the oldest goes */
-	uint32_t orphan_cnt;   /* detached and not yet closed; full: RST at tcp_detach() */
-	uint32_t slice_cnt;    /* pieces of all send queues */
+	uint32_t
+	        pmtu_cnt; /* peers whose path MTU is remembered; full: the one longest not used goes */
+	uint32_t orphan_cnt;        /* detached and not yet closed; full: RST at tcp_detach() */
+	uint32_t slice_cnt;         /* pieces of all send queues */
 	uint32_t small_chunk_cnt;   /* 1 KiB each, for tcp_send() */
 	uint32_t ooo_cnt;           /* connections that may have out-of-order bytes at one time */
 	uint32_t tx_cnt;            /* that may have more than one segment in flight */
@@ -314,7 +316,8 @@ const char *tcp_state_name(enum tcp_state st);
 
 /* What is in use now, for gauges and for tests that look for leaks. */
 struct tcp_usage {
-	uint32_t conns, orphans, syns, timewaits, slices, small_chunks, ooos, txs, bigs, mbufs_held;
+	uint32_t conns, orphans, syns, timewaits, pmtus, slices, small_chunks, ooos, txs, bigs,
+	        mbufs_held;
 };
 
 void tcp_get_usage(const struct tcp_stack *s, struct tcp_usage *out);

@@ -68,10 +68,11 @@ enum tcp_conn_flag {
 	EV_CLOSE = 1 << 25,
 	F_REO = 1 << 26, /* rexmit_due is RACK's reordering timer */
 	F_REXMT_HEAD =
-	        1 << 27,  /* without a struct tcp_tx: the segment at snd_una is to be sent again */
-	F_ECN = 1 << 28,  /* both sides agreed on ECN */
-	F_ECE = 1 << 29,  /* a mark arrived: every ACK says so until the peer's CWR */
-	F_KEEP = 1 << 30, /* keep-alive is on */
+	        1 << 27,   /* without a struct tcp_tx: the segment at snd_una is to be sent again */
+	F_ECN = 1 << 28,   /* both sides agreed on ECN */
+	F_ECE = 1 << 29,   /* a mark arrived: every ACK says so until the peer's CWR */
+	F_KEEP = 1 << 30,  /* keep-alive is on */
+	F_PMTU = 1u << 31, /* a segment longer than snd_mss is out, to see whether it arrives */
 };
 
 #define EV_ANY    (EV_OPEN | EV_BYTES | EV_ROOM | EV_CLOSE)
@@ -185,6 +186,7 @@ struct tcp_dsack {
 
 struct tcp_syn_queue;
 struct tcp_timewait;
+struct tcp_pmtu;
 
 struct tcp_stack {
 	uint64_t now_us;
@@ -201,6 +203,7 @@ struct tcp_stack {
 	struct list tx_idle; /* the longest idle first */
 	struct tcp_syn_queue *syns;
 	struct tcp_timewait *timewaits;
+	struct tcp_pmtu *pmtu;
 	struct tcp_limit challenges, resets;
 	struct tcp_dsack dsack; /* set within one tcp_in() alone */
 	struct wheel_timer housekeeping;
@@ -450,6 +453,25 @@ void tcp_timer_set(struct tcp_conn *c, uint32_t *due, uint32_t in_ms);
 void tcp_timer_fire(void *stack, struct wheel_timer *t, uint64_t now_us);
 uint32_t tcp_rto_ms(const struct tcp_conn *c);
 void tcp_rtt_sample(struct tcp_conn *c, uint32_t us);
+
+/* --- tcp_pmtu.c --- */
+struct tcp_pmtu *tcp_pmtu_new(uint32_t cnt);
+void tcp_pmtu_free(struct tcp_pmtu *p);
+size_t tcp_pmtu_bytes(uint32_t cnt);
+uint32_t tcp_pmtu_used(const struct tcp_pmtu *p);
+/* snd_mss is what both sides agreed on; less, if the path is known. */
+void tcp_pmtu_start(struct tcp_conn *c);
+/* The path carries `mtu` bytes, says a router that is believed. False: nothing new. What is in flight is the caller's. */
+bool tcp_pmtu_lower(struct tcp_conn *c, uint32_t mtu);
+/* The RTO ran out. */
+void tcp_pmtu_timeout(struct tcp_conn *c);
+/* Bytes of a segment that is to try the path now, 0: none; and it was sent. */
+uint32_t tcp_pmtu_probe_bytes(struct tcp_conn *c);
+void tcp_pmtu_probe_sent(struct tcp_conn *c);
+/* With F_PMTU: segment i was delivered. */
+void tcp_pmtu_delivered(struct tcp_conn *c, uint32_t i);
+/* Something is marked lost: true, it is the probe and nothing else. */
+bool tcp_pmtu_probe_lost(struct tcp_conn *c);
 
 /* --- tcp_cc.c --- */
 /* Of a new connection, and after an idle RTO. */

@@ -59,7 +59,7 @@ tcp_connect_from(struct tcp_stack *s, const struct addr *src, uint16_t sport,
 	c->user = user;
 	c->state = TCP_SYN_SENT;
 	c->snd_una = c->snd_nxt = tcp_isn(s, src, sport, dst, dport);
-	c->snd_mss = tcp_out_mss(s, dst);
+	c->snd_mss = c->mss_top = tcp_out_mss(s, dst);
 	if (s->cfg.timestamps)
 		c->ts_offset = tcp_ts_offset(s, src, dst);
 	counter_inc(&s->cnt->open_active);
@@ -171,6 +171,7 @@ tcp_get_usage(const struct tcp_stack *s, struct tcp_usage *out)
 		.orphans = s->orphan_cnt,
 		.syns = tcp_syn_used(s->syns),
 		.timewaits = tcp_timewait_used(s->timewaits),
+		.pmtus = tcp_pmtu_used(s->pmtu),
 		.slices = s->slices.used_cnt,
 		.small_chunks = s->smalls.used_cnt,
 		.ooos = s->sides.used_cnt,

@@ -2,7 +2,7 @@
  * tcp_icmp.c - ICMP errors about our segments: hints, checked against what is in flight
  *
  * RFC     5927 4 and 5 (the sequence number must be of a segment in flight; errors are soft once established),
- *         1191 and 8201 (path MTU, with floors of 552 and 1280), 1122 4.2.3.9.
+ *         1191 and 8201 (path MTU, with floors of 552 and 1280), 1122 4.2.3.9, 6633 (source quench is ignored).
  */
 #include "dataplane/tcp/tcp_conn.h"
 
@@ -34,24 +34,58 @@ kind_of(const struct packet_icmp_error *e)
 	               : SOFT;
 }
 
-/* Smaller segments from here on, and those in flight again: they will not arrive. */
-static void
-lower_mtu(struct tcp_conn *c, uint32_t mtu)
+/* Bytes of the IP packet that the error quotes, at most: its record's, or what is in flight. */
+static uint32_t
+quoted_bytes(const struct tcp_conn *c, uint32_t seq)
 {
-	bool v6 = conn_is_v6(c);
-	uint32_t floor = v6 ? TCP_PMTU_FLOOR6 : TCP_PMTU_FLOOR4;
-	uint32_t mss = MAX(mtu, floor) - header_bytes(v6);
+	uint32_t len = c->snd_nxt - c->snd_una, ts = c->flags & F_TS ? 12 : 0;
 
-	if (mss >= c->snd_mss || !is_synchronised(c)) {
-		counter_inc(&c->stack->cnt->icmp_soft);
+	if (c->tx && c->tx->flight.cnt) {
+		const struct tcp_flight *f = &c->tx->flight;
+		uint32_t i = tcp_flight_find(f, seq + 1) - 1;
+
+		len = tcp_flight_end(f, i) - tcp_flight_at(f, i)->seq;
+	}
+	return header_bytes(conn_is_v6(c)) +
+	       MIN(len + TCP_OPTIONS_MAX, MAX(len + ts, (uint32_t)c->snd_mss));
+}
+
+/* RFC 1191 7.1, for routers that name no size: the next smaller one that is common. */
+static uint32_t
+plateau(uint32_t bytes)
+{
+	static const uint16_t common[] = { 4352, 2002, 1492, 1400, 1280, 1006 };
+
+	for (size_t i = 0; i < ARRAY_LEN(common); i++)
+		if (common[i] < bytes)
+			return common[i];
+	return TCP_PMTU_FLOOR4;
+}
+
+/* Smaller segments from here on, and those in flight that are too long again: they will not arrive. */
+static void
+too_big(struct tcp_conn *c, uint32_t seq, uint32_t mtu)
+{
+	struct tcp_counters *n = c->stack->cnt;
+	uint32_t bytes = quoted_bytes(c, seq);
+	bool v6 = conn_is_v6(c);
+
+	if (!v6 && mtu == 0)
+		mtu = plateau(bytes);
+	/* RFC 5927 7.2: what was sent fits. RFC 8201 4: less than IPv6's minimum is not to be believed. */
+	if (mtu >= bytes || (v6 && mtu < TCP_PMTU_FLOOR6)) {
+		counter_inc(&n->icmp_bad);
 		return;
 	}
-	counter_inc(&c->stack->cnt->icmp_pmtu);
-	counter_inc(&c->stack->cnt->retransmit_pmtu);
-	c->snd_mss = (uint16_t)mss;
+	if (!is_synchronised(c) || !tcp_pmtu_lower(c, MAX(mtu, (uint32_t)TCP_PMTU_FLOOR4))) {
+		counter_inc(&n->icmp_soft);
+		return;
+	}
+	counter_inc(&n->icmp_pmtu);
+	counter_inc(&n->retransmit_pmtu);
 	if (c->tx && c->tx->flight.cnt)
 		tcp_recovery_resend(c);
-	else if (c->snd_nxt != c->snd_una)
+	else
 		c->flags |= F_REXMT_HEAD;
 	tcp_mark_dirty(c);
 }
@@ -63,7 +97,7 @@ hit(struct tcp_conn *c, const struct packet_icmp_error *e)
 
 	switch (kind_of(e)) {
 	case TOO_BIG:
-		lower_mtu(c, e->mtu);
+		too_big(c, e->seq, e->mtu);
 		break;
 	case HARD:
 		if (c->state == TCP_SYN_SENT) {

@@ -20,6 +20,7 @@ tcp_conn_negotiate(struct tcp_conn *c, const struct tcp_options *o)
 	uint16_t mine = tcp_out_mss(c->stack, &c->remote);
 
 	c->snd_mss = MIN(tcp_peer_mss(o, conn_is_v6(c)), mine);
+	tcp_pmtu_start(c);
 	if (o->has_wscale) {
 		c->snd_wscale = o->wscale;
 		c->rcv_wscale = cfg->rcv_wscale;

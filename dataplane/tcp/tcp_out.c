@@ -282,11 +282,25 @@ send_next(struct tcp_conn *c, const struct next *n)
 	return true;
 }
 
+/* A segment of full size on a path that is believed to be smaller, with enough behind it that its loss is seen soon. */
+static bool
+out_mtu_probe(struct tcp_conn *c)
+{
+	struct next n = { .len = tcp_pmtu_probe_bytes(c) };
+	uint32_t with_more = n.len + 2 * eff_mss(c);
+
+	if (!n.len || unsent_bytes(c) < with_more || usable(c, c->snd_wnd) < with_more ||
+	    usable_cwnd(c) < with_more || !tcp_tx_ready(c) || !c->tx || !send_next(c, &n))
+		return false;
+	tcp_pmtu_probe_sent(c);
+	return true;
+}
+
 static void
 out_data(struct tcp_conn *c)
 {
 	struct next n;
-	bool sent = false, no_mbuf = false;
+	bool no_mbuf = false, sent = c->snd_mss < c->mss_top && out_mtu_probe(c);
 
 	while (!no_mbuf && next_segment(c, usable_cwnd(c), &n) && tcp_tx_ready(c)) {
 		no_mbuf = !send_next(c, &n);

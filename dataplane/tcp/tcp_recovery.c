@@ -225,6 +225,32 @@ in_loss(struct tcp_conn *c, const struct tcp_delivery *d)
 		end(c);
 }
 
+/* What is marked lost goes again, and cwnd stays as it is. */
+static void
+resend(struct tcp_conn *c)
+{
+	struct tcp_tx *t = c->tx;
+
+	end_cwr(c);
+	t->tx_flags &= (uint16_t) ~(F_TX_UNDO | F_TX_FRTO | F_TX_TLP | F_TX_TLP_AGAIN);
+	t->recover = c->snd_nxt;
+	t->reno_bytes = 0;
+	c->dupacks = 0;
+	c->flags = (c->flags & ~(uint32_t)F_RECOVERY) | F_LOSS;
+}
+
+/* Something was found to be lost, outside of a recovery. False: it was no congestion. */
+static bool
+begin_if_congested(struct tcp_conn *c)
+{
+	if (tcp_pmtu_probe_lost(c)) {
+		resend(c);
+		return false;
+	}
+	begin(c);
+	return true;
+}
+
 /* --- from outside --- */
 
 uint32_t
@@ -244,8 +270,8 @@ tcp_recovery_ack(struct tcp_conn *c, const struct tcp_delivery *d)
 	else if (c->tx->tx_flags & F_TX_UNDO)
 		tcp_undo_try(c, d); /* DSACKs come when all is over */
 	if (!(c->flags & (F_RECOVERY | F_LOSS)) && c->tx->flight.bytes[MARK_LOST]) {
-		begin(c);
-		reduce(c, d);
+		if (begin_if_congested(c))
+			reduce(c, d);
 	} else if (d->has_ece && !(c->flags & (F_RECOVERY | F_LOSS)) &&
 	           !(c->tx->tx_flags & F_TX_CWR)) {
 		begin_cwr(c);
@@ -265,7 +291,7 @@ tcp_recovery_reo_timeout(struct tcp_conn *c)
 	uint32_t wait_ms = tcp_rack_detect(c);
 
 	if (!(c->flags & (F_RECOVERY | F_LOSS)) && c->tx->flight.bytes[MARK_LOST])
-		begin(c);
+		begin_if_congested(c);
 	if (c->flags & F_RECOVERY)
 		reduce(c, &none);
 	return wait_ms;
@@ -311,11 +337,12 @@ tcp_recovery_timeout(struct tcp_conn *c)
 void
 tcp_recovery_resend(struct tcp_conn *c)
 {
-	struct tcp_tx *t = c->tx;
+	struct tcp_flight *f = &c->tx->flight;
 
-	end_cwr(c);
-	t->tx_flags &= (uint16_t) ~(F_TX_UNDO | F_TX_FRTO | F_TX_TLP | F_TX_TLP_AGAIN);
-	t->recover = c->snd_nxt;
-	c->flags = (c->flags & ~(uint32_t)F_RECOVERY) | F_LOSS;
-	mark_all_lost(c);
+	for (uint32_t i = 0; (i = tcp_flight_next(f, i, f->cnt, 0, MARK(MARK_SACKED))) < f->cnt;
+	     i++)
+		if (tcp_flight_end(f, i) - tcp_flight_at(f, i)->seq > eff_mss(c))
+			mark_lost(c, i);
+	if (f->bytes[MARK_LOST])
+		resend(c);
 }

@@ -21,6 +21,8 @@ take_block(struct tcp_conn *c, uint32_t start, uint32_t end, struct tcp_delivery
 		uint32_t len = tcp_flight_end(f, i) - tcp_flight_at(f, i)->seq;
 
 		tcp_rack_delivered(c, i, d);
+		if (c->flags & F_PMTU)
+			tcp_pmtu_delivered(c, i);
 		tcp_flight_clear(f, i, MARK_LOST);
 		tcp_flight_clear(f, i, MARK_REXMIT);
 		tcp_flight_set(f, i, MARK_SACKED);

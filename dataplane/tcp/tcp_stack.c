@@ -17,6 +17,7 @@ tcp_config_defaults(struct tcp_config *cfg)
 		.conn_cnt = 65536,
 		.syn_cnt = 16384,
 		.timewait_cnt = 262144,
+		.pmtu_cnt = 4096,
 		.orphan_cnt = 16384,
 		.slice_cnt = 131072,
 		.small_chunk_cnt = 32768,
@@ -54,13 +55,13 @@ static bool
 is_config_valid(const struct tcp_config *c)
 {
 	return c->conn_cnt > 0 && c->conn_cnt < 1u << 26 && c->syn_cnt > 0 && c->syn_cnt <= 65535 &&
-	       c->timewait_cnt > 0 && c->timewait_cnt < 1u << 26 && c->slice_cnt > 0 &&
-	       c->small_chunk_cnt > 0 && c->ooo_cnt > 0 && c->tx_cnt > 0 && c->big_cnt > 0 &&
-	       c->mbuf_budget > 0 && c->rcv_buf_bytes >= 2048 &&
-	       c->rcv_buf_bytes <= c->rcv_buf_max_bytes && c->rcv_buf_max_bytes <= 1u << 30 &&
-	       c->snd_buf_bytes > 0 && c->snd_buf_bytes <= TCP_UNACKED_MAX &&
-	       c->rcv_wscale <= TCP_WSCALE_MAX && c->ecn <= TCP_ECN_ACTIVE &&
-	       c->mss_max >= TCP_MSS_DEFAULT4 && c->port_first > 0 &&
+	       c->timewait_cnt > 0 && c->timewait_cnt < 1u << 26 && c->pmtu_cnt > 0 &&
+	       c->pmtu_cnt < 1u << 24 && c->slice_cnt > 0 && c->small_chunk_cnt > 0 &&
+	       c->ooo_cnt > 0 && c->tx_cnt > 0 && c->big_cnt > 0 && c->mbuf_budget > 0 &&
+	       c->rcv_buf_bytes >= 2048 && c->rcv_buf_bytes <= c->rcv_buf_max_bytes &&
+	       c->rcv_buf_max_bytes <= 1u << 30 && c->snd_buf_bytes > 0 &&
+	       c->snd_buf_bytes <= TCP_UNACKED_MAX && c->rcv_wscale <= TCP_WSCALE_MAX &&
+	       c->ecn <= TCP_ECN_ACTIVE && c->mss_max >= TCP_MSS_DEFAULT4 && c->port_first > 0 &&
 	       c->port_first <= c->port_last && c->rto_min_ms > 0 &&
 	       c->rto_min_ms <= c->rto_max_ms && c->delack_ms > 0 && c->keep_idle_ms > 0 &&
 	       c->keep_interval_ms > 0 && c->keep_cnt > 0 && c->keep_cnt <= TCP_KEEP_CNT_MAX &&
@@ -88,7 +89,7 @@ tcp_stack_bytes(const struct tcp_config *c)
 	       pool_bytes(sizeof(struct tcp_side), c->ooo_cnt) +
 	       pool_bytes(sizeof(struct tcp_tx), c->tx_cnt) +
 	       pool_bytes(sizeof(struct tcp_big), c->big_cnt) + tcp_syn_bytes(c->syn_cnt) +
-	       tcp_timewait_bytes(c->timewait_cnt);
+	       tcp_timewait_bytes(c->timewait_cnt) + tcp_pmtu_bytes(c->pmtu_cnt);
 }
 
 static int
@@ -162,7 +163,8 @@ tcp_stack_new(const struct tcp_config *cfg, const struct tcp_link *link, struct 
 	s->heads = malloc(sizeof(uint32_t) * head_cnt(cfg));
 	s->syns = tcp_syn_new(s, cfg->syn_cnt);
 	s->timewaits = tcp_timewait_new(cfg->timewait_cnt);
-	if (!s->heads || !s->syns || !s->timewaits || make_pools(s) < 0) {
+	s->pmtu = tcp_pmtu_new(cfg->pmtu_cnt);
+	if (!s->heads || !s->syns || !s->timewaits || !s->pmtu || make_pools(s) < 0) {
 		tcp_stack_free(s);
 		errno = ENOMEM;
 		return NULL;
@@ -205,6 +207,7 @@ tcp_stack_free(struct tcp_stack *s)
 	wheel_cancel(s->wheel, &s->housekeeping);
 	tcp_syn_free(s->syns);
 	tcp_timewait_free(s->timewaits);
+	tcp_pmtu_free(s->pmtu);
 	fini_pools(s);
 	free(s->heads);
 	free(s);

@@ -219,6 +219,7 @@ again(struct tcp_conn *c)
 		tcp_give_up(c, &s->cnt->timeout_user, ETIMEDOUT);
 		return;
 	}
+	tcp_pmtu_timeout(c);
 	if (c->tx)
 		tcp_recovery_timeout(c);
 	else

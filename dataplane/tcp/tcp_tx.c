@@ -120,6 +120,8 @@ tcp_tx_acked(struct tcp_conn *c, uint32_t ack, struct tcp_delivery *d)
 		if (!tcp_flight_has(f, 0, MARK_SACKED)) {
 			d->delivered += tcp_flight_end(f, 0) - tcp_flight_at(f, 0)->seq;
 			tcp_rack_delivered(c, 0, d);
+			if (c->flags & F_PMTU)
+				tcp_pmtu_delivered(c, 0);
 		}
 		tcp_flight_pop(f);
 	}

@@ -126,7 +126,7 @@ void tcp_tlp_ack(struct tcp_conn *c, const struct tcp_delivery *d);
 uint32_t tcp_recovery_ack(struct tcp_conn *c, const struct tcp_delivery *d);
 void tcp_recovery_timeout(struct tcp_conn *c);
 uint32_t tcp_recovery_reo_timeout(struct tcp_conn *c);
-/* All in flight goes again, but nothing was congested (path MTU). */
+/* What is longer than a segment may be goes again in pieces, but nothing was congested (path MTU). */
 void tcp_recovery_resend(struct tcp_conn *c);
 
 /* --- tcp_undo.c --- */

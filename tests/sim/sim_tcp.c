@@ -467,14 +467,19 @@ pick_link(struct sim *s)
 	c.duplicate_pct = (unsigned)rng_below(r, most + 1);
 	c.reorder_pct = (unsigned)rng_below(r, most + 1);
 	c.corrupt_pct = (unsigned)rng_below(r, most + 1);
+	if (rng_odds(r, 1, 4)) {
+		c.path_mtu = 576 + (unsigned)rng_below(r, c.mtu - 576 + 1);
+		c.no_icmp = rng_odds(r, 1, 2);
+	}
 	c.mark_pct = (unsigned)rng_below(r, most + 1);
 	s->no_trouble_expected = c.loss_pct + c.corrupt_pct <= 4;
 	sim_link_init(&s->link, &c, rng_next(r), pool);
 	if (verbose)
-		printf("delay %llu us, jitter %llu us, mtu %u, loss %u %%, dup %u %%, reorder %u "
-		       "%%, corrupt %u %%, marked %u %%\n",
+		printf("delay %llu us, jitter %llu us, mtu %u, path mtu %u%s, loss %u %%, dup %u "
+		       "%%, reorder %u %%, corrupt %u %%, marked %u %%\n",
 		       (unsigned long long)c.delay_us, (unsigned long long)c.jitter_us, c.mtu,
-		       c.loss_pct, c.duplicate_pct, c.reorder_pct, c.corrupt_pct, c.mark_pct);
+		       c.path_mtu, c.no_icmp ? " in silence" : "", c.loss_pct, c.duplicate_pct,
+		       c.reorder_pct, c.corrupt_pct, c.mark_pct);
 }
 
 static bool

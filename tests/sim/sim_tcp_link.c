@@ -98,6 +98,34 @@ launch(struct sim_link *l, struct sim_flying f, uint64_t now_us)
 	push(l, &f);
 }
 
+/* Every IPv6 path carries 1,280 bytes. */
+static uint32_t
+path_mtu(const struct sim_link *l, bool v6)
+{
+	return v6 ? MAX(l->cfg.path_mtu, 1280u) : l->cfg.path_mtu;
+}
+
+/* At the router; true: it goes no further. */
+static bool
+is_too_big(struct sim_link *l, struct sim_flying f, uint64_t now_us)
+{
+	bool v6 = !addr_is_v4(&f.dst);
+
+	if (!l->cfg.path_mtu || f.m->pkt_len + (v6 ? 40 : 20) <= path_mtu(l, v6))
+		return false;
+	l->too_big++;
+	if (l->cfg.no_icmp) {
+		rte_pktmbuf_free(f.m);
+		return true;
+	}
+	f.is_icmp = true;
+	f.to = 1 - f.to;
+	f.order = l->order++;
+	f.at_us = now_us + l->cfg.delay_us;
+	push(l, &f);
+	return true;
+}
+
 static void
 link_send(void *ctx, struct rte_mbuf *m, const struct addr *src, const struct addr *dst,
           uint8_t tos, uint64_t now_us)
@@ -114,6 +142,8 @@ link_send(void *ctx, struct rte_mbuf *m, const struct addr *src, const struct ad
 		rte_pktmbuf_free(m);
 		return;
 	}
+	if (is_too_big(l, f, now_us))
+		return;
 	if (odds(l, l->cfg.duplicate_pct)) {
 		struct sim_flying copy = f;
 
@@ -216,6 +246,25 @@ wrap(struct sim_link *l, struct sim_flying *f, struct packet_in *in)
 		      (uint16_t)(front + 60 + rng_below(&l->rng, f->m->data_len - front - 60u)));
 }
 
+static void
+deliver_icmp(struct sim_link *l, const struct sim_flying *f, uint64_t now_us)
+{
+	const uint8_t *h = rte_pktmbuf_mtod(f->m, const uint8_t *);
+	bool v6 = !addr_is_v4(&f->src);
+	struct packet_icmp_error e = { .local = f->src,
+		                       .remote = f->dst,
+		                       .lport = load_be16(h),
+		                       .rport = load_be16(h + 2),
+		                       .seq = load_be32(h + 4),
+		                       .v6 = v6,
+		                       .type = v6 ? 2 : 3,
+		                       .code = v6 ? 0 : 4,
+		                       .mtu = path_mtu(l, v6) };
+
+	tcp_icmp(l->end[f->to].stack, &e, now_us);
+	rte_pktmbuf_free(f->m);
+}
+
 void
 sim_link_deliver(struct sim_link *l, uint64_t now_us)
 {
@@ -224,7 +273,14 @@ sim_link_deliver(struct sim_link *l, uint64_t now_us)
 		unsigned to = l->heap[0].to;
 		struct packet_in in[40];
 
-		while (cnt < max && l->cnt && l->heap[0].at_us <= now_us && l->heap[0].to == to) {
+		if (l->heap[0].is_icmp) {
+			struct sim_flying f = pop(l);
+
+			deliver_icmp(l, &f, now_us);
+			continue;
+		}
+		while (cnt < max && l->cnt && l->heap[0].at_us <= now_us && l->heap[0].to == to &&
+		       !l->heap[0].is_icmp) {
 			struct sim_flying f = pop(l);
 
 			wrap(l, &f, &in[cnt++]);

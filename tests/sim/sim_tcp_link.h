@@ -18,6 +18,8 @@ struct sim_link_config {
 	unsigned loss_pct, duplicate_pct, reorder_pct, corrupt_pct;
 	unsigned mark_pct; /* of what is ECN-capable */
 	unsigned mtu;
+	unsigned path_mtu; /* a router in between carries no more; 0: as much as the link */
+	bool no_icmp;      /* and says nothing of it */
 };
 
 struct sim_flying {
@@ -26,6 +28,7 @@ struct sim_flying {
 	struct addr src, dst;
 	unsigned to;
 	uint8_t tos;
+	bool is_icmp; /* m is what the router quotes */
 };
 
 struct sim_link;
@@ -45,7 +48,7 @@ struct sim_link {
 	bool is_cut; /* nothing passes any more */
 	unsigned cnt;
 	struct sim_flying heap[SIM_LINK_MAX];
-	uint64_t sent, lost, duplicated, corrupted;
+	uint64_t sent, lost, duplicated, corrupted, too_big;
 };
 
 void sim_link_init(struct sim_link *l, const struct sim_link_config *cfg, uint64_t seed,
