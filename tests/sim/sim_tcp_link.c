@@ -15,9 +15,13 @@ push(struct sim_link *l, const struct sim_flying *f)
 	unsigned i = l->cnt++;
 
 	BUG_ON(i == SIM_LINK_MAX);
-	while (i > 0 && is_earlier(f, &l->heap[(i - 1) / 2])) {
-		l->heap[i] = l->heap[(i - 1) / 2];
-		i = (i - 1) / 2;
+	while (i > 0) {
+		unsigned up = (i - 1) / 2;
+
+		if (!is_earlier(f, &l->heap[up]))
+			break;
+		l->heap[i] = l->heap[up];
+		i = up;
 	}
 	l->heap[i] = *f;
 }
