@@ -210,6 +210,14 @@ void tcp_consume(struct tcp_conn *c, size_t n);
 /* The peer's FIN was reached and everything before it is consumed. */
 bool tcp_at_eof(const struct tcp_conn *c);
 
+#define TCP_RCV_BUF_MIN 1024
+
+/*
+ * The receive buffer of one connection: that much, TCP_RCV_BUF_MIN at least, is the window from here on, and it is not tuned any
+ * more. Before the SYN leaves it is in the SYN; what was announced already is never taken back.
+ */
+void tcp_set_rcv_buf(struct tcp_conn *c, uint32_t bytes);
+
 /* --- sending --- */
 
 /* Bytes that may be queued before the send buffer is full. Advice: a larger piece is taken all the same. */

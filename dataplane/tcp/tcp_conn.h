@@ -144,6 +144,7 @@ struct tcp_conn {
 	uint16_t mss_top; /* snd_mss without what the path has taken away */
 	uint8_t times;    /* index into the stack's times[] */
 	uint8_t snd_wscale, rcv_wscale;
+	bool rcv_is_set;  /* tcp_set_rcv_buf() was called: no tuning */
 	uint16_t drs_ms;  /* receive window tuning: when this round began, */
 	uint32_t drs_seq; /* and the number up to which the reader had read */
 };

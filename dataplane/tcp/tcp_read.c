@@ -36,12 +36,22 @@ tune(struct tcp_conn *c)
 	uint16_t passed = (uint16_t)(c->stack->now_ms - c->drs_ms);
 	uint32_t read = c->rcv_nxt - c->rcv_unread;
 
-	if (passed < c->srtt_us / 1000)
+	if (c->rcv_is_set || passed < c->srtt_us / 1000)
 		return;
 	if (read - c->drs_seq > c->rcv_buf / 2 && c->rcv_buf < max && !is_pressed(c->stack))
 		c->rcv_buf = MIN(max, c->rcv_buf * 2);
 	c->drs_ms = (uint16_t)c->stack->now_ms;
 	c->drs_seq = read;
+}
+
+/* At once when the peer sees less than half of what it may have. */
+static void
+announce_room(struct tcp_conn *c)
+{
+	if (2 * rcv_wnd(c) <= c->rcv_buf && tcp_recv_edge(c) != c->rcv_adv) {
+		c->flags |= F_ACK_NOW;
+		tcp_mark_dirty(c);
+	}
 }
 
 bool
@@ -90,10 +100,20 @@ tcp_consume(struct tcp_conn *c, size_t n)
 	if (c->flags & F_FIN_RCVD)
 		return;
 	tune(c);
-	if (2 * rcv_wnd(c) <= c->rcv_buf && tcp_recv_edge(c) != c->rcv_adv) {
-		c->flags |= F_ACK_NOW;
-		tcp_mark_dirty(c);
-	}
+	announce_room(c);
+}
+
+void
+tcp_set_rcv_buf(struct tcp_conn *c, uint32_t bytes)
+{
+	uint32_t max = c->stack->cfg.rcv_buf_max_bytes;
+
+	if (c->state != TCP_SYN_SENT) /* else the answer tells whether it may be scaled */
+		max = MIN(max, 65535u << c->rcv_wscale);
+	c->rcv_buf = MAX(MIN(bytes, max), TCP_RCV_BUF_MIN);
+	c->rcv_is_set = true;
+	if (is_synchronised(c) && !(c->flags & F_FIN_RCVD))
+		announce_room(c);
 }
 
 bool

@@ -56,7 +56,7 @@ struct sock {
 	struct tcp_conn *conn;
 	struct chunk *tail; /* what writes append to */
 	uint32_t snd_buf;   /* bytes that may be queued */
-	uint32_t rcv_buf;   /* as set; 0: the stack's */
+	uint32_t rcv_buf;   /* as reported, twice the window; 0: the stack's */
 	int linger_s;       /* -1: off */
 	bool is_keepalive;
 	struct tcp_times times;

@@ -130,6 +130,23 @@ set_snd_buf(struct sock *k, const void *in, size_t len)
 }
 
 static int
+get_rcv_buf(struct sock *k, void *out, size_t room)
+{
+	return give((int)(k->rcv_buf ? k->rcv_buf : k->dut->cfg.rcv_buf_bytes), out, room);
+}
+
+static int
+set_rcv_buf(struct sock *k, const void *in, size_t len)
+{
+	int v, ret = take(in, len, &v);
+
+	if (ret == 0)
+		k->rcv_buf = (uint32_t)MAX(MIN(MAX(v, 0), BUF_MAX / 2) * 2, RCV_BUF_MIN);
+	dut_sock_apply(k);
+	return ret;
+}
+
+static int
 get_keepalive(struct sock *k, void *out, size_t room)
 {
 	return give(k->is_keepalive, out, room);
@@ -302,6 +319,7 @@ static const struct option options[] = {
 	{ SOL_SOCKET, SO_REUSEADDR, get_reuse, set_reuse },
 	{ SOL_SOCKET, SO_LINGER, get_linger, set_linger },
 	{ SOL_SOCKET, SO_SNDBUF, get_snd_buf, set_snd_buf },
+	{ SOL_SOCKET, SO_RCVBUF, get_rcv_buf, set_rcv_buf },
 	{ SOL_SOCKET, SO_KEEPALIVE, get_keepalive, set_keepalive },
 	{ IPPROTO_TCP, TCP_MAXSEG, get_max_seg, NULL },
 	{ IPPROTO_TCP, TCP_NODELAY, get_no_delay, set_no_delay },

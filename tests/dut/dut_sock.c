@@ -92,6 +92,8 @@ dut_sock_apply(struct sock *k)
 		return;
 	tcp_set_keepalive(k->conn, k->is_keepalive);
 	tcp_set_times(k->conn, &k->times);
+	if (k->rcv_buf)
+		tcp_set_rcv_buf(k->conn, k->rcv_buf / 2); /* half is bookkeeping, as Linux counts */
 }
 
 /* ---- listening */
@@ -176,6 +178,7 @@ on_accepted(struct tcp_conn *c, void *user)
 	k->peer = *tcp_remote_addr(c);
 	k->pport = tcp_remote_port(c);
 	l->queue[l->queue_cnt++] = k;
+	k->rcv_buf = l->rcv_buf;
 	k->is_keepalive = l->is_keepalive;
 	k->times = l->times;
 	tcp_set_user(c, k);

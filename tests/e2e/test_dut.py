@@ -408,6 +408,7 @@ def options():
         for level, name, value, want in (
                 (socket.SOL_SOCKET, "SO_REUSEADDR", 1, 1), (socket.SOL_SOCKET, "SO_KEEPALIVE", 1, 1),
                 (socket.SOL_SOCKET, "SO_SNDBUF", 50000, 100000), (socket.SOL_SOCKET, "SO_SNDBUF", 1, 4608),
+                (socket.SOL_SOCKET, "SO_RCVBUF", 50000, 100000), (socket.SOL_SOCKET, "SO_RCVBUF", 1, 2304),
                 (socket.IPPROTO_TCP, "TCP_NODELAY", 1, 1), (socket.IPPROTO_TCP, "TCP_USER_TIMEOUT", 12345, 12345),
                 (socket.IPPROTO_TCP, "TCP_KEEPIDLE", 77, 77), (socket.IPPROTO_TCP, "TCP_KEEPINTVL", 7, 7),
                 (socket.IPPROTO_TCP, "TCP_KEEPCNT", 3, 3)):
@@ -426,6 +427,24 @@ def options():
         i = cases.wait_for("all acknowledged", lambda: (i := c.info(fd))["unacked"] == 0 and i)
         check("TCP_INFO", i["state"] == "ESTABLISHED" and i["rtt"] > 0 and i["snd_cwnd"] >= 10 and i["snd_mss"] == mss and got > 0 and
               i["pmtu"] == 1500 and i["options"] & 7 == 7 and 200000 <= i["rto"] < 2000000, i)
+
+
+@case
+def shut_window():
+    """A reader that waits with a small buffer: the kernel is stopped there, asks, and goes on when it is read."""
+    with running() as d, server(net.KERNEL4) as l:
+        c = d.calls
+        fd = c.socket()
+        c.setsockopt(fd, socket.SOL_SOCKET, socket.SO_RCVBUF, 8000)
+        c.connect(fd, *l.getsockname())
+        s, _ = l.accept()
+        data = random.Random(4).randbytes(MB)
+        said = in_thread(lambda: (s.sendall(data), s.close()))
+        cases.wait_for("a full buffer", lambda: c.ioctl(fd, dut.SIOCINQ) > 7000)
+        time.sleep(0.5)  # probes come, and find it shut
+        check("no more than that", 7000 < c.ioctl(fd, dut.SIOCINQ) <= 8000 + 256, c.ioctl(fd, dut.SIOCINQ))
+        equal("all of it once it is read", digest(read_all(c, fd)), digest(data))
+        said()
 
 
 @case

@@ -91,6 +91,90 @@ test_info(void)
 	wire_end();
 }
 
+static const uint8_t mss[] = { 2, 4, 5, 180 };
+static const uint8_t wscale[] = { 2, 4, 5, 180, 3, 3, 7, 0 }; /* MSS 1460, window scale 7 */
+
+/* The peer sends what the window takes. The reader does not read. */
+static void
+fill_window(uint32_t una)
+{
+	uint32_t seq = PEER_ISN + 1 + (uint32_t)tcp_unread(w.c);
+	struct tcp_info i;
+
+	for (;;) {
+		tcp_get_info(w.c, &i);
+		if (i.rcv_wnd_bytes == 0)
+			return;
+		inject(TCP_ACK, seq, una, 65535, body, (uint16_t)MIN(i.rcv_wnd_bytes, 1460u));
+		seq = PEER_ISN + 1 + (uint32_t)tcp_unread(w.c);
+	}
+}
+
+static void
+test_rcv_buf(void)
+{
+	struct tcp_info i;
+	uint32_t una, promised;
+
+	wire_defaults(); /* in the SYN */
+	wire_start();
+	w.c = connect_from(777, 2525);
+	tcp_set_rcv_buf(w.c, 5000);
+	wire_turn();
+	CHECK(w.out[0].wnd == 5000, "%u", w.out[0].wnd);
+	wire_end();
+
+	wire_defaults(); /* smaller, later: once what was promised is used up, no more than that */
+	wire_start();
+	una = accept_one(mss, sizeof(mss));
+	w.hold = true;
+	tcp_get_info(w.c, &i);
+	promised = i.rcv_wnd_bytes;
+	CHECK(promised > TCP_RCV_BUF_MIN);
+	tcp_set_rcv_buf(w.c, 10);
+	fill_window(una);
+	CHECK(tcp_unread(w.c) == promised, "%zu of %u", tcp_unread(w.c), promised);
+	tcp_consume(w.c, tcp_unread(w.c));
+	wire_turn();
+	tcp_get_info(w.c, &i);
+	CHECK(i.rcv_wnd_bytes == TCP_RCV_BUF_MIN && i.rcv_buf_bytes == TCP_RCV_BUF_MIN, "%u",
+	      i.rcv_wnd_bytes);
+	left_out();
+	tcp_set_rcv_buf(w.c, 30000); /* larger: told at once */
+	wire_turn();
+	CHECK(w.read < w.out_cnt && w.out[w.out_cnt - 1].wnd == 30000);
+	wire_end();
+}
+
+/* A reader that keeps up gets a larger window, but not one that was set. */
+static void
+test_no_tuning(bool is_set)
+{
+	struct tcp_info i;
+	uint32_t una, seq = PEER_ISN + 1;
+
+	wire_defaults();
+	w.cfg.rcv_buf_bytes = 20000;
+	wire_start();
+	una = accept_one(wscale, sizeof(wscale));
+	if (is_set)
+		tcp_set_rcv_buf(w.c, 20000);
+	CHECK(tcp_send(w.c, span(body, 100))); /* a round trip that can be measured */
+	wire_turn();
+	wire_pass_ms(20);
+	una += 100;
+	for (unsigned k = 0; k < 20; k++) {
+		for (unsigned j = 0; j < 8; j++, seq += 1460)
+			put(TCP_ACK, seq, una, 65535, body, 1460);
+		wire_pass_ms(1);
+		w.got_len = 0;
+		w.out_cnt = w.read = 0;
+	}
+	tcp_get_info(w.c, &i);
+	CHECK(is_set ? i.rcv_buf_bytes == 20000 : i.rcv_buf_bytes > 20000, "%u", i.rcv_buf_bytes);
+	wire_end();
+}
+
 int
 main(void)
 {
@@ -98,5 +182,8 @@ main(void)
 	test_own_port();
 	test_still_isn();
 	test_info();
+	test_rcv_buf();
+	test_no_tuning(false);
+	test_no_tuning(true);
 	return check_failed;
 }
