@@ -193,6 +193,10 @@ struct tcp_conn *tcp_connect_from(struct tcp_stack *s, const struct addr *src, u
                                   const struct addr *dst, uint16_t dport, const struct tcp_ops *ops,
                                   void *user, uint64_t now_us);
 
+/* Between tcp_connect() and the next tcp_flush(): our SYN says this MSS (88 at least) if it is less than the link's, and no segment of
+ * ours is larger. */
+void tcp_set_mss(struct tcp_conn *c, uint16_t mss);
+
 /* --- receiving --- */
 
 /* The first contiguous unread bytes, valid until tcp_consume(); false: none. */

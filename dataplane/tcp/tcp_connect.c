@@ -68,6 +68,13 @@ tcp_connect_from(struct tcp_stack *s, const struct addr *src, uint16_t sport,
 }
 
 void
+tcp_set_mss(struct tcp_conn *c, uint16_t mss)
+{
+	BUG_ON(c->state != TCP_SYN_SENT || mss < TCP_MSS_FLOOR);
+	c->snd_mss = c->mss_top = MIN(mss, tcp_out_mss(c->stack, &c->remote));
+}
+
+void
 tcp_set_user(struct tcp_conn *c, void *user)
 {
 	c->user = user;

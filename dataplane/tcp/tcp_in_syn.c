@@ -17,7 +17,8 @@ void
 tcp_conn_negotiate(struct tcp_conn *c, const struct tcp_options *o)
 {
 	const struct tcp_config *cfg = &c->stack->cfg;
-	uint16_t mine = tcp_out_mss(c->stack, &c->remote);
+	/* Of an active open mss_top is what our SYN said. */
+	uint16_t mine = c->mss_top ? c->mss_top : tcp_out_mss(c->stack, &c->remote);
 
 	c->snd_mss = MIN(tcp_peer_mss(o, conn_is_v6(c)), mine);
 	tcp_pmtu_start(c);

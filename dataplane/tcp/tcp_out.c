@@ -94,7 +94,7 @@ syn_options(struct tcp_conn *c, uint8_t *p)
 	bool ts = answer ? c->flags & F_TS : cfg->timestamps;
 	bool sack = answer ? c->flags & F_SACK : cfg->sack;
 
-	return tcp_opt_build_syn(p, tcp_out_mss(c->stack, &c->remote),
+	return tcp_opt_build_syn(p, answer ? tcp_out_mss(c->stack, &c->remote) : c->mss_top,
 	                         answer && !c->rcv_wscale ? NULL : &cfg->rcv_wscale, sack, ts,
 	                         c->stack->now_ms + c->ts_offset, answer ? c->ts_recent : 0);
 }

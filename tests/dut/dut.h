@@ -57,6 +57,7 @@ struct sock {
 	struct chunk *tail; /* what writes append to */
 	uint32_t snd_buf;   /* bytes that may be queued */
 	uint32_t rcv_buf;   /* as reported, twice the window; 0: the stack's */
+	uint16_t mss;       /* as set; 0: the link's */
 	int linger_s;       /* -1: off */
 	bool is_keepalive;
 	struct tcp_times times;

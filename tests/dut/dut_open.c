@@ -168,6 +168,8 @@ start(struct dut *d, struct sock *k)
 		return -EADDRNOTAVAIL;
 	k->state = SOCK_CONNECTING;
 	dut_sock_apply(k);
+	if (k->mss)
+		tcp_set_mss(k->conn, k->mss);
 	if (!k->is_bound)
 		k->lport = tcp_local_port(k->conn);
 	return k->soft_flags & O_NONBLOCK ? -EINPROGRESS : DUT_PARK;

@@ -6,6 +6,7 @@
 
 #define SND_BUF_MIN 4608 /* Linux's least, as it reports them */
 #define RCV_BUF_MIN 2304
+#define MSS_MIN     88
 #define BUF_MAX     (4 << 20)
 
 /* A value is an int unless said otherwise. get: bytes written to out (room bytes), or -errno. */
@@ -166,11 +167,25 @@ set_keepalive(struct sock *k, const void *in, size_t len)
 static int
 get_max_seg(struct sock *k, void *out, size_t room)
 {
-	struct tcp_info i = { .snd_mss = 536 }; /* Linux's answer without a connection */
+	struct tcp_info i = { .snd_mss =
+		                      k->mss ? k->mss : 536 }; /* Linux's, without a connection */
 
 	if (k->conn)
 		tcp_get_info(k->conn, &i);
 	return give((int)i.snd_mss, out, room);
+}
+
+/* It is for the SYN, so only before one; a listener announces the link's. */
+static int
+set_max_seg(struct sock *k, const void *in, size_t len)
+{
+	int v, ret = take_range(in, len, MSS_MIN, INT16_MAX, &v);
+
+	if (ret == 0 && k->state != SOCK_FRESH)
+		ret = -EINVAL;
+	if (ret == 0)
+		k->mss = (uint16_t)v;
+	return ret;
 }
 
 /* Nagle's algorithm is not in the stack: it is as if this were always on (docs/rfc-map.md). */
@@ -321,7 +336,7 @@ static const struct option options[] = {
 	{ SOL_SOCKET, SO_SNDBUF, get_snd_buf, set_snd_buf },
 	{ SOL_SOCKET, SO_RCVBUF, get_rcv_buf, set_rcv_buf },
 	{ SOL_SOCKET, SO_KEEPALIVE, get_keepalive, set_keepalive },
-	{ IPPROTO_TCP, TCP_MAXSEG, get_max_seg, NULL },
+	{ IPPROTO_TCP, TCP_MAXSEG, get_max_seg, set_max_seg },
 	{ IPPROTO_TCP, TCP_NODELAY, get_no_delay, set_no_delay },
 	{ IPPROTO_TCP, TCP_INFO, get_info, NULL },
 	{ IPPROTO_TCP, TCP_CONGESTION, get_congestion, set_congestion },

@@ -430,6 +430,21 @@ def options():
 
 
 @case
+def small_segments():
+    with running() as d, server(net.KERNEL4) as l:
+        c = d.calls
+        fd = c.socket()
+        equal("too small a TCP_MAXSEG", dut.error(c.setsockopt, fd, socket.IPPROTO_TCP, socket.TCP_MAXSEG, 87), "EINVAL")
+        c.setsockopt(fd, socket.IPPROTO_TCP, socket.TCP_MAXSEG, 500)
+        equal("TCP_MAXSEG without a connection", c.getsockopt(fd, socket.IPPROTO_TCP, socket.TCP_MAXSEG), 500)
+        c.connect(fd, *l.getsockname())
+        s, _ = l.accept()
+        both = c.getsockopt(fd, socket.IPPROTO_TCP, socket.TCP_MAXSEG), s.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG)
+        equal("of both sides, timestamps taken off", both, (488, 488))
+        equal("too late", dut.error(c.setsockopt, fd, socket.IPPROTO_TCP, socket.TCP_MAXSEG, 400), "EINVAL")
+
+
+@case
 def shut_window():
     """A reader that waits with a small buffer: the kernel is stopped there, asks, and goes on when it is read."""
     with running() as d, server(net.KERNEL4) as l:

@@ -29,6 +29,38 @@ test_own_port(void)
 	wire_end();
 }
 
+static void
+test_mss(void)
+{
+	static const struct {
+		uint16_t set, peers, announced, used;
+	} rows[] = {
+		{ 0, 1460, 1460, 1460 },  { 600, 1460, 600, 600 },    { 88, 1460, 88, 88 },
+		{ 1000, 900, 1000, 900 }, { 9000, 1460, 1460, 1460 },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		uint8_t opts[] = { 2, 4, (uint8_t)(rows[i].peers >> 8), (uint8_t)rows[i].peers };
+
+		wire_defaults();
+		wire_start();
+		w.c = connect_from(777, 2525);
+		if (rows[i].set)
+			tcp_set_mss(w.c, rows[i].set);
+		wire_turn();
+		CHECK(w.out[0].opt.mss == rows[i].announced, "%zu: %u", i, w.out[0].opt.mss);
+		w.our_port = 777;
+		w.peer_port = 2525;
+		put_raw(TCP_SYN | TCP_ACK, PEER_ISN, w.out[0].seq + 1, 65535, NULL, 0, opts, 4);
+		wire_turn();
+		CHECK(w.opened == 1 && tcp_send(w.c, span(body, 5000)));
+		left_out();
+		wire_turn();
+		CHECK(w.out[w.read].len == rows[i].used, "%zu: %u", i, w.out[w.read].len);
+		wire_end();
+	}
+}
+
 static uint32_t
 isn_after(uint64_t us, bool still)
 {
@@ -180,6 +212,7 @@ main(void)
 {
 	sim_eal_init();
 	test_own_port();
+	test_mss();
 	test_still_isn();
 	test_info();
 	test_rcv_buf();
