@@ -87,9 +87,11 @@ enum tcp_ecn { /* RFC 3168 */
 
 /* tcp_config_defaults() fills all of it but the secrets and wheel_kind. */
 struct tcp_config {
-	uint32_t conn_cnt;     /* connections, without half-open and TIME_WAIT ones */
-	uint32_t syn_cnt;      /* half-open passive ones, at most 65,535; full: the oldest goes */
-	uint32_t timewait_cnt; /* full: the oldest goes */
+	uint32_t conn_cnt;        /* connections, without half-open and TIME_WAIT ones */
+	uint32_t syn_cnt;         /* half-open passive ones, at most 65,535; full: cookies */
+	uint32_t syn_per_prefix;  /* of them from one /24 or /48; more get cookies; 0: no limit */
+	uint32_t cookie_ring_cnt; /* cookies whose SYN-ACK is sent again; full: once only */
+	uint32_t timewait_cnt;    /* full: the oldest goes */
 	uint32_t
 	        pmtu_cnt; /* peers whose path MTU is remembered; full: the one longest not used goes */
 	uint32_t orphan_cnt;        /* detached and not yet closed; full: RST at tcp_detach() */
@@ -124,6 +126,8 @@ struct tcp_config {
 	uint32_t
 	        challenge_per_s; /* challenge ACKs a second, all connections (RFC 5961 7), with jitter */
 	uint32_t rst_per_s;      /* RSTs a second to segments of no connection */
+	uint32_t
+	        cookie_fails_per_s; /* wrong cookies a second after which only those with a timestamp count */
 	uint32_t wheel_kind; /* first of TCP_WHEEL_KINDS kinds of the wheel that are this stack's */
 	struct siphash_key table_key; /* secrets, from rng_entropy(): connection table, */
 	struct siphash_key isn_key;   /* ISNs (RFC 6528) and timestamp offsets */
@@ -328,8 +332,8 @@ const char *tcp_state_name(enum tcp_state st);
 
 /* What is in use now, for gauges and for tests that look for leaks. */
 struct tcp_usage {
-	uint32_t conns, orphans, syns, timewaits, pmtus, slices, small_chunks, ooos, txs, bigs,
-	        mbufs_held;
+	uint32_t conns, orphans, syns, cookies, timewaits, pmtus, slices, small_chunks, ooos, txs,
+	        bigs, mbufs_held;
 };
 
 void tcp_get_usage(const struct tcp_stack *s, struct tcp_usage *out);

@@ -186,6 +186,7 @@ struct tcp_dsack {
 };
 
 struct tcp_syn_queue;
+struct tcp_cookies;
 struct tcp_timewait;
 struct tcp_pmtu;
 
@@ -203,6 +204,7 @@ struct tcp_stack {
 	struct pool conns, slices, smalls, sides, txs, bigs;
 	struct list tx_idle; /* the longest idle first */
 	struct tcp_syn_queue *syns;
+	struct tcp_cookies *cookies;
 	struct tcp_timewait *timewaits;
 	struct tcp_pmtu *pmtu;
 	struct tcp_limit challenges, resets;
@@ -333,6 +335,9 @@ tcp_has_slice(const struct tcp_stack *s)
 	return s->slices.cnt - s->slices.used_cnt > s->slices.cnt / TCP_SLICE_RESERVE;
 }
 
+/* --- tcp_config.c --- */
+bool tcp_config_is_valid(const struct tcp_config *c);
+
 /* --- tcp_stack.c: life of a connection --- */
 static inline void
 tcp_conn_hold(struct tcp_conn *c)
@@ -355,6 +360,8 @@ void tcp_mark_dirty(struct tcp_conn *c);
 const struct tcp_listener *tcp_listener_find(const struct tcp_stack *s, const struct addr *local,
                                              uint16_t port);
 bool tcp_limit_take(struct tcp_stack *s, struct tcp_limit *l, uint32_t cnt);
+/* Nothing is left of this second. */
+bool tcp_limit_is_spent(const struct tcp_stack *s, const struct tcp_limit *l);
 
 /* --- tcp_table.c --- */
 uint32_t tcp_hash(const struct tcp_stack *s, const struct addr *remote, uint16_t rport,
@@ -510,14 +517,14 @@ void tcp_ecn_in(struct tcp_conn *c, const struct tcp_seg *g);
 uint8_t tcp_ecn_out(struct tcp_conn *c, bool is_new, uint8_t *flags);
 
 /* --- tcp_syn.c: the SYN queue --- */
-struct tcp_syn_queue *tcp_syn_new(struct tcp_stack *s, uint32_t cnt);
+struct tcp_syn_queue *tcp_syn_new(uint32_t cnt);
 void tcp_syn_free(struct tcp_syn_queue *q);
 size_t tcp_syn_bytes(uint32_t cnt);
 uint32_t tcp_syn_used(const struct tcp_syn_queue *q);
 /* A segment of a half-open connection; false: there is none. */
 bool tcp_syn_in(struct tcp_stack *s, struct tcp_seg *g);
 /* LISTEN (RFC 9293 3.10.7.2). old_snd_nxt: of a TIME-WAIT entry that this SYN replaces, or NULL. */
-void tcp_listen_in(struct tcp_stack *s, const struct tcp_seg *g, const uint32_t *old_snd_nxt);
+void tcp_listen_in(struct tcp_stack *s, struct tcp_seg *g, const uint32_t *old_snd_nxt);
 void tcp_syn_sweep(struct tcp_stack *s);
 
 /* --- tcp_timewait.c --- */
@@ -526,7 +533,7 @@ void tcp_timewait_free(struct tcp_timewait *w);
 size_t tcp_timewait_bytes(uint32_t cnt);
 uint32_t tcp_timewait_used(const struct tcp_timewait *w);
 void tcp_timewait_add(struct tcp_conn *c);
-bool tcp_timewait_in(struct tcp_stack *s, const struct tcp_seg *g);
+bool tcp_timewait_in(struct tcp_stack *s, struct tcp_seg *g);
 bool tcp_timewait_has(const struct tcp_stack *s, const struct addr *remote, uint16_t rport,
                       const struct addr *local, uint16_t lport);
 void tcp_timewait_sweep(struct tcp_stack *s);

@@ -3,7 +3,7 @@
  *
  * RFC     6056 3.3.1 (random source ports), 6528; a port is only taken if the answers reach this worker.
  */
-#include "dataplane/tcp/tcp_conn.h"
+#include "dataplane/tcp/tcp_syn.h"
 
 static bool
 is_port_free(const struct tcp_stack *s, const struct addr *src, uint16_t sport,
@@ -177,6 +177,7 @@ tcp_get_usage(const struct tcp_stack *s, struct tcp_usage *out)
 		.conns = s->conns.used_cnt,
 		.orphans = s->orphan_cnt,
 		.syns = tcp_syn_used(s->syns),
+		.cookies = tcp_cookies_used(s->cookies),
 		.timewaits = tcp_timewait_used(s->timewaits),
 		.pmtus = tcp_pmtu_used(s->pmtu),
 		.slices = s->slices.used_cnt,

@@ -2,6 +2,7 @@
  * tcp_stack.c - all memory at start, the lists of a turn, birth and end of a connection
  */
 #include "dataplane/tcp/tcp_conn.h"
+#include "dataplane/tcp/tcp_syn.h"
 #include <sys/mman.h>
 
 const struct counter_desc tcp_counter_desc[TCP_COUNTERS] = {
@@ -9,65 +10,6 @@ const struct counter_desc tcp_counter_desc[TCP_COUNTERS] = {
 #include "dataplane/tcp/tcp_counters.def"
 #undef COUNTER
 };
-
-void
-tcp_config_defaults(struct tcp_config *cfg)
-{
-	*cfg = (struct tcp_config){
-		.conn_cnt = 65536,
-		.syn_cnt = 16384,
-		.timewait_cnt = 262144,
-		.pmtu_cnt = 4096,
-		.orphan_cnt = 16384,
-		.slice_cnt = 131072,
-		.small_chunk_cnt = 32768,
-		.ooo_cnt = 4096,
-		.tx_cnt = 16384,
-		.big_cnt = 1024,
-		.mbuf_budget = 65536,
-		.rcv_buf_bytes = 256 * 1024,
-		.rcv_buf_max_bytes = 4 * 1024 * 1024,
-		.snd_buf_bytes = 256 * 1024,
-		.mss_max = 1460,
-		.rcv_wscale = 8,
-		.ecn = TCP_ECN_PASSIVE,
-		.timestamps = true,
-		.sack = true,
-		.port_first = 32768,
-		.port_last = 60999,
-		.rto_min_ms = 200,
-		.rto_max_ms = 60000,
-		.delack_ms = 40,
-		.connect_timeout_ms = 30000,
-		.user_timeout_ms = 300000,
-		.persist_max_ms = 600000,
-		.keep_idle_ms = 7200000,
-		.keep_interval_ms = 75000,
-		.keep_cnt = 9,
-		.fin_wait_2_ms = 60000,
-		.time_wait_ms = 60000,
-		.challenge_per_s = 1000,
-		.rst_per_s = 10000,
-	};
-}
-
-static bool
-is_config_valid(const struct tcp_config *c)
-{
-	return c->conn_cnt > 0 && c->conn_cnt < 1u << 26 && c->syn_cnt > 0 && c->syn_cnt <= 65535 &&
-	       c->timewait_cnt > 0 && c->timewait_cnt < 1u << 26 && c->pmtu_cnt > 0 &&
-	       c->pmtu_cnt < 1u << 24 && c->slice_cnt > 0 && c->small_chunk_cnt > 0 &&
-	       c->ooo_cnt > 0 && c->tx_cnt > 0 && c->big_cnt > 0 && c->mbuf_budget > 0 &&
-	       c->rcv_buf_bytes >= 2048 && c->rcv_buf_bytes <= c->rcv_buf_max_bytes &&
-	       c->rcv_buf_max_bytes <= 1u << 30 && c->snd_buf_bytes > 0 &&
-	       c->snd_buf_bytes <= TCP_UNACKED_MAX && c->rcv_wscale <= TCP_WSCALE_MAX &&
-	       c->ecn <= TCP_ECN_ACTIVE && c->mss_max >= TCP_MSS_DEFAULT4 && c->port_first > 0 &&
-	       c->port_first <= c->port_last && c->rto_min_ms > 0 &&
-	       c->rto_min_ms <= c->rto_max_ms && c->delack_ms > 0 && c->keep_idle_ms > 0 &&
-	       c->keep_interval_ms > 0 && c->keep_cnt > 0 && c->keep_cnt <= TCP_KEEP_CNT_MAX &&
-	       c->keep_idle_ms <= TCP_TIME_MAX_MS && c->keep_interval_ms <= TCP_TIME_MAX_MS &&
-	       c->wheel_kind + TCP_WHEEL_KINDS <= WHEEL_KINDS_MAX;
-}
 
 static uint32_t
 head_cnt(const struct tcp_config *c)
@@ -89,7 +31,8 @@ tcp_stack_bytes(const struct tcp_config *c)
 	       pool_bytes(sizeof(struct tcp_side), c->ooo_cnt) +
 	       pool_bytes(sizeof(struct tcp_tx), c->tx_cnt) +
 	       pool_bytes(sizeof(struct tcp_big), c->big_cnt) + tcp_syn_bytes(c->syn_cnt) +
-	       tcp_timewait_bytes(c->timewait_cnt) + tcp_pmtu_bytes(c->pmtu_cnt);
+	       tcp_cookies_bytes(c->cookie_ring_cnt) + tcp_timewait_bytes(c->timewait_cnt) +
+	       tcp_pmtu_bytes(c->pmtu_cnt);
 }
 
 static int
@@ -125,6 +68,7 @@ housekeep(void *ctx, struct wheel_timer *t, uint64_t now_us)
 	(void)t;
 	tcp_set_now(s, now_us);
 	tcp_syn_sweep(s);
+	tcp_cookie_sweep(s);
 	tcp_timewait_sweep(s);
 	tcp_housekeeping(s);
 }
@@ -134,7 +78,8 @@ tcp_housekeeping(struct tcp_stack *s)
 {
 	if (wheel_is_armed(&s->housekeeping))
 		return;
-	if (tcp_syn_used(s->syns) || tcp_timewait_used(s->timewaits))
+	if (tcp_syn_used(s->syns) || tcp_cookies_used(s->cookies) ||
+	    tcp_timewait_used(s->timewaits))
 		wheel_arm(s->wheel, &s->housekeeping, s->now_us + 50000);
 }
 
@@ -144,7 +89,7 @@ tcp_stack_new(const struct tcp_config *cfg, const struct tcp_link *link, struct 
 {
 	struct tcp_stack *s;
 
-	if (!is_config_valid(cfg)) {
+	if (!tcp_config_is_valid(cfg)) {
 		errno = EINVAL;
 		return NULL;
 	}
@@ -161,10 +106,12 @@ tcp_stack_new(const struct tcp_config *cfg, const struct tcp_link *link, struct 
 	s->ready_head = s->ready_tail = s->dirty_head = s->dirty_tail = TCP_NONE;
 	wheel_timer_init(&s->housekeeping, cfg->wheel_kind + 1);
 	s->heads = malloc(sizeof(uint32_t) * head_cnt(cfg));
-	s->syns = tcp_syn_new(s, cfg->syn_cnt);
+	s->syns = tcp_syn_new(cfg->syn_cnt);
+	s->cookies = tcp_cookies_new(cfg->cookie_ring_cnt);
 	s->timewaits = tcp_timewait_new(cfg->timewait_cnt);
 	s->pmtu = tcp_pmtu_new(cfg->pmtu_cnt);
-	if (!s->heads || !s->syns || !s->timewaits || !s->pmtu || make_pools(s) < 0) {
+	if (!s->heads || !s->syns || !s->cookies || !s->timewaits || !s->pmtu ||
+	    make_pools(s) < 0) {
 		tcp_stack_free(s);
 		errno = ENOMEM;
 		return NULL;
@@ -206,6 +153,7 @@ tcp_stack_free(struct tcp_stack *s)
 		drop_all(s);
 	wheel_cancel(s->wheel, &s->housekeeping);
 	tcp_syn_free(s->syns);
+	tcp_cookies_free(s->cookies);
 	tcp_timewait_free(s->timewaits);
 	tcp_pmtu_free(s->pmtu);
 	fini_pools(s);
@@ -234,6 +182,12 @@ tcp_limit_take(struct tcp_stack *s, struct tcp_limit *l, uint32_t cnt)
 		return false;
 	l->left--;
 	return true;
+}
+
+bool
+tcp_limit_is_spent(const struct tcp_stack *s, const struct tcp_limit *l)
+{
+	return l->left == 0 && l->second == (uint32_t)(s->now_us / 1000000) + 1;
 }
 
 /* --- birth and end --- */

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * tcp_syn.c - LISTEN, and SYN-RECEIVED of passive opens: a queue of 64-byte entries
  *
- * Why     A SYN costs an entry, never a connection. Full: the oldest entry goes, so a flood pushes out itself first once
- *         honest peers answer within the time that a full queue lasts.
- * Limit   syn_cnt entries. An entry lives 7 s: its SYN-ACK is sent at 0, 1 and 3 s.
- * RFC     9293 3.10.7.2 (LISTEN) and 3.10.7.4 for SYN-RECEIVED; 4987.
+ * Why     A SYN costs an entry, never a connection. Full, or the source's prefix has its share already: a cookie is the answer
+ *         (tcp_cookie.c), and the entries that are there stay.
+ * Limit   syn_cnt entries, syn_per_prefix of a /24 or /48. An entry lives 7 s: its SYN-ACK is sent at 0, 1 and 3 s. Prefixes are
+ *         counted in hashed buckets: two that share one share a limit, which costs the later one a cookie.
+ * RFC     9293 3.10.7.2 (LISTEN) and 3.10.7.4 for SYN-RECEIVED; 4987 3.4, 3.6.
  */
-#include "dataplane/tcp/tcp_conn.h"
+#include "dataplane/tcp/tcp_syn.h"
 
 #define NONE16 UINT16_MAX
 
@@ -14,29 +15,10 @@
 #define STAGES 3
 static const uint32_t stage_ms[STAGES] = { 1000, 3000, 7000 }; /* since the SYN */
 
-enum entry_flag {
-	E_TS = 1,
-	E_SACK = 2,
-	E_WSCALE = 4,
-	E_ECN = 8,
-};
-
-struct entry {
-	struct addr remote, local;
-	uint16_t lport, rport;
-	uint32_t iss, irs;
-	uint32_t ts_recent;
-	uint32_t born_ms;
-	uint16_t mss;
-	uint8_t flags;
-	uint8_t wscale, stage;
-	uint16_t hash_next, next, prev;
-};
-static_assert(sizeof(struct entry) <= 64, "tcp.md: SYN cache, 64 B an entry");
-
 struct tcp_syn_queue {
-	struct entry *e;
+	struct tcp_half *e;
 	uint16_t *heads;
+	uint16_t *per_prefix; /* entries by hash of their prefix; as many as heads */
 	uint32_t cnt, mask, used;
 	uint16_t free_head;
 	struct {
@@ -57,23 +39,23 @@ heads_for(uint32_t cnt)
 size_t
 tcp_syn_bytes(uint32_t cnt)
 {
-	return sizeof(struct tcp_syn_queue) + cnt * sizeof(struct entry) +
-	       heads_for(cnt) * sizeof(uint16_t);
+	return sizeof(struct tcp_syn_queue) + cnt * sizeof(struct tcp_half) +
+	       heads_for(cnt) * 2 * sizeof(uint16_t);
 }
 
 struct tcp_syn_queue *
-tcp_syn_new(struct tcp_stack *s, uint32_t cnt)
+tcp_syn_new(uint32_t cnt)
 {
 	struct tcp_syn_queue *q = calloc(1, sizeof(*q));
 
-	(void)s;
 	if (!q)
 		return NULL;
 	q->cnt = cnt;
 	q->mask = heads_for(cnt) - 1;
 	q->e = calloc(cnt, sizeof(*q->e));
 	q->heads = malloc((q->mask + 1) * sizeof(*q->heads));
-	if (!q->e || !q->heads) {
+	q->per_prefix = calloc(q->mask + 1, sizeof(*q->per_prefix));
+	if (!q->e || !q->heads || !q->per_prefix) {
 		tcp_syn_free(q);
 		return NULL;
 	}
@@ -92,6 +74,7 @@ tcp_syn_free(struct tcp_syn_queue *q)
 		return;
 	free(q->e);
 	free(q->heads);
+	free(q->per_prefix);
 	free(q);
 }
 
@@ -104,7 +87,7 @@ tcp_syn_used(const struct tcp_syn_queue *q)
 static void
 stage_unlink(struct tcp_syn_queue *q, uint16_t i)
 {
-	struct entry *e = &q->e[i];
+	struct tcp_half *e = &q->e[i];
 
 	if (e->prev == NONE16)
 		q->stages[e->stage].head = e->next;
@@ -119,7 +102,7 @@ stage_unlink(struct tcp_syn_queue *q, uint16_t i)
 static void
 stage_append(struct tcp_syn_queue *q, uint16_t i, unsigned stage)
 {
-	struct entry *e = &q->e[i];
+	struct tcp_half *e = &q->e[i];
 
 	e->stage = (uint8_t)stage;
 	e->next = NONE16;
@@ -132,11 +115,21 @@ stage_append(struct tcp_syn_queue *q, uint16_t i, unsigned stage)
 }
 
 static uint16_t *
-head_for(struct tcp_stack *s, const struct entry *e)
+head_for(struct tcp_stack *s, const struct tcp_half *e)
 {
 	uint32_t h = tcp_hash(s, &e->remote, e->rport, &e->local, e->lport);
 
 	return &s->syns->heads[h & s->syns->mask];
+}
+
+/* Where entries of src's prefix are counted. */
+static uint16_t *
+prefix_cnt(const struct tcp_stack *s, const struct addr *src)
+{
+	static const struct addr none;
+	struct addr net = addr_mask(src, addr_is_v4(src) ? 96 + 24 : 48);
+
+	return &s->syns->per_prefix[tcp_hash(s, &net, 0, &none, 0) & s->syns->mask];
 }
 
 static void
@@ -149,43 +142,29 @@ entry_drop(struct tcp_stack *s, uint16_t i)
 		at = &q->e[*at].hash_next;
 	*at = q->e[i].hash_next;
 	stage_unlink(q, i);
+	--*prefix_cnt(s, &q->e[i].remote);
 	q->e[i].next = q->free_head;
 	q->free_head = i;
 	q->used--;
 	counter_set_value(&s->cnt->syn_queue, q->used);
 }
 
-static struct entry *
-entry_new(struct tcp_stack *s, const struct tcp_seg *g)
+/* There is a free one. */
+static void
+entry_add(struct tcp_stack *s, const struct tcp_half *h)
 {
 	struct tcp_syn_queue *q = s->syns;
-	struct entry *e;
-	uint16_t i, *head;
+	uint16_t i = q->free_head, *head = head_for(s, h);
 
-	if (q->free_head == NONE16) {
-		unsigned k = STAGES;
-
-		while (q->stages[--k].head == NONE16)
-			;
-		counter_inc(&s->cnt->full_syn);
-		entry_drop(s, q->stages[k].head);
-	}
-	i = q->free_head;
-	e = &q->e[i];
-	q->free_head = e->next;
-	memset(e, 0, sizeof(*e));
-	e->remote = *g->src;
-	e->local = *g->dst;
-	e->rport = g->sport;
-	e->lport = g->dport;
-	head = head_for(s, e);
-	e->hash_next = *head;
+	q->free_head = q->e[i].next;
+	q->e[i] = *h;
+	q->e[i].hash_next = *head;
 	*head = i;
 	stage_append(q, i, 0);
+	++*prefix_cnt(s, &h->remote);
 	q->used++;
 	counter_set_value(&s->cnt->syn_queue, q->used);
 	tcp_housekeeping(s);
-	return e;
 }
 
 static uint16_t
@@ -195,7 +174,7 @@ find(struct tcp_stack *s, const struct tcp_seg *g)
 	uint16_t i = q->heads[g->hash & q->mask];
 
 	while (i != NONE16) {
-		const struct entry *e = &q->e[i];
+		const struct tcp_half *e = &q->e[i];
 
 		if (e->rport == g->sport && e->lport == g->dport && addr_eq(&e->remote, g->src) &&
 		    addr_eq(&e->local, g->dst))
@@ -211,36 +190,41 @@ syn_window(const struct tcp_stack *s)
 	return (uint16_t)MIN(s->cfg.rcv_buf_bytes, 65535u);
 }
 
-static void
-send_syn_ack(struct tcp_stack *s, const struct entry *e)
+void
+tcp_half_syn_ack(struct tcp_stack *s, const struct tcp_half *e)
 {
 	uint8_t opts[TCP_OPTIONS_MAX];
-	bool ts = e->flags & E_TS;
+	bool ts = e->flags & HALF_TS;
 	uint32_t tsval = ts ? s->now_ms + tcp_ts_offset(s, &e->local, &e->remote) : 0;
-	size_t n = tcp_opt_build_syn(opts, tcp_out_mss(s, &e->remote),
-	                             e->flags & E_WSCALE ? &s->cfg.rcv_wscale : NULL,
-	                             e->flags & E_SACK, ts, tsval, e->ts_recent);
+	size_t n;
+
+	if (e->flags & HALF_COOKIE)
+		tsval = tcp_cookie_tsval(e, tsval);
+	n = tcp_opt_build_syn(opts, tcp_out_mss(s, &e->remote),
+	                      e->flags & HALF_WSCALE ? &s->cfg.rcv_wscale : NULL,
+	                      e->flags & HALF_SACK, ts, tsval, e->ts_recent);
 
 	tcp_out_bare(s, &e->local, e->lport, &e->remote, e->rport, e->iss, e->irs + 1,
-	             TCP_SYN | TCP_ACK | (e->flags & E_ECN ? TCP_ECE : 0), syn_window(s), opts, n);
+	             TCP_SYN | TCP_ACK | (e->flags & HALF_ECN ? TCP_ECE : 0), syn_window(s), opts,
+	             n);
 }
 
 static void
-send_ack(struct tcp_stack *s, const struct entry *e)
+send_ack(struct tcp_stack *s, const struct tcp_half *e)
 {
 	uint8_t opts[TCP_OPTIONS_MAX];
 	size_t n = 0;
 
-	if (e->flags & E_TS)
+	if (e->flags & HALF_TS)
 		n = tcp_opt_build_ts(opts, s->now_ms + tcp_ts_offset(s, &e->local, &e->remote),
 		                     e->ts_recent);
 	tcp_out_bare(s, &e->local, e->lport, &e->remote, e->rport, e->iss + 1, e->irs + 1, TCP_ACK,
-	             (uint16_t)(syn_window(s) >> (e->flags & E_WSCALE ? s->cfg.rcv_wscale : 0)),
+	             (uint16_t)(syn_window(s) >> (e->flags & HALF_WSCALE ? s->cfg.rcv_wscale : 0)),
 	             opts, n);
 }
 
 static void
-challenge(struct tcp_stack *s, const struct entry *e)
+challenge(struct tcp_stack *s, const struct tcp_half *e)
 {
 	if (!tcp_limit_take(s, &s->challenges, s->cfg.challenge_per_s)) {
 		counter_inc(&s->cnt->challenge_limited);
@@ -250,15 +234,59 @@ challenge(struct tcp_stack *s, const struct entry *e)
 	send_ack(s, e);
 }
 
+/* What g's SYN offers and we take. */
+static struct tcp_half
+half_of(const struct tcp_stack *s, const struct tcp_seg *g)
+{
+	struct tcp_half h = { .remote = *g->src,
+		              .local = *g->dst,
+		              .lport = g->dport,
+		              .rport = g->sport,
+		              .irs = g->seq,
+		              .born_ms = s->now_ms,
+		              .mss = tcp_peer_mss(&g->opt, g->v6) };
+
+	if (g->opt.has_ts && s->cfg.timestamps) {
+		h.flags |= HALF_TS;
+		h.ts_recent = g->opt.tsval;
+	}
+	h.flags |= g->opt.has_sack_ok && s->cfg.sack ? HALF_SACK : 0;
+	h.flags |= tcp_ecn_wants(s, g) ? HALF_ECN : 0;
+	if (g->opt.has_wscale) {
+		h.flags |= HALF_WSCALE;
+		h.wscale = g->opt.wscale;
+	}
+	return h;
+}
+
+/* An entry, or a cookie when there is none to be had. What a crowded prefix gets is not sent again: the ring is for others. */
+static void
+answer_syn(struct tcp_stack *s, const struct tcp_seg *g, const uint32_t *old_snd_nxt)
+{
+	struct tcp_half h = half_of(s, g);
+	bool is_crowded = s->cfg.syn_per_prefix && *prefix_cnt(s, g->src) >= s->cfg.syn_per_prefix;
+
+	if (is_crowded || s->syns->free_head == NONE16) {
+		counter_inc(is_crowded ? &s->cnt->syn_prefix_limited : &s->cnt->full_syn);
+		tcp_cookie_send(s, &h, !is_crowded);
+		return;
+	}
+	h.iss = tcp_isn(s, g->dst, g->dport, g->src, g->sport);
+	if (old_snd_nxt && seq_leq(h.iss, *old_snd_nxt))
+		h.iss = *old_snd_nxt + 65536; /* beyond the old connection's (RFC 6191 2) */
+	entry_add(s, &h);
+	tcp_half_syn_ack(s, &h);
+}
+
 /* A listener exists for g. */
 void
-tcp_listen_in(struct tcp_stack *s, const struct tcp_seg *g, const uint32_t *old_snd_nxt)
+tcp_listen_in(struct tcp_stack *s, struct tcp_seg *g, const uint32_t *old_snd_nxt)
 {
-	struct entry *e;
-
 	if (g->flags & TCP_RST) /* first */
 		return;
 	if (g->flags & TCP_ACK) { /* second */
+		if (tcp_cookie_in(s, g))
+			return;
 		counter_inc(&s->cnt->drop_no_conn);
 		tcp_reset_stray(s, g);
 		return;
@@ -269,42 +297,27 @@ tcp_listen_in(struct tcp_stack *s, const struct tcp_seg *g, const uint32_t *old_
 		counter_inc(&s->cnt->drop_banned);
 		return;
 	}
-	e = entry_new(s, g);
-	e->irs = g->seq;
-	e->iss = tcp_isn(s, g->dst, g->dport, g->src, g->sport);
-	if (old_snd_nxt && seq_leq(e->iss, *old_snd_nxt))
-		e->iss = *old_snd_nxt + 65536; /* beyond the old connection's (RFC 6191 2) */
-	e->born_ms = s->now_ms;
-	e->mss = tcp_peer_mss(&g->opt, g->v6);
-	if (g->opt.has_ts && s->cfg.timestamps) {
-		e->flags |= E_TS;
-		e->ts_recent = g->opt.tsval;
-	}
-	e->flags |= g->opt.has_sack_ok && s->cfg.sack ? E_SACK : 0;
-	e->flags |= tcp_ecn_wants(s, g) ? E_ECN : 0;
-	if (g->opt.has_wscale) {
-		e->flags |= E_WSCALE;
-		e->wscale = g->opt.wscale;
-	}
-	send_syn_ack(s, e);
+	answer_syn(s, g, old_snd_nxt);
 }
 
 static struct tcp_conn *
-promote(struct tcp_stack *s, const struct entry *e, const struct tcp_listener *l)
+promote(struct tcp_stack *s, const struct tcp_half *e, const struct tcp_listener *l)
 {
 	struct tcp_options o = { .has_mss = true,
 		                 .mss = e->mss,
-		                 .has_ts = e->flags & E_TS,
+		                 .has_ts = e->flags & HALF_TS,
 		                 .tsval = e->ts_recent,
-		                 .has_wscale = e->flags & E_WSCALE,
+		                 .has_wscale = e->flags & HALF_WSCALE,
 		                 .wscale = e->wscale,
-		                 .has_sack_ok = e->flags & E_SACK };
+		                 .has_sack_ok = e->flags & HALF_SACK };
 	struct tcp_conn *c = tcp_conn_new(s, &e->local, e->lport, &e->remote, e->rport);
 
 	if (!c)
 		return NULL;
 	c->state = TCP_SYN_RECEIVED;
-	c->flags |= F_PASSIVE | (e->stage > 0 ? F_SYN_AGAIN : 0) | (e->flags & E_ECN ? F_ECN : 0);
+	/* Of a cookie nobody knows how often it was sent, and when. */
+	c->flags |= F_PASSIVE | (e->stage > 0 || e->flags & HALF_COOKIE ? F_SYN_AGAIN : 0) |
+	            (e->flags & HALF_ECN ? F_ECN : 0);
 	c->ops = l->ops;
 	c->user = l->ctx;
 	c->snd_una = e->iss;
@@ -319,23 +332,30 @@ promote(struct tcp_stack *s, const struct entry *e, const struct tcp_listener *l
 	return c;
 }
 
-/* The third segment of the handshake. */
-static void
-complete(struct tcp_stack *s, uint16_t i, struct tcp_seg *g)
+void
+tcp_half_complete(struct tcp_stack *s, const struct tcp_half *h, struct tcp_seg *g)
 {
-	struct entry e = s->syns->e[i];
-	const struct tcp_listener *l = tcp_listener_find(s, &e.local, e.lport);
-	struct tcp_conn *c = l ? promote(s, &e, l) : NULL;
+	const struct tcp_listener *l = tcp_listener_find(s, &h->local, h->lport);
+	struct tcp_conn *c = l ? promote(s, h, l) : NULL;
 
-	entry_drop(s, i);
 	if (c)
 		tcp_in(c, g);
 	else
 		tcp_reset_stray(s, g); /* full, or nobody listens any more */
 }
 
+/* The third segment of the handshake. */
+static void
+complete(struct tcp_stack *s, uint16_t i, struct tcp_seg *g)
+{
+	struct tcp_half h = s->syns->e[i];
+
+	entry_drop(s, i);
+	tcp_half_complete(s, &h, g);
+}
+
 static bool
-is_acceptable(const struct tcp_stack *s, const struct entry *e, const struct tcp_seg *g)
+is_acceptable(const struct tcp_stack *s, const struct tcp_half *e, const struct tcp_seg *g)
 {
 	uint32_t len = g->len + !!(g->flags & TCP_SYN) + !!(g->flags & TCP_FIN);
 	uint32_t first = g->seq - (e->irs + 1), wnd = syn_window(s);
@@ -344,25 +364,33 @@ is_acceptable(const struct tcp_stack *s, const struct entry *e, const struct tcp
 }
 
 static bool
-is_paws_fault(const struct entry *e, const struct tcp_seg *g)
+is_paws_fault(const struct tcp_half *e, const struct tcp_seg *g)
 {
-	return e->flags & E_TS && !(g->flags & TCP_RST) &&
+	return e->flags & HALF_TS && !(g->flags & TCP_RST) &&
 	       (!g->opt.has_ts || seq_lt(g->opt.tsval, e->ts_recent));
+}
+
+/* A cookie made g's connection: the entry of the same names is of no more use. */
+static void
+drop_if_done(struct tcp_stack *s, const struct tcp_seg *g, uint16_t i)
+{
+	if (tcp_table_find(s, g->hash, g->src, g->sport, g->dst, g->dport))
+		entry_drop(s, i);
 }
 
 bool
 tcp_syn_in(struct tcp_stack *s, struct tcp_seg *g)
 {
 	uint16_t i = find(s, g);
-	struct entry *e;
+	struct tcp_half *e;
 
 	if (i == NONE16)
 		return false;
 	e = &s->syns->e[i];
 	if ((g->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN && g->seq == e->irs) {
 		if (!tcp_ecn_wants(s, g)) /* it fell back (RFC 3168 6.1.1.1) */
-			e->flags &= (uint8_t)~E_ECN;
-		send_syn_ack(s, e); /* our answer was lost */
+			e->flags &= (uint8_t)~HALF_ECN;
+		tcp_half_syn_ack(s, e); /* our answer was lost */
 	} else if (is_paws_fault(e, g)) {
 		counter_inc(&s->cnt->drop_paws);
 		if (g->opt.has_ts)
@@ -380,11 +408,14 @@ tcp_syn_in(struct tcp_stack *s, struct tcp_seg *g)
 		challenge(s, e);
 	} else if (!(g->flags & TCP_ACK)) {
 		counter_inc(&s->cnt->drop_no_ack);
-	} else if (g->ack != e->iss + 1) {
+	} else if (g->ack == e->iss + 1) {
+		complete(s, i, g);
+	} else if (tcp_cookie_in(s,
+	                         g)) { /* its first SYN was answered by one, and that came first */
+		drop_if_done(s, g, i);
+	} else {
 		counter_inc(&s->cnt->drop_bad_ack);
 		tcp_reset_stray(s, g);
-	} else {
-		complete(s, i, g);
 	}
 	return true;
 }
@@ -408,6 +439,6 @@ tcp_syn_sweep(struct tcp_stack *s)
 			stage_unlink(q, i);
 			stage_append(q, i, k + 1);
 			counter_inc(&s->cnt->retransmit_syn);
-			send_syn_ack(s, &q->e[i]);
+			tcp_half_syn_ack(s, &q->e[i]);
 		}
 }

@@ -208,7 +208,7 @@ again(struct tcp_stack *s, struct entry *e)
 
 /* A segment of a connection in TIME-WAIT; false: there is none, or a new SYN just ended it and may be a listener's. */
 bool
-tcp_timewait_in(struct tcp_stack *s, const struct tcp_seg *g)
+tcp_timewait_in(struct tcp_stack *s, struct tcp_seg *g)
 {
 	struct entry *e = find(s, g->hash, g->src, g->sport, g->dport);
 

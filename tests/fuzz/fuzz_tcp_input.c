@@ -237,7 +237,8 @@ begin(struct world *w, bool active, unsigned burst)
 	w->our_port = 25;
 	tcp_config_defaults(&cfg);
 	cfg.conn_cnt = 4;
-	cfg.syn_cnt = 2;
+	cfg.syn_cnt = 1;
+	cfg.cookie_ring_cnt = 2;
 	cfg.timewait_cnt = 2;
 	cfg.slice_cnt = cfg.small_chunk_cnt = 8;
 	cfg.ooo_cnt = 2;

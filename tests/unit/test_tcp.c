@@ -160,47 +160,6 @@ test_closed(void)
 	wire_end();
 }
 
-static void
-test_syn_queue(void)
-{
-	struct tcp_usage u;
-	uint64_t t0;
-
-	wire_defaults();
-	wire_start();
-	t0 = w.now_us;
-	inject(TCP_SYN, PEER_ISN, 0, 1000, NULL, 0);
-	wire_pass_ms(8000);
-	CHECK(w.out_cnt == 3, "SYN-ACK sent %u times", w.out_cnt);
-	CHECK(w.out[1].at_us - t0 >= 1000000 && w.out[1].at_us - t0 <= 1060000);
-	CHECK(w.out[2].at_us - t0 >= 3000000 && w.out[2].at_us - t0 <= 3060000);
-	CHECK(w.out[2].seq == w.out[0].seq && w.n.timeout_syn_queue == 1);
-	tcp_get_usage(w.stack, &u);
-	CHECK(u.syns == 0);
-
-	left_out();
-	for (uint16_t i = 0; i < 5; i++) { /* four fit: the oldest goes */
-		w.peer_port = (uint16_t)(50000 + i);
-		inject(TCP_SYN, PEER_ISN, 0, 1000, NULL, 0);
-	}
-	CHECK(w.n.full_syn == 1);
-	tcp_get_usage(w.stack, &u);
-	CHECK(u.syns == 4);
-	w.peer_port = 50000;
-	inject(TCP_ACK, PEER_ISN + 1, w.out[3].seq + 1, 1000, NULL, 0);
-	CHECK(w.opened == 0);
-	w.peer_port = 50001;
-	inject(TCP_ACK, PEER_ISN + 1, w.out[4].seq + 2, 1000, NULL, 0); /* not our number: RST */
-	CHECK(w.opened == 0 && w.out[w.out_cnt - 1].flags == TCP_RST);
-	inject(TCP_ACK, PEER_ISN + 1, w.out[4].seq + 1, 1000, NULL, 0);
-	CHECK(w.opened == 1);
-	w.peer_port = 50002;
-	inject(TCP_RST, PEER_ISN + 1, 0, 0, NULL, 0);
-	tcp_get_usage(w.stack, &u);
-	CHECK(u.syns == 2);
-	wire_end();
-}
-
 /* A black hole: 0.2 s (and the round trip's part), then twice as long each time; the user timeout ends it. */
 static void
 test_rto(void)
@@ -401,7 +360,6 @@ main(void)
 	test_stray_segments();
 	test_challenge_limit();
 	test_closed();
-	test_syn_queue();
 	test_rto();
 	test_initial_window();
 	test_newreno();
