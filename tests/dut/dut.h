@@ -48,9 +48,9 @@ struct sock {
 	int error;           /* what the next call is told, once */
 	int soft_flags;      /* O_NONBLOCK */
 	bool rd_shut, wr_shut;
-	bool is_bound, is_reuse, is_v6_only, is_embryo; /* embryo: in a listener's queue */
-	bool told;                                      /* a connect that ended well was answered */
-	bool peer_ends;                                 /* its FIN was reached before conn went */
+	bool is_bound, is_reuse, is_v6_only;
+	bool told;      /* a connect that ended well was answered */
+	bool peer_ends; /* its FIN was reached before conn went */
 	struct addr local, peer;
 	uint16_t lport, pport;
 	struct tcp_conn *conn;
@@ -97,7 +97,8 @@ struct dut {
 	uint64_t now_us;
 	int listen_fd, epoll_fd;
 	struct client *clients[DUT_CLIENTS_MAX];
-	struct sock *socks[DUT_SOCKS_MAX]; /* by fd - DUT_FD_FIRST; embryos are not in it */
+	struct sock
+	        *socks[DUT_SOCKS_MAX]; /* by fd - DUT_FD_FIRST; those in a queue are not in it */
 };
 
 /* --- dut_iface.c: a veth end of the kernel that is silent while we use it */
@@ -123,7 +124,7 @@ bool dut_server_turn(struct dut *d, uint32_t wait_us);
 /* --- dut_sock.c: life of a socket */
 /* NULL: no such number. */
 struct sock *dut_sock(struct dut *d, int fd);
-/* NULL: out of memory. Not yet in the table. */
+/* NULL: out of memory. It has no number yet. */
 struct sock *dut_sock_new(struct dut *d, int domain);
 /* The lowest free number, -EMFILE. */
 int dut_sock_install(struct sock *k);

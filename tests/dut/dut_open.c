@@ -144,7 +144,6 @@ dut_call_accept(struct dut *d, struct client *c, struct sock *k)
 		return fd;
 	k->queue_cnt--;
 	memmove(k->queue, k->queue + 1, k->queue_cnt * sizeof(k->queue[0]));
-	n->is_embryo = false;
 	c->response.len = (int32_t)dut_addr_give(k->domain, &n->peer, n->pport, c->response.data);
 	return fd;
 }

@@ -168,7 +168,7 @@ on_accepted(struct tcp_conn *c, void *user)
 		return;
 	}
 	k->state = SOCK_OPEN;
-	k->is_embryo = k->is_bound = k->told = true;
+	k->is_bound = k->told = true;
 	k->is_reuse = l->is_reuse;
 	k->linger_s = l->linger_s;
 	k->snd_buf = l->snd_buf;

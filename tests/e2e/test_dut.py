@@ -512,6 +512,77 @@ def ends():
     check("the tap is gone", net.TAP not in net.sh("ip", "-n", NS, "-o", "link").stdout)
 
 
+FAKE = "10.77.0.77"  # nobody's: a tester speaks from it
+SYN, RST, PSH, ACK = 2, 4, 8, 16
+
+
+def checksum(data):
+    n = sum(struct.unpack(f"!{(len(data) + 1) // 2}H", data + b"\0" * (len(data) % 2)))
+    n = (n & 0xffff) + (n >> 16)
+    return ~(n + (n >> 16)) & 0xffff
+
+
+class Raw:
+    """Frames of FAKE, which answers ARP, at the kernel's end of the link."""
+
+    def __init__(self, mac):
+        self.s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+        self.s.bind((net.TAP, 3))
+        self.s.settimeout(5)
+        self.to, self.mac = bytes.fromhex(mac.replace(":", "")), b"\2fake\1"
+        self.us, self.it = socket.inet_aton(FAKE), socket.inet_aton(net.RELAY4)
+
+    def segment(self, flags, seq, ack=0, data=b""):
+        t = struct.pack("!HHIIBBHHH", 4321, 25, seq, ack, 5 << 4, flags, 65535, 0, 0) + data
+        csum = checksum(self.us + self.it + struct.pack("!HH", 6, len(t)) + t)
+        ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(t), 0, 0, 64, 6, 0) + self.us + self.it
+        ip = ip[:10] + struct.pack("!H", checksum(ip)) + ip[12:]
+        self.s.send(self.to + self.mac + b"\x08\0" + ip + t[:16] + struct.pack("!H", csum) + t[18:])
+
+    def answer(self):
+        """(flags, seq, ack, data) of the next segment to FAKE."""
+        while True:
+            f = self.s.recv(2000)
+            if f[6:12] != self.to:
+                continue
+            if f[12:14] == b"\x08\6" and f[38:42] == self.us and f[21] == 1:
+                self.s.send(self.to + self.mac + b"\x08\6" + f[14:20] + b"\0\2" + self.mac + self.us + self.to + self.it)
+            elif f[12:14] == b"\x08\0" and f[30:34] == self.us:
+                seq, ack, off, flags = struct.unpack_from("!IIBB", f, 38)
+                return flags, seq, ack, f[34 + off // 16 * 4:14 + struct.unpack_from("!H", f, 16)[0]]
+
+
+@case
+def raw_frames():
+    """A tester that writes segments itself: at once after the ready line, every answer exact."""
+    with running() as d:
+        c, r = d.calls, Raw(d.ready["mac"])
+        r.segment(SYN, 1000)
+        equal("a closed port", r.answer(), (RST | ACK, 0, 1001, b""))
+        lfd = c.socket()
+        c.bind(lfd, net.RELAY4, 25)
+        c.listen(lfd)
+        r.segment(SYN, 5000)
+        flags, iss, ack, _ = r.answer()
+        equal("SYN-ACK", (flags, ack), (SYN | ACK, 5001))
+        r.segment(ACK, 5001, iss + 1)
+        fd, peer = c.accept(lfd)
+        equal("its peer", peer, (FAKE, 4321))
+        r.segment(ACK | PSH, 5001, iss + 1, b"hello")
+        equal("data and its ACK", (c.read(fd), r.answer()), (b"hello", (ACK, iss + 1, 5006, b"")))
+        r.segment(ACK | PSH, 5009, iss + 1, b"later")
+        equal("out of order: a duplicate ACK", r.answer(), (ACK, iss + 1, 5006, b""))
+        r.segment(ACK | PSH, 5006, iss + 1, b"...")
+        equal("the hole is filled", (r.answer(), c.read(fd)), ((ACK, iss + 1, 5014, b""), b"...later"))
+        r.segment(RST, 5100)
+        equal("a RST in the window, not in place: a challenge", r.answer(), (ACK, iss + 1, 5014, b""))
+        c.write(fd, b"reply")
+        equal("a reply", r.answer(), (ACK | PSH, iss + 1, 5014, b"reply"))
+        r.segment(RST, 5014)
+        equal("a RST in place", dut.error(c.read, fd), "ECONNRESET")
+        r.s.close()
+
+
 def first_syn(seed):
     """Port and ISN of the first SYN, and the frames that left before it."""
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)) as raw:
