@@ -30,16 +30,21 @@ persist_answered(struct tcp_conn *c)
 	c->flags &= ~(uint32_t)F_PERSIST;
 	c->rexmit_due = 0;
 	c->retries = 0;
+	if (c->snd_nxt != c->snd_una)
+		tcp_timer_set_rexmit(c);
 	tcp_mark_dirty(c);
 }
 
-/* The oldest segment that was sent once tells exactly; the timestamp tells of the others. */
+/*
+ * The oldest segment that was sent once tells exactly, unless it waited for one that was sent again; the timestamp tells
+ * of the others.
+ */
 static void
 measure(struct tcp_conn *c, const struct tcp_delivery *d)
 {
 	uint32_t ms = ts_now(c) - d->tsecr;
 
-	if (d->rtt_us)
+	if (d->rtt_us && !d->has_again)
 		tcp_rtt_sample(c, d->rtt_us);
 	else if (d->has_tsecr && d->acked && ms < c->stack->cfg.rto_max_ms * 2)
 		tcp_rtt_sample(c, ms * 1000);
@@ -58,8 +63,7 @@ take_ack(struct tcp_conn *c, const struct tcp_seg *g, struct tcp_delivery *d)
 	tcp_sendq_ack(c, MIN(d->acked, c->snd_bytes)); /* the rest is our FIN */
 	c->snd_una = g->ack;
 	c->progress_ms = c->stack->now_ms;
-	if (c->snd_bytes || c->snd_una != c->snd_nxt || c->flags & F_FIN_QUEUED)
-		tcp_mark_dirty(c);
+	c->dupacks = 0;
 }
 
 static void
@@ -87,13 +91,22 @@ delivery(const struct tcp_conn *c, const struct tcp_seg *g)
 		.prior_una = c->snd_una,
 		.prior_pipe = tcp_pipe(c),
 		.prior_lost = c->tx ? c->tx->flight.bytes[MARK_LOST] : 0,
+		.prior_fack = c->tx && c->tx->tx_flags & F_TX_RACK ? c->tx->rack_fack : c->snd_una,
 		.has_tsecr = c->flags & F_TS && g->opt.has_ts && g->opt.tsecr,
 		.tsecr = g->opt.tsecr,
 	};
 }
 
+/* Something may leave: bytes or a FIN that were not sent, or what is marked lost. */
+static bool
+has_more(const struct tcp_conn *c)
+{
+	return c->snd_nxt - c->snd_una < c->snd_bytes || c->flags & (F_FIN_QUEUED | F_REXMT_HEAD) ||
+	       (c->tx && c->tx->flight.bytes[MARK_LOST]);
+}
+
 static void
-conclude(struct tcp_conn *c, const struct tcp_delivery *d)
+conclude(struct tcp_conn *c, struct tcp_delivery *d)
 {
 	uint32_t reo_ms = 0;
 
@@ -101,11 +114,13 @@ conclude(struct tcp_conn *c, const struct tcp_delivery *d)
 	if (c->tx)
 		reo_ms = tcp_recovery_ack(c, d);
 	set_timer(c, d, reo_ms);
+	if (has_more(c))
+		tcp_mark_dirty(c);
 }
 
 /* Nothing is in flight, but what was tells of itself. */
 static void
-late_dsack(struct tcp_conn *c, const struct tcp_delivery *d)
+late_news(struct tcp_conn *c, const struct tcp_delivery *d)
 {
 	tcp_tlp_ack(c, d);
 	tcp_undo_try(c, d);
@@ -114,8 +129,8 @@ late_dsack(struct tcp_conn *c, const struct tcp_delivery *d)
 static bool
 is_duplicate(const struct tcp_conn *c, const struct tcp_seg *g)
 {
-	return g->ack == c->snd_una && c->snd_nxt != c->snd_una && g->len == 0 &&
-	       !(g->flags & (TCP_SYN | TCP_FIN)) && g->wnd << c->snd_wscale == c->snd_wnd;
+	return g->ack == c->snd_una && g->len == 0 && !(g->flags & (TCP_SYN | TCP_FIN)) &&
+	       g->wnd << c->snd_wscale == c->snd_wnd;
 }
 
 /* snd_una < ack <= snd_nxt, and nothing else is new. */
@@ -145,16 +160,14 @@ tcp_ack(struct tcp_conn *c, const struct tcp_seg *g)
 	}
 	if (seq_gt(g->ack, c->snd_una))
 		take_ack(c, g, &d);
-	if (d.acked) {
-		c->dupacks = 0;
-	} else if (d.is_dup) {
+	if (!d.acked && d.is_dup && in_flight) {
 		counter_inc(&c->stack->cnt->dup_acks_in);
 		c->dupacks = (uint8_t)MIN(c->dupacks + 1, UINT8_MAX);
 	}
 	if (in_flight && (d.acked || d.sacked || d.is_dup || d.has_dsack || d.has_ece))
 		conclude(c, &d);
-	else if (d.has_dsack)
-		late_dsack(c, &d);
+	else if (c->tx && (d.has_dsack || d.is_dup))
+		late_news(c, &d);
 	if (c->flags & F_PERSIST)
 		persist_answered(c);
 }

@@ -42,7 +42,7 @@ static bool
 is_ambiguous(const struct tcp_conn *c, const struct tcp_delivery *d, uint32_t xmit_us,
              uint32_t rtt_us)
 {
-	uint32_t xmit_ms = c->stack->now_ms - (now32(c) - xmit_us) / 1000;
+	uint32_t xmit_ms = (uint32_t)((c->stack->now_us - (now32(c) - xmit_us)) / 1000);
 
 	if (d->has_tsecr && seq_lt(d->tsecr, xmit_ms + c->ts_offset))
 		return true;
@@ -63,7 +63,7 @@ tcp_rack_delivered(struct tcp_conn *c, uint32_t i, struct tcp_delivery *d)
 		d->has_original |= seq_leq(end, t->recover);
 		d->rtt_us = MAX(d->rtt_us, MAX(rtt_us, 1u));
 		note_min_rtt(c, rtt_us);
-		if (!first && seq_lt(end, t->rack_fack))
+		if (seq_lt(end, d->prior_fack)) /* before this ACK: one may speak of many */
 			t->tx_flags |= F_TX_REORDER;
 	}
 	if (first || seq_gt(end, t->rack_fack))
@@ -102,46 +102,87 @@ tcp_rack_recovered(struct tcp_conn *c)
 		t->reo_mult = 1;
 }
 
+static bool
+has_dup_thresh(const struct tcp_flight *f)
+{
+	uint32_t n = 0;
+
+	if (!f->bytes[MARK_SACKED])
+		return false;
+	for (uint32_t i = 0;
+	     n < DUP_THRESH && (i = tcp_flight_next(f, i, f->cnt, MARK(MARK_SACKED), 0)) < f->cnt;
+	     i++)
+		n++;
+	return n == DUP_THRESH;
+}
+
 /* Step 4 */
 static uint32_t
 reordering_window(const struct tcp_conn *c)
 {
 	const struct tcp_tx *t = c->tx;
-	uint32_t sacked = t->flight.bytes[MARK_SACKED];
 
 	if (!(t->tx_flags & F_TX_REORDER) &&
-	    (c->flags & (F_RECOVERY | F_LOSS) || sacked > (DUP_THRESH - 1) * eff_mss(c)))
+	    (c->flags & (F_RECOVERY | F_LOSS) || has_dup_thresh(&t->flight)))
 		return 0;
 	return (uint32_t)MIN((uint64_t)t->reo_mult * (t->min_rtt_us / 4), (uint64_t)c->srtt_us);
 }
 
-/* Step 5 */
+/* Segment i was sent before the one that arrived: is it lost, or when will it be? `due`: after so long. */
+static void
+judge(struct tcp_conn *c, uint32_t i, uint32_t due, uint32_t *wait_us)
+{
+	struct tcp_flight *f = &c->tx->flight;
+	uint32_t age = now32(c) - tcp_flight_at(f, i)->xmit_us;
+
+	if (age < due) {
+		*wait_us = MAX(*wait_us, due - age);
+		return;
+	}
+	tcp_flight_set(f, i, MARK_LOST);
+	tcp_flight_clear(f, i, MARK_REXMIT);
+}
+
+static bool
+is_before_rack(const struct tcp_tx *t, uint32_t i)
+{
+	return is_after(t->rack_xmit_us, t->rack_end, tcp_flight_at(&t->flight, i)->xmit_us,
+	                tcp_flight_end(&t->flight, i));
+}
+
+/* Step 5. What is known to be lost and waits to be sent again costs nothing. */
 uint32_t
 tcp_rack_detect(struct tcp_conn *c)
 {
 	struct tcp_tx *t = c->tx;
 	struct tcp_flight *f = &t->flight;
-	uint32_t due = t->rack_rtt_us + reordering_window(c), wait_us = 0;
+	uint32_t due, wait_us = 0, i;
 
-	if (!(t->tx_flags & F_TX_RACK))
+	if (!(t->tx_flags & F_TX_RACK) || f->cnt == 0)
 		return 0;
-	for (uint32_t i = 0; (i = tcp_flight_next(f, i, f->cnt, 0, MARK(MARK_SACKED))) < f->cnt;
+	due = t->rack_rtt_us + reordering_window(c);
+	for (i = 0;
+	     (i = tcp_flight_next(f, i, f->cnt, 0, MARK(MARK_SACKED) | MARK(MARK_LOST))) < f->cnt;
 	     i++) {
-		uint32_t xmit_us = tcp_flight_at(f, i)->xmit_us, age = now32(c) - xmit_us;
-
-		if (tcp_flight_has(f, i, MARK_LOST) && !tcp_flight_has(f, i, MARK_REXMIT))
-			continue;
-		if (!is_after(t->rack_xmit_us, t->rack_end, xmit_us, tcp_flight_end(f, i))) {
-			if (!tcp_flight_has(f, i, MARK_AGAIN))
-				break; /* all that follow were sent later still */
-			continue;
-		}
-		if (age < due) {
-			wait_us = MAX(wait_us, due - age);
-			continue;
-		}
-		tcp_flight_set(f, i, MARK_LOST);
-		tcp_flight_clear(f, i, MARK_REXMIT);
+		if (is_before_rack(t, i))
+			judge(c, i, due, &wait_us);
+		else if (!tcp_flight_has(f, i, MARK_AGAIN))
+			break; /* all that follow were sent later still */
 	}
+	if (!f->bytes[MARK_REXMIT])
+		return wait_us ? wait_us / 1000 + 1 : 0;
+	for (i = 0; (i = tcp_flight_next(f, i, f->cnt, MARK(MARK_REXMIT), 0)) < f->cnt; i++)
+		if (is_before_rack(t, i))
+			judge(c, i, due, &wait_us);
 	return wait_us ? wait_us / 1000 + 1 : 0;
+}
+
+/* 6.3: what a timeout need not take for lost. */
+bool
+tcp_rack_is_overdue(const struct tcp_conn *c, uint32_t i)
+{
+	const struct tcp_tx *t = c->tx;
+
+	return !(t->tx_flags & F_TX_RACK) || now32(c) - tcp_flight_at(&t->flight, i)->xmit_us >=
+	                                             t->rack_rtt_us + reordering_window(c);
 }

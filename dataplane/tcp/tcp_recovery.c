@@ -22,19 +22,22 @@ mark_lost(struct tcp_conn *c, uint32_t i)
 /* --- without SACK (RFC 6582) --- */
 
 static void
-count_duplicate(struct tcp_conn *c, const struct tcp_delivery *d)
+count_duplicate(struct tcp_conn *c, struct tcp_delivery *d)
 {
 	struct tcp_tx *t = c->tx;
-	uint32_t mss = eff_mss(c), flight = c->snd_nxt - c->snd_una;
+	uint32_t mss = eff_mss(c), flight = c->snd_nxt - c->snd_una, known;
 
 	if (d->acked) { /* the segments that the duplicates spoke of are among them, but for the repaired one */
-		t->reno_bytes -= MIN(t->reno_bytes, d->acked > mss ? d->acked - mss : 0);
+		known = MIN(t->reno_bytes, d->acked > mss ? d->acked - mss : 0);
+		t->reno_bytes -= known;
+		d->delivered = d->acked - known;
 		if (!(c->flags & F_RECOVERY))
 			t->reno_bytes = 0;
 		return;
 	}
 	if (!d->is_dup || c->flags & F_LOSS)
 		return;
+	d->delivered = mss; /* a duplicate ACK says that one segment arrived */
 	t->reno_bytes = MIN(t->reno_bytes + mss,
 	                    c->flags & F_RECOVERY ? flight - MIN(flight, mss) : DUP_THRESH * mss);
 	/* Duplicates right behind a recovery may be of what it sent twice (3.2 1). */
@@ -45,7 +48,7 @@ count_duplicate(struct tcp_conn *c, const struct tcp_delivery *d)
 
 /* A partial ACK: the segment behind it is lost too. */
 static void
-detect_without_sack(struct tcp_conn *c, const struct tcp_delivery *d)
+detect_without_sack(struct tcp_conn *c, struct tcp_delivery *d)
 {
 	count_duplicate(c, d);
 	if (c->flags & F_RECOVERY && d->acked && seq_lt(c->snd_una, c->tx->recover) &&
@@ -57,7 +60,7 @@ detect_without_sack(struct tcp_conn *c, const struct tcp_delivery *d)
 
 /* Milliseconds after which to look again. */
 static uint32_t
-detect(struct tcp_conn *c, const struct tcp_delivery *d)
+detect(struct tcp_conn *c, struct tcp_delivery *d)
 {
 	if (c->flags & F_SACK)
 		return tcp_rack_detect(c);
@@ -69,12 +72,14 @@ detect(struct tcp_conn *c, const struct tcp_delivery *d)
 
 /* ssthresh is lowered, and from here on PRR leads cwnd there. */
 static void
-begin_reduction(struct tcp_conn *c)
+begin_reduction(struct tcp_conn *c, const struct tcp_delivery *d)
 {
 	struct tcp_tx *t = c->tx;
+	uint32_t arrived = t->flight.bytes[MARK_SACKED] + t->reno_bytes;
+	uint32_t flight = c->snd_nxt - c->snd_una + d->delivered;
 
 	tcp_cc_congested(c);
-	t->prr_flight = MAX(c->snd_nxt - c->snd_una, 1u);
+	t->prr_flight = flight > arrived ? MAX(flight - arrived, eff_mss(c)) : eff_mss(c);
 	t->prr_delivered = t->prr_out = 0;
 }
 
@@ -92,14 +97,14 @@ end_cwr(struct tcp_conn *c)
 }
 
 static void
-begin(struct tcp_conn *c)
+begin(struct tcp_conn *c, const struct tcp_delivery *d)
 {
 	struct tcp_tx *t = c->tx;
 	bool marked = end_cwr(c);
 
 	tcp_undo_begin(c);
 	if (!marked)
-		begin_reduction(c);
+		begin_reduction(c, d);
 	t->recover = c->snd_nxt;
 	t->tx_flags &= (uint16_t) ~(F_TX_TLP | F_TX_TLP_AGAIN);
 	c->flags |= F_RECOVERY;
@@ -116,17 +121,15 @@ end(struct tcp_conn *c)
 	tcp_rack_recovered(c);
 }
 
-/* RFC 6937 3: how much may be out after this ACK. */
+/* RFC 6937 3: how much may be out after this ACK. RFC 9937 6.2: what had arrived before it began is not RecoverFS's. */
 static void
 reduce(struct tcp_conn *c, const struct tcp_delivery *d)
 {
 	struct tcp_tx *t = c->tx;
 	uint32_t pipe = tcp_pipe(c), mss = eff_mss(c), send;
 	bool news = t->flight.bytes[MARK_LOST] > d->prior_lost;
-	/* Without SACK a duplicate ACK says that one segment arrived. */
-	uint32_t delivered = !(c->flags & F_SACK) && d->is_dup ? mss : d->delivered;
 
-	t->prr_delivered += delivered;
+	t->prr_delivered += d->delivered;
 	if (pipe > c->ssthresh) {
 		uint64_t share = ((uint64_t)t->prr_delivered * c->ssthresh + t->prr_flight - 1) /
 		                 t->prr_flight;
@@ -136,7 +139,7 @@ reduce(struct tcp_conn *c, const struct tcp_delivery *d)
 		               : 0;
 	} else {
 		send = MAX(t->prr_delivered > t->prr_out ? t->prr_delivered - t->prr_out : 0,
-		           delivered);
+		           d->delivered);
 		if (d->acked && !news)
 			send += mss;
 		send = MIN(c->ssthresh - pipe, send);
@@ -162,11 +165,11 @@ in_recovery(struct tcp_conn *c, const struct tcp_delivery *d)
 
 /* The peer saw a mark (RFC 3168 6.1.2). */
 static void
-begin_cwr(struct tcp_conn *c)
+begin_cwr(struct tcp_conn *c, const struct tcp_delivery *d)
 {
 	struct tcp_tx *t = c->tx;
 
-	begin_reduction(c);
+	begin_reduction(c, d);
 	t->recover = c->snd_nxt;
 	t->tx_flags &= (uint16_t)~F_TX_UNDO;
 	t->tx_flags |= F_TX_CWR;
@@ -203,8 +206,8 @@ is_spurious(struct tcp_conn *c, const struct tcp_delivery *d)
 		return true;
 	}
 	if (seq_gt(c->snd_nxt, t->recover)) {
-		if (d->sacked || d->is_dup)
-			t->tx_flags &= (uint16_t)~F_TX_FRTO;     /* 3a */
+		if (d->sacked || d->is_dup || d->acked) /* 3a, and whatever else is no original */
+			t->tx_flags &= (uint16_t)~F_TX_FRTO;
 	} else if (d->acked && seq_lt(c->snd_una, t->recover)) { /* 2b: new data tells */
 		t->recover = c->snd_nxt;
 		if (!tcp_out_new(c))
@@ -241,24 +244,34 @@ resend(struct tcp_conn *c)
 
 /* Something was found to be lost, outside of a recovery. False: it was no congestion. */
 static bool
-begin_if_congested(struct tcp_conn *c)
+begin_if_congested(struct tcp_conn *c, const struct tcp_delivery *d)
 {
 	if (tcp_pmtu_probe_lost(c)) {
 		resend(c);
 		return false;
 	}
-	begin(c);
+	begin(c, d);
 	return true;
 }
 
 /* --- from outside --- */
 
+/* Without losses for long, `recover` would be taken for a number ahead. */
+static void
+drag_recover(struct tcp_conn *c)
+{
+	if (seq_gt(c->snd_una, c->tx->recover) && c->snd_una - c->tx->recover > UINT32_MAX / 4)
+		c->tx->recover = c->snd_una - 1;
+}
+
 uint32_t
-tcp_recovery_ack(struct tcp_conn *c, const struct tcp_delivery *d)
+tcp_recovery_ack(struct tcp_conn *c, struct tcp_delivery *d)
 {
 	bool was_reducing = c->flags & F_RECOVERY || c->tx->tx_flags & F_TX_CWR;
 	uint32_t reo_ms;
 
+	if (!(c->flags & (F_RECOVERY | F_LOSS)))
+		drag_recover(c);
 	tcp_tlp_ack(c, d);
 	reo_ms = detect(c, d);
 	if (c->flags & F_LOSS)
@@ -270,17 +283,15 @@ tcp_recovery_ack(struct tcp_conn *c, const struct tcp_delivery *d)
 	else if (c->tx->tx_flags & F_TX_UNDO)
 		tcp_undo_try(c, d); /* DSACKs come when all is over */
 	if (!(c->flags & (F_RECOVERY | F_LOSS)) && c->tx->flight.bytes[MARK_LOST]) {
-		if (begin_if_congested(c))
+		if (begin_if_congested(c, d))
 			reduce(c, d);
 	} else if (d->has_ece && !(c->flags & (F_RECOVERY | F_LOSS)) &&
 	           !(c->tx->tx_flags & F_TX_CWR)) {
-		begin_cwr(c);
+		begin_cwr(c, d);
 		reduce(c, d);
 	} else if (d->acked && !was_reducing && !d->has_ece) {
 		tcp_cc_acked(c, d->acked, d->prior_pipe, d->rtt_us);
 	}
-	if (d->delivered || d->is_dup)
-		tcp_mark_dirty(c);
 	return reo_ms;
 }
 
@@ -291,14 +302,15 @@ tcp_recovery_reo_timeout(struct tcp_conn *c)
 	uint32_t wait_ms = tcp_rack_detect(c);
 
 	if (!(c->flags & (F_RECOVERY | F_LOSS)) && c->tx->flight.bytes[MARK_LOST])
-		begin_if_congested(c);
+		begin_if_congested(c, &none);
 	if (c->flags & F_RECOVERY)
 		reduce(c, &none);
 	return wait_ms;
 }
 
+/* With SACK what left so late that its ACK may still be under way is spared (RFC 8985 6.3). */
 static void
-mark_all_lost(struct tcp_conn *c)
+mark_overdue_lost(struct tcp_conn *c)
 {
 	struct tcp_flight *f = &c->tx->flight;
 
@@ -309,7 +321,8 @@ mark_all_lost(struct tcp_conn *c)
 			tcp_flight_clear(f, i, MARK_SACKED);
 	for (uint32_t i = 0; (i = tcp_flight_next(f, i, f->cnt, 0, MARK(MARK_SACKED))) < f->cnt;
 	     i++)
-		mark_lost(c, i);
+		if (!(c->flags & F_SACK) || i == 0 || tcp_rack_is_overdue(c, i))
+			mark_lost(c, i);
 	c->tx->reno_bytes = 0;
 	c->dupacks = 0;
 }
@@ -318,20 +331,21 @@ void
 tcp_recovery_timeout(struct tcp_conn *c)
 {
 	struct tcp_tx *t = c->tx;
-	bool again = c->flags & F_LOSS, same = again && c->retries > 0;
+	bool again = c->flags & F_LOSS, same = c->flags & F_RECOVERY || (again && c->retries > 0);
 	bool marked = end_cwr(c);
 
 	if (!(c->flags & (F_RECOVERY | F_LOSS)))
 		tcp_undo_begin(c);
 	c->flags = (c->flags & ~(uint32_t)F_RECOVERY) | F_LOSS;
-	if (!same && !marked) /* RFC 5681 3.1: not again for the same segment */
+	if (!same &&
+	    !marked) /* RFC 5681 3.1: not again for the same segment, nor for the same window */
 		tcp_cc_congested(c);
 	t->tx_flags &= (uint16_t) ~(F_TX_TLP | F_TX_TLP_AGAIN | F_TX_FRTO);
 	if (!again && seq_geq(c->snd_una, t->recover)) /* RFC 5682 3.1 1 */
 		t->tx_flags |= F_TX_FRTO;
-	c->cwnd = eff_mss(c);
 	t->recover = c->snd_nxt;
-	mark_all_lost(c);
+	mark_overdue_lost(c);
+	c->cwnd = tcp_pipe(c) + eff_mss(c);
 }
 
 void

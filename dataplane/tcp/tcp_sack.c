@@ -15,7 +15,7 @@ take_block(struct tcp_conn *c, uint32_t start, uint32_t end, struct tcp_delivery
 	uint32_t to = end == f->end ? f->cnt : tcp_flight_find(f, end);
 	uint32_t i = tcp_flight_find(f, start);
 
-	if (to < f->cnt && tcp_flight_at(f, to)->seq != end && to > 0)
+	if ((to < f->cnt ? tcp_flight_at(f, to)->seq : f->end) != end && to > 0)
 		to--; /* it covers a part of the last one */
 	while ((i = tcp_flight_next(f, i, to, 0, MARK(MARK_SACKED))) < to) {
 		uint32_t len = tcp_flight_end(f, i) - tcp_flight_at(f, i)->seq;
@@ -54,8 +54,9 @@ tcp_sack_take(struct tcp_conn *c, const struct tcp_seg *g, struct tcp_delivery *
 		d->has_dsack = true;
 		d->dsack_end = g->opt.sack[0].end;
 		counter_inc(&c->stack->cnt->dsacks_in);
-		tcp_rack_dsack(c);
-		tcp_undo_dsack(c, g->opt.sack[0].start);
+		if (!tcp_tlp_is_probe(c, d->dsack_end)) /* a probe says nothing of reordering */
+			tcp_rack_dsack(c);
+		tcp_undo_dsack(c, g->opt.sack[0].start, d->dsack_end);
 		i = 1;
 	}
 	for (; i < g->opt.sack_cnt; i++) {

@@ -208,6 +208,7 @@ probe(struct tcp_conn *c)
 	c->flags |=
 	        F_FORCE; /* a window too small for our taste: use it (RFC 9293 3.8.6.2.1, the override) */
 	tcp_out(c);
+	c->flags &= ~(uint32_t)F_FORCE;
 }
 
 static void
@@ -233,7 +234,6 @@ again(struct tcp_conn *c)
 		return;
 	}
 	counter_inc(&s->cnt->retransmit_rto);
-	c->flags |= F_FORCE;
 	tcp_out(c);
 }
 

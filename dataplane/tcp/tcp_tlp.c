@@ -51,6 +51,14 @@ tcp_tlp_fire(struct tcp_conn *c)
 	t->tlp_end = c->snd_nxt;
 }
 
+bool
+tcp_tlp_is_probe(const struct tcp_conn *c, uint32_t end)
+{
+	const struct tcp_tx *t = c->tx;
+
+	return t->tx_flags & F_TX_TLP && t->tx_flags & F_TX_TLP_AGAIN && end == t->tlp_end;
+}
+
 /* TLP_process_ack() */
 void
 tcp_tlp_ack(struct tcp_conn *c, const struct tcp_delivery *d)
@@ -60,7 +68,7 @@ tcp_tlp_ack(struct tcp_conn *c, const struct tcp_delivery *d)
 	if (!(t->tx_flags & F_TX_TLP) || seq_lt(c->snd_una, t->tlp_end))
 		return;
 	if (t->tx_flags & F_TX_TLP_AGAIN) {
-		if (d->has_dsack && d->dsack_end == t->tlp_end) {
+		if (d->has_dsack && tcp_tlp_is_probe(c, d->dsack_end)) {
 			t->tx_flags |= F_TX_SLOW_ACKS;       /* both came */
 		} else if (seq_gt(c->snd_una, t->tlp_end)) { /* it repaired a loss */
 			tcp_cc_congested(c);

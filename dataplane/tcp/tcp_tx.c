@@ -42,6 +42,7 @@ get(struct tcp_conn *c)
 	}
 	memset(t, 0, offsetof(struct tcp_tx, small_words));
 	list_init(&t->idle);
+	list_add_tail(&s->tx_idle, &t->idle); /* until the first segment leaves */
 	t->conn = c;
 	t->recover = c->snd_una - 1;
 	t->reo_mult = 1;
@@ -117,6 +118,7 @@ tcp_tx_acked(struct tcp_conn *c, uint32_t ack, struct tcp_delivery *d)
 	struct tcp_flight *f = &c->tx->flight;
 
 	while (f->cnt && seq_leq(tcp_flight_end(f, 0), ack)) {
+		d->has_again |= tcp_flight_has(f, 0, MARK_AGAIN);
 		if (!tcp_flight_has(f, 0, MARK_SACKED)) {
 			d->delivered += tcp_flight_end(f, 0) - tcp_flight_at(f, 0)->seq;
 			tcp_rack_delivered(c, 0, d);
@@ -126,7 +128,8 @@ tcp_tx_acked(struct tcp_conn *c, uint32_t ack, struct tcp_delivery *d)
 		tcp_flight_pop(f);
 	}
 	if (f->cnt && seq_gt(ack, tcp_flight_at(f, 0)->seq)) {
-		d->delivered += ack - tcp_flight_at(f, 0)->seq;
+		if (!tcp_flight_has(f, 0, MARK_SACKED))
+			d->delivered += ack - tcp_flight_at(f, 0)->seq;
 		tcp_flight_cut(f, ack);
 	}
 }
@@ -145,7 +148,8 @@ tcp_tx_idle(struct tcp_conn *c)
 		t->big = NULL;
 	}
 	t->reno_bytes = 0;
-	t->tx_flags &= (uint16_t)~F_TX_FRTO; /* a DSACK may still come for a probe or a recovery */
+	/* A DSACK may still come for a probe or a recovery. What RACK knows of times is over: they wrap. */
+	t->tx_flags &= (uint16_t) ~(F_TX_FRTO | F_TX_RACK);
 	list_del(&t->idle);
 	list_add_tail(&c->stack->tx_idle, &t->idle);
 }

@@ -79,14 +79,16 @@ enum tcp_tx_flag {
 /* What one ACK says about what was in flight. */
 struct tcp_delivery {
 	uint32_t prior_una, prior_pipe, prior_lost;
-	uint32_t acked;     /* bytes by which snd_una moves */
-	uint32_t sacked;    /* bytes newly SACKed */
-	uint32_t delivered; /* bytes of which this ACK is the first to say that they arrived */
-	uint32_t rtt_us;    /* of the oldest newly delivered segment that was sent once; 0: none */
+	uint32_t acked;      /* bytes by which snd_una moves */
+	uint32_t sacked;     /* bytes newly SACKed */
+	uint32_t delivered;  /* bytes of which this ACK is the first to say that they arrived */
+	uint32_t rtt_us;     /* of the oldest newly delivered segment that was sent once; 0: none */
+	uint32_t prior_fack; /* highest number that was delivered before */
 	uint32_t tsecr;
 	uint32_t dsack_end;
 	bool is_dup, has_tsecr, has_dsack, has_ece;
 	bool has_original; /* a segment was delivered that was sent once */
+	bool has_again;    /* snd_una passed one that was sent more than once */
 };
 
 /* --- tcp_tx.c: the sender's block, and records of what leaves --- */
@@ -112,6 +114,8 @@ void tcp_rack_delivered(struct tcp_conn *c, uint32_t i, struct tcp_delivery *d);
 void tcp_rack_dsack(struct tcp_conn *c);
 /* Marks what is lost; milliseconds after which to look again, 0: no need. */
 uint32_t tcp_rack_detect(struct tcp_conn *c);
+/* Segment i was sent so long ago that an ACK of it would be here. */
+bool tcp_rack_is_overdue(const struct tcp_conn *c, uint32_t i);
 void tcp_rack_recovered(struct tcp_conn *c);
 
 /* --- tcp_tlp.c --- */
@@ -119,11 +123,13 @@ void tcp_rack_recovered(struct tcp_conn *c);
 uint32_t tcp_tlp_ms(const struct tcp_conn *c);
 void tcp_tlp_fire(struct tcp_conn *c);
 void tcp_tlp_ack(struct tcp_conn *c, const struct tcp_delivery *d);
+/* Is what ends at `end` a probe that is out, and no new data? */
+bool tcp_tlp_is_probe(const struct tcp_conn *c, uint32_t end);
 
 /* --- tcp_recovery.c --- */
 /* One ACK's worth of loss detection, recovery and congestion control. */
 /* Returns milliseconds after which to look for losses again, 0: no need. */
-uint32_t tcp_recovery_ack(struct tcp_conn *c, const struct tcp_delivery *d);
+uint32_t tcp_recovery_ack(struct tcp_conn *c, struct tcp_delivery *d);
 void tcp_recovery_timeout(struct tcp_conn *c);
 uint32_t tcp_recovery_reo_timeout(struct tcp_conn *c);
 /* What is longer than a segment may be goes again in pieces, but nothing was congested (path MTU). */
@@ -131,7 +137,8 @@ void tcp_recovery_resend(struct tcp_conn *c);
 
 /* --- tcp_undo.c --- */
 void tcp_undo_begin(struct tcp_conn *c);
-void tcp_undo_dsack(struct tcp_conn *c, uint32_t start);
+/* start..end arrived twice. */
+void tcp_undo_dsack(struct tcp_conn *c, uint32_t start, uint32_t end);
 /* Was the reduction a mistake? Then everything is as before it. */
 bool tcp_undo_try(struct tcp_conn *c, const struct tcp_delivery *d);
 void tcp_undo(struct tcp_conn *c);

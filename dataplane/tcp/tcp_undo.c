@@ -20,14 +20,15 @@ tcp_undo_begin(struct tcp_conn *c)
 	t->prior_ssthresh = c->ssthresh;
 }
 
-/* A DSACK whose duplicate began at `start`. */
+/* A receiver that merges segments names several by one DSACK. */
 void
-tcp_undo_dsack(struct tcp_conn *c, uint32_t start)
+tcp_undo_dsack(struct tcp_conn *c, uint32_t start, uint32_t end)
 {
 	struct tcp_tx *t = c->tx;
+	uint32_t segs = (end - start + eff_mss(c) - 1) / eff_mss(c);
 
 	if (t->tx_flags & F_TX_UNDO && t->undo_rexmits > 0 && seq_geq(start, t->undo_una))
-		t->undo_rexmits--;
+		t->undo_rexmits -= (int32_t)MIN(segs, (uint32_t)t->undo_rexmits);
 }
 
 void
@@ -60,10 +61,13 @@ tcp_undo_try(struct tcp_conn *c, const struct tcp_delivery *d)
 	const struct tcp_tx *t = c->tx;
 	bool original;
 
-	if (!(t->tx_flags & F_TX_UNDO) || t->undo_rexmits < 0)
+	if (!(t->tx_flags & F_TX_UNDO))
 		return false;
-	original = d->has_tsecr && d->acked && seq_lt(d->tsecr, t->rexmit_ts);
-	if (!original && t->undo_rexmits > 0)
+	if (t->undo_rexmits < 0) /* nothing was sent again, so the oldest came by itself */
+		original = d->acked && d->prior_una == t->undo_una;
+	else
+		original = d->has_tsecr && d->acked && seq_lt(d->tsecr, t->rexmit_ts);
+	if (!original && t->undo_rexmits != 0)
 		return false;
 	tcp_undo(c);
 	return true;

@@ -260,7 +260,7 @@ put_raw(uint8_t flags, uint32_t seq, uint32_t ack, uint16_t wnd, const void *dat
 	store_be16(h + 14, wnd);
 	if (opts_len)
 		memcpy(h + 20, opts, opts_len);
-	if (len)
+	if (data && len)
 		memcpy(h + head, data, len);
 	tcp_input(w.stack, &in, w.now_us);
 }
