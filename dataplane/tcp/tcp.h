@@ -102,7 +102,7 @@ struct tcp_config {
 	uint32_t big_cnt;           /* and more than 32 */
 	uint32_t mbuf_budget;       /* receive mbufs that all connections together may hold */
 	uint32_t rcv_buf_bytes;     /* receive window at first */
-	uint32_t rcv_buf_max_bytes; /* to which it grows while the reader keeps up */
+	uint32_t rcv_buf_max_bytes; /* to which it grows with what is read in a round trip */
 	uint32_t snd_buf_bytes;     /* tcp_room() counts against this */
 	uint16_t mss_max;   /* payload of a segment that an mbuf of link.alloc() has room for */
 	uint8_t rcv_wscale; /* that we offer, at most 14 */

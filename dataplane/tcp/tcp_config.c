@@ -19,7 +19,7 @@ tcp_config_defaults(struct tcp_config *cfg)
 		.tx_cnt = 16384,
 		.big_cnt = 1024,
 		.mbuf_budget = 65536,
-		.rcv_buf_bytes = 256 * 1024,
+		.rcv_buf_bytes = 64 * 1024, /* as Linux: all that a SYN-ACK can name */
 		.rcv_buf_max_bytes = 4 * 1024 * 1024,
 		.snd_buf_bytes = 256 * 1024,
 		.mss_max = 1460,

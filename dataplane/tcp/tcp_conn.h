@@ -33,8 +33,8 @@
 #define TCP_SEND_MAX      65536
 #define TCP_PAWS_IDLE_65S                                                                          \
 	31640 /* 24 days in units of 65,536 ms: TS.Recent is void then (RFC 7323 5.5) */
-#define TCP_CHALLENGE_16MS 31 /* half a second between two challenge ACKs of one connection */
-#define TCP_FULL_SEGMENT   536 /* a received segment of so many bytes counts towards "every second" */
+#define TCP_CHALLENGE_16MS 31  /* half a second between two challenge ACKs of one connection */
+#define TCP_RCV_MSS_FIRST  536 /* at most what is taken for the peer's segment before one came */
 
 enum tcp_conn_flag {
 	F_TS = 1 << 0,         /* timestamps on */
@@ -123,7 +123,8 @@ struct tcp_conn {
 	uint32_t heard_ms;
 	uint16_t ts_age_65s;     /* when ts_recent was set */
 	uint16_t challenge_16ms; /* when the last challenge ACK was sent */
-	uint8_t dupacks, retries, quick_acks, ack_segs;
+	uint8_t dupacks, retries, quick_acks;
+	uint8_t rcv_mss_32; /* the peer's largest segment so far, in units of 32 bytes */
 
 	/* queues and owners */
 	struct rte_mbuf *rcv_head, *rcv_tail;

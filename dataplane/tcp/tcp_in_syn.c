@@ -49,6 +49,7 @@ tcp_conn_established(struct tcp_conn *c, const struct tcp_seg *g)
 	c->max_snd_wnd = c->snd_wnd;
 	c->snd_wl1 = g->seq;
 	c->quick_acks = TCP_QUICK_ACKS;
+	c->rcv_mss_32 = (uint8_t)(MIN(c->snd_mss, TCP_RCV_MSS_FIRST) / 32);
 	c->rexmit_due = 0;
 	c->retries = 0;
 	if (!(c->flags & F_SYN_AGAIN))

@@ -104,7 +104,6 @@ ack_settled(struct tcp_conn *c)
 {
 	c->flags &= ~(uint32_t)(F_ACK_NOW | F_DELACK);
 	c->delack_due = 0;
-	c->ack_segs = 0;
 	c->last_ack_sent = c->rcv_nxt;
 }
 

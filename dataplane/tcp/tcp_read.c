@@ -1,23 +1,29 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * tcp_read.c - what the reader sees and takes, and the window that follows from it
  *
- * RFC     9293 3.8.6.2.2 (silly window); the window grows while the reader keeps up and shrinks while mbufs are short.
+ * RFC     9293 3.8.6.2.2 (silly window), 3.8.6.2.1 (the right edge never moves left); the window grows with what is read in a
+ *         round trip and shrinks while it is not used or mbufs are short.
  */
 #include "dataplane/tcp/tcp_conn.h"
 
-#define PRESSED_BYTES 16384 /* receive window of each connection while mbufs are short */
+#define RCV_BUF_MIN (16 * 1024) /* ten segments of a sender that begins again fit */
 
-static bool
-is_pressed(const struct tcp_stack *s)
+/* What a connection may announce at most: less once half of all mbufs are held, the minimum beyond three quarters. */
+static uint32_t
+buf_limit(const struct tcp_stack *s)
 {
-	return s->mbufs_held > s->cfg.mbuf_budget / 4 * 3;
+	uint32_t quarter = s->cfg.mbuf_budget / 4;
+
+	if (s->mbufs_held > quarter * 3)
+		return RCV_BUF_MIN;
+	return s->mbufs_held > quarter * 2 ? s->cfg.rcv_buf_bytes : s->cfg.rcv_buf_max_bytes;
 }
 
 /* RFC 9293 3.8.6.2.2: the edge moves by a segment or half of the buffer at least, and never back. */
 uint32_t
 tcp_recv_edge(const struct tcp_conn *c)
 {
-	uint32_t buf = is_pressed(c->stack) ? MIN(c->rcv_buf, PRESSED_BYTES) : c->rcv_buf;
+	uint32_t buf = MIN(c->rcv_buf, buf_limit(c->stack));
 	uint32_t room = buf > c->rcv_unread ? buf - c->rcv_unread : 0;
 	uint32_t edge = c->rcv_nxt + room;
 
@@ -27,19 +33,26 @@ tcp_recv_edge(const struct tcp_conn *c)
 	return edge;
 }
 
-/* A reader that took more than half of the window within a round trip could use a larger one. */
+/*
+ * Once a round trip: four times what the reader took in one, since slow start doubles in the next and again before we hear
+ * of it. A window that is not used halves with each second between two rounds (a silence of 65 s looks like none, the next
+ * one is seen). What was announced stays: rcv_adv never goes back, so the window shrinks as bytes arrive.
+ */
 static void
 tune(struct tcp_conn *c)
 {
 	const struct tcp_config *cfg = &c->stack->cfg;
-	uint32_t max = MIN(cfg->rcv_buf_max_bytes, 65535u << c->rcv_wscale);
+	uint32_t max = MIN(buf_limit(c->stack), 65535u << c->rcv_wscale);
+	uint32_t min = MIN(cfg->rcv_buf_bytes, RCV_BUF_MIN), rtt_ms = MAX(c->srtt_us / 1000, 1u);
 	uint16_t passed = (uint16_t)(c->stack->now_ms - c->drs_ms);
 	uint32_t read = c->rcv_nxt - c->rcv_unread;
+	uint64_t want;
 
-	if (c->rcv_is_set || passed < c->srtt_us / 1000)
+	if (c->rcv_is_set || passed < rtt_ms)
 		return;
-	if (read - c->drs_seq > c->rcv_buf / 2 && c->rcv_buf < max && !is_pressed(c->stack))
-		c->rcv_buf = MIN(max, c->rcv_buf * 2);
+	want = 4ull * (read - c->drs_seq) * rtt_ms / passed;
+	want = MIN(want, (uint64_t)MAX(max, c->rcv_buf));
+	c->rcv_buf = MAX(MAX(c->rcv_buf >> MIN(passed / 1000, 16), min), (uint32_t)want);
 	c->drs_ms = (uint16_t)c->stack->now_ms;
 	c->drs_seq = read;
 }

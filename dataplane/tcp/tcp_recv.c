@@ -316,19 +316,24 @@ pull(struct tcp_conn *c)
 	return moved;
 }
 
-/* RFC 9293 3.8.6.3, and at once for the first segments and for a hole that was filled. */
+/*
+ * RFC 9293 3.8.6.3: at once for two full segments, and for the first ones and a hole that was filled. A full one is the
+ * peer's largest so far, not ours: its path or its link may be narrower.
+ */
 static void
 owe_ack(struct tcp_conn *c, uint32_t len, bool hole_filled)
 {
-	if (len >= TCP_FULL_SEGMENT)
-		c->ack_segs++;
+	uint32_t owed = c->rcv_nxt - c->last_ack_sent, mss;
+
+	c->rcv_mss_32 = (uint8_t)MAX(c->rcv_mss_32, MIN(len / 32, (uint32_t)UINT8_MAX));
+	mss = c->rcv_mss_32 * 32u;
 	if (c->quick_acks > 0) {
 		c->quick_acks--;
 		c->flags |= F_ACK_NOW;
-	} else if (hole_filled || c->ack_segs >= 2) {
+	} else if (hole_filled || owed >= 2 * mss) {
 		c->flags |= F_ACK_NOW;
 	}
-	if (c->ack_segs >= TCP_ACK_SEGS_MAX) {
+	if (owed >= TCP_ACK_SEGS_MAX * mss) {
 		tcp_out_ack(c);
 	} else if (c->flags & F_ACK_NOW) {
 		tcp_mark_dirty(c);
