@@ -537,7 +537,8 @@ void tcp_timewait_add(struct tcp_conn *c);
 bool tcp_timewait_in(struct tcp_stack *s, struct tcp_seg *g);
 bool tcp_timewait_has(const struct tcp_stack *s, const struct addr *remote, uint16_t rport,
                       const struct addr *local, uint16_t lport);
-void tcp_timewait_sweep(struct tcp_stack *s);
+/* Drops some of what is due; true: more is. */
+bool tcp_timewait_sweep(struct tcp_stack *s);
 
 /* Arms the housekeeping timer for SYN queue and TIME-WAIT if it is not. */
 void tcp_housekeeping(struct tcp_stack *s);

@@ -69,7 +69,8 @@ housekeep(void *ctx, struct wheel_timer *t, uint64_t now_us)
 	tcp_set_now(s, now_us);
 	tcp_syn_sweep(s);
 	tcp_cookie_sweep(s);
-	tcp_timewait_sweep(s);
+	if (tcp_timewait_sweep(s))
+		wheel_arm(s->wheel, &s->housekeeping, s->now_us + 1000);
 	tcp_housekeeping(s);
 }
 

@@ -3,11 +3,14 @@
  *
  * Why     250,000 closes a second for 60 s are 15 million entries: no timer and no list node each.
  * Limit   timewait_cnt entries. Full: the oldest goes (counted); what still arrives for it is answered as CLOSED does.
+ *         A sweep drops at most SWEEP_MAX entries and goes on with the next tick: 4 million a second, no long pause.
  * RFC     9293 3.10.7.4 for TIME-WAIT, 6191 (reuse by a newer timestamp or number), 1337 (a RST does not end it).
  * Note    The local address is not stored: the 32 bits of the keyed hash over all four stand for it, beside the remote
  *         address and both ports.
  */
 #include "dataplane/tcp/tcp_conn.h"
+
+#define SWEEP_MAX 4096
 
 struct entry {
 	struct addr remote;
@@ -232,12 +235,19 @@ tcp_timewait_in(struct tcp_stack *s, struct tcp_seg *g)
 	return true;
 }
 
-void
+static bool
+is_oldest_due(const struct tcp_stack *s)
+{
+	const struct tcp_timewait *w = s->timewaits;
+
+	return w->held > 0 &&
+	       (w->e[w->oldest].is_dead || (int32_t)(s->now_ms - w->e[w->oldest].due_ms) >= 0);
+}
+
+bool
 tcp_timewait_sweep(struct tcp_stack *s)
 {
-	struct tcp_timewait *w = s->timewaits;
-
-	while (w->held > 0 &&
-	       (w->e[w->oldest].is_dead || (int32_t)(s->now_ms - w->e[w->oldest].due_ms) >= 0))
+	for (unsigned i = 0; i < SWEEP_MAX && is_oldest_due(s); i++)
 		drop_oldest(s);
+	return is_oldest_due(s);
 }

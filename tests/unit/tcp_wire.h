@@ -284,13 +284,13 @@ inject(uint8_t flags, uint32_t seq, uint32_t ack, uint16_t wnd, const void *data
 }
 
 /* The next segment that left; NULL: none. */
-static const struct wire_seg *
+__attribute__((unused)) static const struct wire_seg *
 next_out(void)
 {
 	return w.read < w.out_cnt ? &w.out[w.read++] : NULL;
 }
 
-static unsigned
+__attribute__((unused)) static unsigned
 left_out(void)
 {
 	unsigned n = w.out_cnt - w.read;
