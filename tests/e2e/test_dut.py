@@ -429,6 +429,30 @@ def options():
               i["pmtu"] == 1500 and i["options"] & 7 == 7 and 200000 <= i["rto"] < 2000000, i)
 
 
+def reached(address):
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as s:
+        s.settimeout(5)
+        return s.connect_ex((address, 25)) == 0
+
+
+@case
+def any_address():
+    with running() as d:
+        c = d.calls
+        for name, family, any_, only, want in (("0.0.0.0", socket.AF_INET, "0.0.0.0", 0, (True, False)),
+                                               (":: for both families", socket.AF_INET6, "::", 0, (True, True)),
+                                               (":: with IPV6_V6ONLY", socket.AF_INET6, "::", 1, (False, True))):
+            lfd = c.socket(family)
+            if only:
+                c.setsockopt(lfd, socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            c.bind(lfd, any_, 25)
+            c.listen(lfd)
+            equal(name, (reached(net.RELAY4), reached(net.RELAY6)), want)
+            if want == (True, True):
+                equal("IPv4 seen by an IPv6 listener", c.accept(lfd)[1][0], "::ffff:" + net.KERNEL4)
+            c.close(lfd)
+
+
 @case
 def small_segments():
     with running() as d, server(net.KERNEL4) as l:
