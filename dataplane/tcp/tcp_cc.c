@@ -19,11 +19,10 @@ newreno_acked(struct tcp_conn *c, uint32_t acked, uint32_t rtt_us)
 		c->cwnd += MAX(1u, (uint32_t)((uint64_t)mss * MIN(acked, 2 * mss) / c->cwnd));
 }
 
-/* cwnd stands for FlightSize (RFC 5681 3.1): it is never much more, and a probe's loss is heard of when all is acknowledged. */
 static uint32_t
 newreno_congested(struct tcp_conn *c)
 {
-	return c->cwnd / 2;
+	return (c->snd_nxt - c->snd_una) / 2;
 }
 
 static void

@@ -72,6 +72,8 @@ tcp_tlp_ack(struct tcp_conn *c, const struct tcp_delivery *d)
 			t->tx_flags |= F_TX_SLOW_ACKS;       /* both came */
 		} else if (seq_gt(c->snd_una, t->tlp_end)) { /* it repaired a loss */
 			tcp_cc_congested(c);
+			/* NewReno's FlightSize is nearly gone by now. */
+			c->ssthresh = MAX(c->ssthresh, c->cwnd / 2);
 			c->cwnd = c->ssthresh;
 			counter_inc(&c->stack->cnt->tail_losses);
 		} else if (!d->is_dup) {
