@@ -29,6 +29,7 @@ struct limits_config {
 	bool enabled; /* limits.per_address */
 	uint32_t connections;
 	uint32_t per_minute[LIMITS_KINDS];
+	uint32_t half_open_per_prefix; /* a /24 or /48 in a worker's SYN queue */
 };
 
 struct limits_table; /* the node's */

@@ -32,6 +32,7 @@ worker_tune(struct worker *w, const struct worker_tunables *t)
 	w->cfg.tunables = *t;
 	w->rcpts.enabled = t->rcpt_cache;
 	w->limits.cfg = t->limits;
+	tcp_set_syn_per_prefix(w->tcp, worker_half_open(t));
 	upstream_tune(w->upstream, t->max_connections, t->max_refusals, t->max_idle_resets,
 	              t->retry_min_us, t->retry_max_us, t->upstream_idle_us);
 	worker_seal_smtp(w);

@@ -76,7 +76,7 @@ link_is_mine(void *ctx, const struct addr *src, uint16_t sport, const struct add
 }
 
 static bool
-link_is_banned(void *ctx, const struct addr *src)
+banned(void *ctx, const struct addr *src)
 {
 	struct worker *w = ctx;
 
@@ -205,7 +205,7 @@ make_tables(struct worker *w)
 static int
 make_packets(struct worker *w, char *err)
 {
-	const struct packet_up up = { w, on_icmp };
+	const struct packet_up up = { w, on_icmp, w->env.is_banned ? banned : NULL };
 
 	for (unsigned i = 0; i < w->env.port_cnt; i++) {
 		const struct worker_port *p = &w->env.ports[i];
@@ -223,15 +223,13 @@ static int
 make_tcp(struct worker *w, char *err)
 {
 	const struct worker_sizes *s = &w->cfg.sizes;
-	const struct tcp_link link = {
-		w,        link_alloc,   link_send,
-		link_mtu, link_is_mine, w->env.is_banned ? link_is_banned : NULL
-	};
+	const struct tcp_link link = { w, link_alloc, link_send, link_mtu, link_is_mine, NULL };
 	struct tcp_config t;
 
 	tcp_config_defaults(&t);
 	t.conn_cnt = s->conns;
 	t.syn_cnt = MIN(s->conns, 65535u);
+	t.syn_per_prefix = worker_half_open(&w->cfg.tunables);
 	t.timewait_cnt = s->conns;
 	t.orphan_cnt = MAX(s->conns / 4, 256u);
 	t.slice_cnt = MAX(s->conns * 2, s->chunks * 4);

@@ -4,6 +4,8 @@
 #include "dataplane/packet/csum.h"
 #include "dataplane/packet/packet_priv.h"
 
+enum { FLAG_SYN = 0x02, FLAG_ACK = 0x10 };
+
 static bool
 l4_csum_ok(const struct packet *p, const struct frame *f)
 {
@@ -40,6 +42,11 @@ tcp_segment(struct packet *p, struct frame *f)
 
 	if (ip->l4_len < TCP_LEN) {
 		frame_drop(p, f, C_drop_tcp_short);
+		return;
+	}
+	if ((t[13] & (FLAG_SYN | FLAG_ACK)) == FLAG_SYN && p->up.is_banned &&
+	    p->up.is_banned(p->up.ctx, &ip->src)) { /* before anything that costs */
+		frame_drop(p, f, C_drop_banned);
 		return;
 	}
 	hash = toeplitz_flow(&p->port->toeplitz, &ip->src, load_be16(t), &ip->dst,

@@ -39,6 +39,8 @@ struct packet_port;
 struct packet_up {
 	void *ctx;
 	void (*on_icmp)(void *ctx, const struct packet_icmp_error *e, uint64_t now_us);
+	/* The SYN of such a source goes no further, and nothing behind its TCP header is looked at. On whatever worker got it. */
+	bool (*is_banned)(void *ctx, const struct addr *src);
 };
 
 /* ---- the device below ------------------------------------------------------------------------------------------------ */

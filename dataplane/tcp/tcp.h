@@ -44,7 +44,7 @@ struct tcp_link {
 	bool (*is_mine)(void *ctx, const struct addr *src, uint16_t sport, const struct addr *dst,
 	                uint16_t dport);
 
-	/* A SYN of a banned source is dropped before any state exists. May be NULL. */
+	/* A SYN of a banned source is dropped before any state exists. NULL: nobody is, or packet has asked before (packet_up). */
 	bool (*is_banned)(void *ctx, const struct addr *src);
 };
 
@@ -287,6 +287,9 @@ void tcp_get_times(const struct tcp_conn *c, struct tcp_times *out);
  * another timer asks already.
  */
 void tcp_set_keepalive(struct tcp_conn *c, bool on);
+
+/* Half-open ones of a /24 or /48 (tcp_config.syn_per_prefix), from now on. */
+void tcp_set_syn_per_prefix(struct tcp_stack *s, uint32_t cnt);
 
 /* --- about one connection --- */
 

@@ -560,6 +560,8 @@ banned(void)
 	EXPECT_OF(&x.more[1], "220", SEC);
 	pass_time(5 * SEC);
 	CHECK(x.more[0].line_cnt == 0);
+	CHECK(node_counter("weir_packet_drops_total", "reason=\"banned\"") >=
+	      3); /* and its retries */
 	CHECK(node_counter("weir_smtp_sessions_total", "result=\"accepted\"") == 2);
 	world_end();
 }
