@@ -5,6 +5,7 @@
  * Owner   The stack owns everything here. Links between objects are 32-bit indices into their pool, so that a connection
  *         stays within four cache lines.
  * Thread  The stack's worker.
+ * Length  Over 500 lines: what the files of this folder call of one another, a section each, behind the structs they share.
  */
 #pragma once
 #include "dataplane/tcp/tcp.h"
