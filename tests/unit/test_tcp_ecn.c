@@ -14,31 +14,13 @@ static const uint8_t mss_sack[8] = { 2, 4, 1460 >> 8, 1460 & 255, 1, 1, 4, 2 };
 static uint8_t body[65536];
 static uint32_t una;
 
-static bool
-has_ecn(void)
+static struct tcp_info
+info(void)
 {
-	struct tcp_info info;
+	struct tcp_info i;
 
-	tcp_get_info(w.c, &info);
-	return info.ecn;
-}
-
-static uint32_t
-cwnd(void)
-{
-	struct tcp_info info;
-
-	tcp_get_info(w.c, &info);
-	return info.cwnd_bytes;
-}
-
-static uint32_t
-ssthresh(void)
-{
-	struct tcp_info info;
-
-	tcp_get_info(w.c, &info);
-	return info.ssthresh_bytes;
+	tcp_get_info(w.c, &i);
+	return i;
 }
 
 static void
@@ -60,7 +42,7 @@ open_ecn(void)
 	una = w.out[w.out_cnt - 1].seq + 1;
 	wire_pass_ms(RTT_MS);
 	inject(TCP_ACK, PEER_ISN + 1, una, 65535, NULL, 0);
-	CHECK(w.c && has_ecn());
+	CHECK(w.c && info().ecn);
 	left_out();
 }
 
@@ -101,7 +83,7 @@ test_passive(void)
 		           "%s", cases[i].what);
 		CHECK(w.out[0].tos == 0, "%s: a SYN-ACK is not ECN-capable", cases[i].what);
 		inject(TCP_ACK, PEER_ISN + 1, iss + 1, 65535, NULL, 0);
-		CHECK(w.c && has_ecn() == cases[i].want, "%s", cases[i].what);
+		CHECK(w.c && info().ecn == cases[i].want, "%s", cases[i].what);
 		end_case();
 	}
 }
@@ -124,7 +106,7 @@ test_passive_again(void)
 	put_raw(TCP_SYN, PEER_ISN, 0, 65535, NULL, 0, mss_sack, 8);
 	EXPECT_SEG(TCP_SYN | TCP_ACK, iss, PEER_ISN + 1, 0, "and without");
 	inject(TCP_ACK, PEER_ISN + 1, iss + 1, 65535, NULL, 0);
-	CHECK(w.c && !has_ecn());
+	CHECK(w.c && !info().ecn);
 	end_case();
 }
 
@@ -179,7 +161,7 @@ test_active(void)
 
 		syn_ack(cases[i].flags, cases[i].tos, iss);
 		EXPECT_SEG(TCP_ACK, iss + 1, PEER_ISN + 1, 0, "%s", cases[i].what);
-		CHECK(w.c && has_ecn() == cases[i].want, "%s", cases[i].what);
+		CHECK(w.c && info().ecn == cases[i].want, "%s", cases[i].what);
 		end_case();
 	}
 }
@@ -193,7 +175,7 @@ test_fallback(void)
 	wire_pass_ms(1001);
 	EXPECT_SEG(TCP_SYN, iss, 0, 0, "after a timeout");
 	syn_ack(TCP_ECE, 0, iss);
-	CHECK(w.c && !has_ecn() && w.opened == 1);
+	CHECK(w.c && !info().ecn && w.opened == 1);
 	end_case();
 
 	iss = connect_one(TCP_ECN_ACTIVE, true);
@@ -262,7 +244,7 @@ test_not_agreed(void)
 	for (unsigned i = 0; i < 10; i++)
 		CHECK(next_out()->tos == 0);
 	inject(TCP_ACK | TCP_ECE, PEER_ISN + 11, una + MSS, 65535, NULL, 0);
-	CHECK(w.n.ecn_congested == 0 && w.n.ecn_marks_in == 0 && cwnd() > 10 * MSS);
+	CHECK(w.n.ecn_congested == 0 && w.n.ecn_marks_in == 0 && info().cwnd_bytes > 10 * MSS);
 	end_case();
 }
 
@@ -365,11 +347,13 @@ test_sender(void)
 	CHECK(left_out() == 10);
 	wire_pass_ms(RTT_MS);
 	echo(1, TCP_ECE);
-	CHECK(w.n.ecn_congested == 1 && ssthresh() == 7 * MSS, "ssthresh %u", ssthresh());
+	CHECK(w.n.ecn_congested == 1 && info().ssthresh_bytes == 7 * MSS, "ssthresh %u",
+	      info().ssthresh_bytes);
 	for (unsigned i = 2; i <= 10; i++)
 		echo(i, TCP_ECE);
 	CHECK(w.n.ecn_congested == 1, "the same round trip");
-	CHECK(ssthresh() == 7 * MSS && cwnd() <= 7 * MSS, "cwnd %u", cwnd());
+	CHECK(info().ssthresh_bytes == 7 * MSS && info().cwnd_bytes <= 7 * MSS, "cwnd %u",
+	      info().cwnd_bytes);
 	while (w.read < w.out_cnt) {
 		const struct wire_seg *s = next_out();
 
@@ -384,9 +368,10 @@ test_sender(void)
 	CHECK(w.n.retransmit_segs == 0);
 	wire_pass_ms(RTT_MS);
 	echo(11, 0);
-	CHECK(cwnd() == 7 * MSS, "cwnd %u", cwnd());
+	CHECK(info().cwnd_bytes == 7 * MSS, "cwnd %u", info().cwnd_bytes);
 	echo(12, TCP_ECE);
-	CHECK(w.n.ecn_congested == 2 && ssthresh() < 5 * MSS, "another round trip, another mark");
+	CHECK(w.n.ecn_congested == 2 && info().ssthresh_bytes < 5 * MSS,
+	      "another round trip, another mark");
 	end_case();
 }
 
@@ -407,14 +392,14 @@ test_not_twice(void)
 	b[0][1] = una + 10 * MSS;
 	n = tcp_opt_build_sack(opt, (const uint32_t(*)[2])b, 1);
 	echo(1, TCP_ECE);
-	CHECK(w.n.ecn_congested == 1 && ssthresh() == 7 * MSS);
+	CHECK(w.n.ecn_congested == 1 && info().ssthresh_bytes == 7 * MSS);
 	put_raw(TCP_ACK, PEER_ISN + 1, una + MSS, 65535, NULL, 0, opt, (uint8_t)n);
 	wire_turn();
 	wire_pass_ms(RTT_MS / 2);
-	CHECK(w.n.retransmit_fast == 1 && ssthresh() == 7 * MSS, "a loss after a mark: %u",
-	      ssthresh());
+	CHECK(w.n.retransmit_fast == 1 && info().ssthresh_bytes == 7 * MSS,
+	      "a loss after a mark: %u", info().ssthresh_bytes);
 	echo(10, TCP_ECE);
-	CHECK(w.n.ecn_congested == 1 && ssthresh() == 7 * MSS, "a mark in a recovery");
+	CHECK(w.n.ecn_congested == 1 && info().ssthresh_bytes == 7 * MSS, "a mark in a recovery");
 	end_case();
 }
 
@@ -436,11 +421,11 @@ test_echo_alone(void)
 	wire_turn();
 	wire_pass_ms(600);
 	CHECK(w.n.retransmit_rto == 1);
-	before = cwnd();
+	before = info().cwnd_bytes;
 	echo(1, TCP_ECE);
-	CHECK(w.n.ecn_congested == 0 && cwnd() == before, "cwnd %u", cwnd());
+	CHECK(w.n.ecn_congested == 0 && info().cwnd_bytes == before, "cwnd %u", info().cwnd_bytes);
 	echo(2, 0);
-	CHECK(cwnd() > before);
+	CHECK(info().cwnd_bytes > before);
 	end_case();
 }
 
@@ -482,7 +467,8 @@ test_mark_then_idle(void)
 	EXPECT_SEG(TCP_ACK | TCP_PSH, una + 11 * MSS, PEER_ISN + 1, MSS);
 	wire_pass_ms(RTT_MS);
 	echo(12, 0);
-	CHECK(cwnd() == ssthresh() && ssthresh() == 7 * MSS, "cwnd %u", cwnd());
+	CHECK(info().cwnd_bytes == info().ssthresh_bytes && info().ssthresh_bytes == 7 * MSS,
+	      "cwnd %u", info().cwnd_bytes);
 	end_case();
 }
 
