@@ -481,7 +481,7 @@ void tcp_pmtu_probe_sent(struct tcp_conn *c);
 /* With F_PMTU: segment i was delivered. */
 void tcp_pmtu_delivered(struct tcp_conn *c, uint32_t i);
 /* Something is marked lost: true, it is the probe and nothing else. */
-bool tcp_pmtu_probe_lost(struct tcp_conn *c);
+bool tcp_pmtu_probe_lost(const struct tcp_conn *c);
 
 /* --- tcp_cc.c --- */
 /* Of a new connection, and after an idle RTO. */

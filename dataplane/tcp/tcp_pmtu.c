@@ -289,15 +289,13 @@ tcp_pmtu_delivered(struct tcp_conn *c, uint32_t i)
 	if (tcp_flight_end(f, i) - tcp_flight_at(f, i)->seq <= eff_mss(c))
 		return;
 	c->flags &= ~(uint32_t)F_PMTU;
-	if (tcp_flight_has(f, i, MARK_AGAIN))
-		return; /* in pieces */
 	counter_inc(&c->stack->cnt->pmtu_raised);
 	c->snd_mss = c->mss_top;
 	remember(c, AGE_MS);
 }
 
 bool
-tcp_pmtu_probe_lost(struct tcp_conn *c)
+tcp_pmtu_probe_lost(const struct tcp_conn *c)
 {
 	const struct tcp_flight *f = &c->tx->flight;
 	uint32_t i, len;
@@ -306,8 +304,5 @@ tcp_pmtu_probe_lost(struct tcp_conn *c)
 		return false;
 	i = tcp_flight_next(f, 0, f->cnt, MARK(MARK_LOST), 0);
 	len = tcp_flight_end(f, i) - tcp_flight_at(f, i)->seq;
-	if (len <= eff_mss(c) || len != f->bytes[MARK_LOST])
-		return false;
-	c->flags &= ~(uint32_t)F_PMTU;
-	return true;
+	return len > eff_mss(c) && len == f->bytes[MARK_LOST];
 }

@@ -96,6 +96,9 @@ tcp_tx_sent_again(struct tcp_conn *c, uint32_t i)
 	struct tcp_tx *t = c->tx;
 	struct tcp_sent *s = tcp_flight_at(&t->flight, i);
 
+	/* In pieces, so its arrival says nothing of the path any more. */
+	if (c->flags & F_PMTU && tcp_flight_end(&t->flight, i) - s->seq > eff_mss(c))
+		c->flags &= ~(uint32_t)F_PMTU;
 	s->xmit_us = now32(c);
 	t->rexmit_segs++;
 	tcp_flight_set(&t->flight, i, MARK_AGAIN);

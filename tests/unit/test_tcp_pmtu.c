@@ -396,6 +396,12 @@ test_probe_and_outage(void)
 	for (int i = 0; i < 1000; i++)
 		path(1400, &rcv_nxt);
 	CHECK(tcp_unacked(w.c) == 0 && mss_now() == 1360 && w.n.pmtu_raised == 0);
+	wire_pass_ms(600000);
+	w.read = w.out_cnt = 0;
+	send_bytes(8000);
+	for (int i = 0; i < 10; i++)
+		path(1500, &rcv_nxt);
+	CHECK(w.n.pmtu_probes == 2 && w.n.pmtu_raised == 1 && mss_now() == 1460, "the next one");
 	tcp_abort(w.c);
 	wire_end();
 }
