@@ -37,14 +37,18 @@ note_min_rtt(struct tcp_conn *c, uint32_t rtt_us)
 	t->min_rtt_s = now_s;
 }
 
-/* An ACK of a segment that was sent twice, of which it is not known which of the two it answers. */
+/*
+ * An ACK of a segment that was sent twice, of which it is not known which of the two it answers. What a SACK block names
+ * is not what the timestamp tells of: a receiver only echoes what snd_una passes (RFC 7323 4.3), so a probe that left a
+ * hole would never count.
+ */
 static bool
 is_ambiguous(const struct tcp_conn *c, const struct tcp_delivery *d, uint32_t xmit_us,
              uint32_t rtt_us)
 {
 	uint32_t xmit_ms = (uint32_t)((c->stack->now_us - (now32(c) - xmit_us)) / 1000);
 
-	if (d->has_tsecr && seq_lt(d->tsecr, xmit_ms + c->ts_offset))
+	if (d->has_tsecr && d->acked && seq_lt(d->tsecr, xmit_ms + c->ts_offset))
 		return true;
 	return rtt_us < c->tx->min_rtt_us;
 }

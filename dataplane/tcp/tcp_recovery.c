@@ -105,6 +105,12 @@ begin(struct tcp_conn *c, const struct tcp_delivery *d)
 	tcp_undo_begin(c);
 	if (!marked)
 		begin_reduction(c, d);
+	/*
+	 * A probe found the losses: nothing has moved for a round trip, so what may leave after a silence (RFC 5681 4.1) may leave
+	 * now, and a lost tail goes again in one round trip. RFC 6937 alone would send one segment, then two ...
+	 */
+	if (t->tx_flags & F_TX_TLP)
+		t->prr_delivered = MIN(c->ssthresh, tcp_cc_initial_window(c));
 	t->recover = c->snd_nxt;
 	t->tx_flags &= (uint16_t) ~(F_TX_TLP | F_TX_TLP_AGAIN);
 	c->flags |= F_RECOVERY;

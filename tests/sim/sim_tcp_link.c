@@ -81,13 +81,82 @@ link_alloc(void *ctx)
 	return rte_pktmbuf_alloc(e->link->pool);
 }
 
+static unsigned
+end_of(const struct addr *a)
+{
+	unsigned i = a->b[15] - 1u;
+
+	BUG_ON(i >= SIM_LINK_ENDS);
+	return i;
+}
+
+static unsigned
+way_to(unsigned end)
+{
+	return end == 1;
+}
+
+static unsigned
+ip_bytes(const struct sim_flying *f)
+{
+	return f->m->pkt_len + (addr_is_v4(&f->dst) ? 20 : 40);
+}
+
+/* Through the bottleneck: at_us is when it leaves it. False: the queue before it is full. */
+static bool
+squeeze(struct sim_link *l, struct sim_flying *f)
+{
+	const struct sim_link_way *w = &l->cfg.way[way_to(f->to)];
+	uint64_t *busy = &l->busy_us[way_to(f->to)], waiting;
+
+	if (!w->bytes_per_s)
+		return true;
+	waiting = *busy > f->at_us ? (*busy - f->at_us) * w->bytes_per_s / 1000000 : 0;
+	if (waiting + ip_bytes(f) > w->queue_bytes)
+		return false;
+	*busy = MAX(*busy, f->at_us) + (uint64_t)ip_bytes(f) * 1000000 / w->bytes_per_s;
+	f->at_us = *busy;
+	return true;
+}
+
+static bool
+ppm(struct sim_link *l, unsigned n)
+{
+	return n && rng_odds(&l->rng, n, 1000000);
+}
+
+static bool
+is_lost(struct sim_link *l, unsigned way, uint64_t now_us)
+{
+	const struct sim_link_config *c = &l->cfg;
+	const struct sim_link_way *w = &c->way[way];
+
+	if (l->is_cut || (c->dark_us && now_us % c->dark_each_us < c->dark_us))
+		return true;
+	if (ppm(l, l->is_bad[way] ? w->good_ppm : w->bad_ppm))
+		l->is_bad[way] = !l->is_bad[way];
+	return odds(l, c->loss_pct) || ppm(l, w->loss_ppm) ||
+	       (l->is_bad[way] && odds(l, w->bad_loss_pct));
+}
+
 static void
 launch(struct sim_link *l, struct sim_flying f, uint64_t now_us)
 {
 	const struct sim_link_config *c = &l->cfg;
 
 	f.order = l->order++;
-	f.at_us = now_us + c->delay_us;
+	f.at_us = now_us;
+	if (!squeeze(l, &f)) {
+		l->overflown++;
+		rte_pktmbuf_free(f.m);
+		return;
+	}
+	f.at_us += c->delay_us;
+	if (l->judge && !l->judge(l->judge_ctx, &f, now_us)) {
+		l->lost++;
+		rte_pktmbuf_free(f.m);
+		return;
+	}
 	if (c->jitter_us && odds(l, c->reorder_pct))
 		f.at_us += rng_below(&l->rng, c->jitter_us);
 	if (odds(l, c->corrupt_pct)) {
@@ -123,7 +192,7 @@ is_too_big(struct sim_link *l, struct sim_flying f, uint64_t now_us)
 		return true;
 	}
 	f.is_icmp = true;
-	f.to = 1 - f.to;
+	f.to = end_of(&f.src);
 	f.order = l->order++;
 	f.at_us = now_us + l->cfg.delay_us;
 	push(l, &f);
@@ -136,12 +205,12 @@ link_send(void *ctx, struct rte_mbuf *m, const struct addr *src, const struct ad
 {
 	struct sim_link_end *e = ctx;
 	struct sim_link *l = e->link;
-	struct sim_flying f = { .m = m, .src = *src, .dst = *dst, .to = 1 - e->index, .tos = tos };
+	struct sim_flying f = { .m = m, .src = *src, .dst = *dst, .to = end_of(dst), .tos = tos };
 
 	BUG_ON(m->pkt_len > l->cfg.mtu - (addr_is_v4(dst) ? 20 : 40));
 	l->sent++;
 	store_be16(rte_pktmbuf_mtod(m, uint8_t *) + 16, checksum(m, src, dst));
-	if (l->is_cut || odds(l, l->cfg.loss_pct)) {
+	if (is_lost(l, way_to(f.to), now_us)) {
 		l->lost++;
 		rte_pktmbuf_free(m);
 		return;
@@ -195,11 +264,11 @@ sim_link_init(struct sim_link *l, const struct sim_link_config *cfg, uint64_t se
               struct rte_mempool *pool)
 {
 	memset(l, 0, offsetof(struct sim_link, heap));
-	l->sent = l->lost = l->duplicated = l->corrupted = 0;
+	l->sent = l->lost = l->duplicated = l->corrupted = l->overflown = 0;
 	l->cfg = *cfg;
 	l->pool = pool;
 	rng_seed(&l->rng, seed);
-	for (unsigned i = 0; i < 2; i++)
+	for (unsigned i = 0; i < SIM_LINK_ENDS; i++)
 		l->end[i] = (struct sim_link_end){ .link = l, .index = i };
 }
 
