@@ -4,6 +4,8 @@
 The tap is made before the relay starts, with multi_queue as net_tap opens it; so it and the
 kernel's addresses survive a killed relay. (Without multi_queue net_tap cannot attach to it.)
 """
+import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -69,6 +71,32 @@ def veth(ns):
     sh(*ip, "link", "set", VETH, "arp", "off", "up")
     sh("ip", "netns", "exec", ns, "ethtool", "-K", TAP, "tx", "off", "tso", "off", "gso", "off")
     kernel_end(ns)
+
+
+@contextlib.contextmanager
+def bad_line(ns, build, *model, seed=1):
+    """A bad line in the place of the tap: TAP with the kernel's addresses, the bridge of tests/lab, and VETH for the relay
+    (net_af_packet0,iface=VETH). Inside of the namespace. Yields a list to which the bridge's counts are added at its end."""
+    sh("ip", "-n", ns, "link", "del", TAP, check=False)
+    for end, inner in ((TAP, "line0"), (VETH, "line1")):
+        sh("ip", "-n", ns, "link", "add", end, "type", "veth", "peer", "name", inner)
+        for name in (end, inner):
+            set_sysctl(ns, f"ipv6/conf/{name}/disable_ipv6", "0" if name == TAP else "1")
+            sh("ethtool", "-K", name, "tx", "off", "tso", "off", "gso", "off", "gro", "off")
+            if name != TAP:
+                sh("ip", "-n", ns, "link", "set", name, "arp", "off", "txqueuelen", "10000", "up")
+    kernel_end(ns)
+    p = subprocess.Popen([os.path.join(build, "tests/lab/lab-bridge"), "line0", "line1", "--seed", str(seed), *model],
+                         stdout=subprocess.PIPE, text=True)
+    counts = []
+    try:
+        if not p.stdout.readline():
+            raise RuntimeError("the bridge did not start")
+        yield counts
+    finally:
+        p.terminate()
+        out, _ = p.communicate(timeout=20)
+        counts.append(json.loads(out or "{}"))
 
 
 def set_sysctl(ns, key, value):
