@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * run.c - packet_run: runs packet scripts (README.md) on a stack of their own each, on a virtual clock
+ * run.c - packet-run: runs packet scripts (README.md) on a stack of their own each, on a virtual clock
  *
- * Usage   packet_run [--only TEXT] [--verbose] [--quiet] FILE...
- *         --only: cases whose name contains TEXT; --verbose: every segment with its time.
+ * Usage   packet-run [--only TEXT] [--verbose] [--stop] FILE...
+ *         --only: cases whose name contains TEXT; --verbose: every segment with its time; --stop: at the first failure.
+ * Long    One verb a function, most of them a few lines: more than 500 lines together.
  * Exit    0: all passed; 1: a case failed, or there was none; 2: a script does not parse.
  */
 #include "tests/packet/match.h"
@@ -11,7 +12,7 @@
 static struct run {
 	struct script s;
 	const char *only;
-	bool verbose;
+	bool verbose, stop;
 	char name[200];
 	int case_line;
 	bool in_case, skip; /* a case is open; its other lines are left out */
@@ -557,6 +558,10 @@ end_case(const struct script_line *l)
 	}
 	run.passed_cnt += !run.failed;
 	run.failed_cnt += run.failed;
+	if (run.failed && run.stop) {
+		printf("%u passed, %u failed\n", run.passed_cnt, run.failed_cnt);
+		exit(1);
+	}
 }
 
 static void
@@ -620,6 +625,8 @@ main(int argc, char **argv)
 			run.only = argv[++i];
 		else if (!strcmp(argv[i], "--verbose"))
 			run.verbose = true;
+		else if (!strcmp(argv[i], "--stop"))
+			run.stop = true;
 		else
 			run_file(argv[i]);
 	}
