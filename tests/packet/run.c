@@ -171,6 +171,8 @@ call_on_conn(const struct script_line *l)
 			FAIL(l, l->col, "tcp_send() refused");
 	} else if (!strcmp(what, "read")) {
 		stack_read(l->words > 1 ? (uint32_t)num(l, 1).v : UINT32_MAX);
+	} else if (!strcmp(what, "keepalive")) {
+		tcp_set_keepalive(c, true);
 	} else if (!strcmp(what, "close")) {
 		tcp_close(c);
 	} else if (!strcmp(what, "abort")) {
@@ -361,6 +363,7 @@ do_usage(const struct script_line *l)
 	              (const struct field[]){ { "conns", u.conns },
 	                                      { "orphans", u.orphans },
 	                                      { "syns", u.syns },
+	                                      { "cookies", u.cookies },
 	                                      { "timewaits", u.timewaits },
 	                                      { "slices", u.slices },
 	                                      { "chunks", u.small_chunks },
@@ -368,7 +371,7 @@ do_usage(const struct script_line *l)
 	                                      { "senders", u.txs },
 	                                      { "flights", u.bigs },
 	                                      { "mbufs", u.mbufs_held } },
-	              10);
+	              11);
 }
 
 /* icmp TYPE CODE seq N [mtu N] */
@@ -434,16 +437,25 @@ do_set(const struct script_line *l)
 	static const struct {
 		const char *name;
 		size_t at, size;
-	} cfg[] = { CFG(conn_cnt),        CFG(syn_cnt),         CFG(timewait_cnt),
-		    CFG(orphan_cnt),      CFG(slice_cnt),       CFG(small_chunk_cnt),
-		    CFG(ooo_cnt),         CFG(tx_cnt),          CFG(big_cnt),
-		    CFG(mbuf_budget),     CFG(rcv_buf_bytes),   CFG(rcv_buf_max_bytes),
-		    CFG(snd_buf_bytes),   CFG(mss_max),         CFG(rcv_wscale),
-		    CFG(newreno),         CFG(timestamps),      CFG(sack),
-		    CFG(port_first),      CFG(port_last),       CFG(rto_min_ms),
-		    CFG(rto_max_ms),      CFG(delack_ms),       CFG(connect_timeout_ms),
-		    CFG(user_timeout_ms), CFG(persist_max_ms),  CFG(fin_wait_2_ms),
-		    CFG(time_wait_ms),    CFG(challenge_per_s), CFG(rst_per_s) };
+	} cfg[] = { CFG(conn_cnt),        CFG(syn_cnt),
+		    CFG(timewait_cnt),    CFG(orphan_cnt),
+		    CFG(slice_cnt),       CFG(small_chunk_cnt),
+		    CFG(ooo_cnt),         CFG(tx_cnt),
+		    CFG(big_cnt),         CFG(mbuf_budget),
+		    CFG(rcv_buf_bytes),   CFG(rcv_buf_max_bytes),
+		    CFG(snd_buf_bytes),   CFG(mss_max),
+		    CFG(rcv_wscale),      CFG(newreno),
+		    CFG(timestamps),      CFG(sack),
+		    CFG(port_first),      CFG(port_last),
+		    CFG(rto_min_ms),      CFG(rto_max_ms),
+		    CFG(delack_ms),       CFG(connect_timeout_ms),
+		    CFG(user_timeout_ms), CFG(persist_max_ms),
+		    CFG(fin_wait_2_ms),   CFG(ecn),
+		    CFG(keep_idle_ms),    CFG(keep_interval_ms),
+		    CFG(keep_cnt),        CFG(syn_per_prefix),
+		    CFG(cookie_ring_cnt), CFG(cookie_fails_per_s),
+		    CFG(time_wait_ms),    CFG(challenge_per_s),
+		    CFG(rst_per_s) };
 	uint32_t v = (uint32_t)num(l, 1).v;
 
 	if (!strcmp(word(l, 0), "mtu")) {
