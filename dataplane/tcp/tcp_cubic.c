@@ -107,7 +107,7 @@ begin_epoch(struct tcp_conn *c, struct cubic *q)
 {
 	float mss = (float)eff_mss(c), cwnd = (float)c->cwnd;
 
-	q->epoch_ms = c->stack->now_ms | 1;
+	q->epoch_ms = MAX(c->stack->now_ms, 1u);
 	q->w_est = cwnd;
 	q->grown = 0;
 	if (q->w_max <= cwnd) {

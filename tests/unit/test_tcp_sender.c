@@ -310,6 +310,32 @@ test_prr_without_sack(void)
 	end_case();
 }
 
+/* The first millisecond of an epoch is one of no time, whether its number is odd or even. */
+static void
+test_first_ack_of_an_epoch(unsigned ms)
+{
+	static const uint32_t lost_first[][2] = { { 1, 5 } };
+	uint32_t before;
+
+	wire_defaults();
+	open_slow(mss_sack, 8);
+	wire_pass_ms(ms);
+	send_segments(10);
+	wire_pass_ms(RTT_MS);
+	ack(0, lost_first, 1);
+	wire_pass_ms(RTT_MS);
+	ack(10, NULL, 0);
+	CHECK(!info().in_recovery && cwnd() == 7 * MSS, "cwnd %u", cwnd());
+	left_out();
+	before = cwnd();
+	CHECK(tcp_send(w.c, span(body, 7 * MSS)));
+	wire_turn();
+	wire_pass_ms(RTT_MS);
+	ack(16, NULL, 0);
+	CHECK(cwnd() <= before + MSS, "cwnd %u, before %u", cwnd(), before);
+	end_case();
+}
+
 int
 main(void)
 {
@@ -327,5 +353,7 @@ main(void)
 	test_timeout_spares_the_young();
 	test_silence_of_an_hour();
 	test_prr_without_sack();
+	test_first_ack_of_an_epoch(0);
+	test_first_ack_of_an_epoch(1);
 	return check_failed;
 }
