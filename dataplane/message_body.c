@@ -259,7 +259,8 @@ void
 message_pressure_turn(struct worker *w)
 {
 	feed_starved(w);
-	if (!worker_has_pressure(w) && w->chunks.used_cnt < w->chunks.cnt)
+	/* Who finds no room is under pressure, however small the budget: a quarter of it may be less than a chunk. */
+	if (!worker_has_pressure(w) && w->starved_cnt == 0)
 		return;
 	list_for_each_safe(it, tmp, &w->in_body)
 	{
