@@ -365,6 +365,20 @@ act(struct message *m, unsigned groups)
 		message_deliver(m);
 }
 
+/* The retry is split by what is known at the end: those that would get it in another form come apart as well. */
+static void
+group_by_tail(struct message *m)
+{
+	struct engine_verdict v;
+
+	for (unsigned i = 0; i < m->asked.cnt; i++) {
+		struct message_rcpt *r = rcpt_of(m->asked.item[i]);
+
+		engine_decide(m->job, rcpt_local(r), rcpt_domain(r), &v);
+		r->group = group_of(&v);
+	}
+}
+
 /* The end of a streamed mail. What was sent cannot be changed any more, but its dot can be kept back. */
 static void
 act_on_tail(struct message *m)
@@ -388,6 +402,8 @@ act_on_tail(struct message *m)
 		r->action = (uint8_t)v.action;
 		r->filter = (uint8_t)v.filter;
 	}
+	if (blocked && passed)
+		group_by_tail(m);
 	m->scan = SCAN_TAIL_DONE;
 	message_scan_cancel(m);
 	if (other)
