@@ -3,6 +3,7 @@
  */
 #include "ctrl/build.h"
 #include "ctrl/files.h"
+#include <time.h>
 
 static void
 read_settings_paths(struct build *b)
@@ -75,36 +76,80 @@ saved_text(struct build *b, const char *path)
 	return out;
 }
 
-/* Feeds were saved as lists: "list-N.json" holds name, kind, is_allow, "list-N.text" the lines. */
+/*
+ * Feeds were saved as lists: "list-N.json" holds name, kind, is_allow and written_s, "list-N.text" the lines. False when there is
+ * no list of this number; one that cannot be read has kind SNAPSHOT_LIST_KINDS. text_where is its path, the text is not read.
+ */
+static bool
+saved_list(struct build *b, const char *dir, unsigned i, struct snapshot_list *l)
+{
+	char path[PATH_ROOM];
+	int kind, allow;
+	const char *name;
+	json_int_t written_s = 0; /* not in folders of older versions */
+	json_t *j;
+
+	*l = (struct snapshot_list){ .kind = SNAPSHOT_LIST_KINDS, .is_feed = true };
+	path_format(path, sizeof(path), "%s/list-%u.json", dir, i);
+	j = access(path, F_OK) == 0 ? json_load_file(path, 0, NULL) : NULL;
+	if (!j)
+		return false;
+	path_format(path, sizeof(path), "%s/list-%u.text", dir, i);
+	if (json_unpack(j, "{s:s,s:i,s:b,s?I}", "name", &name, "kind", &kind, "is_allow", &allow,
+	                "written_s", &written_s) == 0 &&
+	    kind >= 0 && kind < SNAPSHOT_LIST_KINDS) {
+		l->name = span_z(arena_strdup(&b->arena, span_z(name)));
+		l->kind = (enum snapshot_list_kind)kind;
+		l->is_allow = allow;
+		l->text_where = arena_strdup(&b->arena, span_z(path));
+		l->written_s = written_s;
+	}
+	json_decref(j);
+	return true;
+}
+
 static void
 saved_lists(struct build *b, const char *dir)
 {
-	b->lists = arena_alloc(&b->arena, FEEDS_MAX * sizeof(*b->lists));
-	for (unsigned i = 0; i < FEEDS_MAX; i++) {
-		char path[PATH_ROOM];
-		json_t *j;
-		struct snapshot_list *l = &b->lists[b->list_cnt];
-		int kind, allow;
-		const char *name;
+	struct snapshot_list l;
 
-		path_format(path, sizeof(path), "%s/list-%u.json", dir, i);
-		j = access(path, F_OK) == 0 ? json_load_file(path, 0, NULL) : NULL;
-		if (!j)
-			return;
-		path_format(path, sizeof(path), "%s/list-%u.text", dir, i);
-		if (json_unpack(j, "{s:s,s:i,s:b}", "name", &name, "kind", &kind, "is_allow",
-		                &allow) == 0 &&
-		    kind >= 0 && kind < SNAPSHOT_LIST_KINDS) {
-			l->name = span_z(arena_strdup(&b->arena, span_z(name)));
-			l->kind = (enum snapshot_list_kind)kind;
-			l->is_allow = allow;
-			l->is_feed = true;
-			l->text = saved_text(b, path);
-			l->text_where = arena_strdup(&b->arena, span_z(path));
-			b->list_cnt++;
-		}
-		json_decref(j);
+	b->lists = arena_alloc(&b->arena, FEEDS_MAX * sizeof(*b->lists));
+	for (unsigned i = 0; i < FEEDS_MAX && saved_list(b, dir, i, &l); i++) {
+		if (l.kind == SNAPSHOT_LIST_KINDS)
+			continue;
+		l.text = saved_text(b, l.text_where);
+		b->lists[b->list_cnt++] = l;
 	}
+}
+
+bool
+build_last_good(struct build *b, struct snapshot_list *l, const char *why)
+{
+	char dir[PATH_ROOM], where[PATH_ROOM], when[40];
+	struct snapshot_list old;
+	struct tm t;
+
+	path_format(dir, sizeof(dir), "%s/snapshots/%llu", b->state_dir,
+	            (unsigned long long)saved_newest(b->state_dir));
+	for (unsigned i = 0; i < FEEDS_MAX && saved_list(b, dir, i, &old); i++) {
+		if (old.kind != l->kind || old.is_allow != l->is_allow ||
+		    !span_eq(old.name, l->name))
+			continue;
+		old.text = saved_text(b, old.text_where);
+		if (old.text.len == 0)
+			continue;
+		strftime(when, sizeof(when), old.written_s ? "%Y-%m-%d %H:%M:%S UTC" : "(unknown)",
+		         gmtime_r(&(time_t){ old.written_s }, &t));
+		settings_error(
+		        &b->warnings,
+		        "%s: warning: feed %.*s: %s; its last good copy stays in use, written %s\n",
+		        l->text_where, (int)l->name.len, l->name.p, why, when);
+		path_format(where, sizeof(where), "%s (last good copy)", l->text_where);
+		old.text_where = arena_strdup(&b->arena, span_z(where));
+		*l = old;
+		return true;
+	}
+	return false;
 }
 
 int
@@ -141,6 +186,22 @@ take_errors(struct build *b, const struct snapshot_errors *from)
 		               from->error_cnt + from->warning_cnt - from->cnt);
 }
 
+/* Of feeds in which no line can be used: true when some have a last good copy, so that another build is worth it. */
+static bool
+replace_broken_feeds(struct build *b, const struct snapshot_errors *errors)
+{
+	bool is_other = false;
+
+	for (size_t i = 0; i < errors->cnt; i++) {
+		const struct snapshot_error *e = &errors->item[i];
+
+		for (size_t k = 0; k < b->list_cnt && !e->is_warning; k++)
+			if (!strncmp(e->file, b->lists[k].text_where, sizeof(e->file) - 1))
+				is_other |= build_last_good(b, &b->lists[k], e->text);
+	}
+	return is_other;
+}
+
 int
 build_make(struct build *b, uint64_t generation, const struct snapshot *prev)
 {
@@ -164,6 +225,11 @@ build_make(struct build *b, uint64_t generation, const struct snapshot *prev)
 	if (access(cache, W_OK) < 0)
 		in.cache_dir = NULL;
 	b->snapshot = snapshot_build(&in, &errors);
+	if (!b->snapshot && replace_broken_feeds(b, &errors)) {
+		snapshot_errors_fini(&errors);
+		errors = (struct snapshot_errors){ 0 };
+		b->snapshot = snapshot_build(&in, &errors);
+	}
 	take_errors(b, &errors);
 	snapshot_errors_fini(&errors);
 	return b->snapshot ? 0 : -EINVAL;

@@ -47,7 +47,13 @@ void build_fini(struct build *b);
 int build_save(const struct build *b, uint64_t generation);
 
 /* The newest saved generation that is whole; 0: none. */
-uint64_t saved_newest(const struct settings *s);
+uint64_t saved_newest(const char *state_dir);
+
+/*
+ * Puts what the newest saved generation has of this feed (same name, kind and side) in place of *l, whose source is broken for the
+ * reason `why`, with a warning that names both. False when it has none; *l is as before.
+ */
+bool build_last_good(struct build *b, struct snapshot_list *l, const char *why);
 
 /* Feeds' files into lists; feeds.c. */
 void feeds_read(struct build *b);

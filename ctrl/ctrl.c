@@ -69,7 +69,7 @@ feed_changed(struct ctrl *c, const struct settings_feed *f, size_t i)
 	int64_t mtime;
 
 	if (stat(f->source, &st) < 0)
-		return false; /* gone: the last good one stays until somebody reloads */
+		return false; /* gone: what is in use stays; a reload says so */
 	mtime = st.st_mtim.tv_sec * 1000000000ll + st.st_mtim.tv_nsec;
 	if (c->feed_mtime[i] == mtime)
 		return false;

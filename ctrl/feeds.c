@@ -3,6 +3,7 @@
  */
 #include "ctrl/build.h"
 #include "ctrl/files.h"
+#include <sys/stat.h>
 
 /* Turns the file's text into lines of a list, in the build's arena; false with an error. */
 typedef bool (*feed_fn)(struct build *b, const struct settings_feed *f, struct span in,
@@ -80,6 +81,27 @@ ends_with(const char *s, const char *end)
 	return n >= e && !strcmp(s + n - e, end);
 }
 
+/* The source as text of *l, with the time it was written; NULL, or why it cannot be used. */
+static const char *
+read_source(struct build *b, const struct settings_feed *f, feed_fn read, struct snapshot_list *l)
+{
+	struct stat st;
+	char *text;
+	size_t len;
+	int ret;
+	bool is_ok;
+
+	if (stat(f->source, &st) < 0)
+		return strerror(errno);
+	ret = file_read(f->source, FEED_BYTES_MAX, &text, &len);
+	if (ret < 0)
+		return strerror(-ret);
+	is_ok = read(b, f, span(text, len), &l->text) && l->text.len > 0;
+	free(text);
+	l->written_s = st.st_mtim.tv_sec;
+	return is_ok ? NULL : "nothing in it"; /* a file cut to nothing must not empty the list */
+}
+
 static void
 read_feed(struct build *b, const struct settings_feed *f)
 {
@@ -87,9 +109,6 @@ read_feed(struct build *b, const struct settings_feed *f)
 		                   .text_where = f->source,
 		                   .is_feed = true };
 	bool is_block = !*f->target || ends_with(f->target, "-block");
-	char *text;
-	size_t len;
-	int ret;
 
 	l.is_allow = ends_with(f->target, "-allow");
 	if (!is_block && !l.is_allow) {
@@ -98,23 +117,21 @@ read_feed(struct build *b, const struct settings_feed *f)
 		               f->name, f->target);
 		return;
 	}
-	ret = file_read(f->source, FEED_BYTES_MAX, &text, &len);
-	if (ret < 0) {
-		settings_error(b->errors, "%s: error: feed %s: %s\n", f->source, f->name,
-		               strerror(-ret));
-		return;
-	}
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		const char *why;
+
 		if (strcmp(kinds[i].name, f->kind))
 			continue;
 		l.kind = kinds[i].kind;
-		if (kinds[i].read(b, f, span(text, len), &l.text) && l.text.len > 0)
+		why = read_source(b, f, kinds[i].read, &l);
+		if (!why || build_last_good(b, &l, why))
 			b->lists[b->list_cnt++] = l;
-		else /* a file cut to nothing must not empty the list */
-			settings_error(b->errors, "%s: error: feed %s: nothing in it\n", f->source,
-			               f->name);
+		else
+			settings_error(
+			        b->errors,
+			        "%s: error: feed %s: %s, and there is no good copy of before\n",
+			        f->source, f->name, why);
 	}
-	free(text);
 }
 
 void

@@ -163,6 +163,7 @@ put_feeds(struct page *p, struct ctrl *c)
 {
 	struct snapshot_feed_row rows[FEEDS_MAX];
 	size_t cnt = snapshot_feeds(publish_lock(c), rows, ARRAY_LEN(rows));
+	double now_s = (double)clock_wall_us() / 1e6;
 
 	for (size_t i = 0; i < cnt; i++) {
 		const char *l = label(p, "feed=\"%.*s\"", (int)rows[i].name.len, rows[i].name.p);
@@ -172,6 +173,10 @@ put_feeds(struct page *p, struct ctrl *c)
 		put(p, "weir_feed_skipped_lines", l,
 		    "Broken lines of a feed that were skipped; the log names the first few",
 		    (double)rows[i].skipped_cnt);
+		if (rows[i].written_s)
+			put(p, "weir_feed_age_seconds", l,
+			    "Since the file was written that the entries in use are from",
+			    now_s - (double)rows[i].written_s);
 	}
 	publish_unlock(c);
 }

@@ -83,7 +83,7 @@ publish_init(struct ctrl *c)
 			return ret;
 		}
 	}
-	c->last_generation = saved_newest(c->settings);
+	c->last_generation = saved_newest(c->settings->node_state_dir);
 	return 0;
 }
 
@@ -123,7 +123,7 @@ publish_first(struct ctrl *c)
 {
 	struct settings_errors errors = { 0 };
 	struct build b = { 0 };
-	uint64_t number = generation_next(c), saved = saved_newest(c->settings);
+	uint64_t number = generation_next(c), saved = saved_newest(c->settings->node_state_dir);
 	struct store *store = NULL;
 	char path[PATH_ROOM];
 	int ret;

@@ -106,8 +106,9 @@ save_inputs(struct saver *v, const struct build *b)
 		save_text(v, name, l->text);
 		path_format(name, sizeof(name), "list-%zu.json", i);
 		save_json(v, name,
-		          json_pack("{s:s%,s:i,s:b}", "name", l->name.p, l->name.len, "kind",
-		                    (int)l->kind, "is_allow", l->is_allow));
+		          json_pack("{s:s%,s:i,s:b,s:I}", "name", l->name.p, l->name.len, "kind",
+		                    (int)l->kind, "is_allow", l->is_allow, "written_s",
+		                    (json_int_t)l->written_s));
 	}
 	if (b->geo)
 		save_copy(v, b->geo, "geo.mmdb");
@@ -145,11 +146,11 @@ newest_below(const char *dir, uint64_t limit)
 }
 
 uint64_t
-saved_newest(const struct settings *s)
+saved_newest(const char *state_dir)
 {
 	char dir[PATH_ROOM];
 
-	path_format(dir, sizeof(dir), "%s/snapshots", s->node_state_dir);
+	path_format(dir, sizeof(dir), "%s/snapshots", state_dir);
 	return newest_below(dir, UINT64_MAX);
 }
 

@@ -227,8 +227,7 @@ report_feed(const struct ruleset *s, struct rule_list *l, const struct snapshot_
 		warning_add(e, (struct error_at){ file, 0, 0 }, "%zu lines are skipped in all",
 		            l->skipped_cnt);
 	if (l->entry_cnt == 0)
-		error_add(e, (struct error_at){ file, 0, 0 },
-		          "no line of this feed can be used; the feed before it stays");
+		error_add(e, (struct error_at){ file, 0, 0 }, "no line of this feed can be used");
 }
 
 static size_t

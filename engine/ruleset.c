@@ -213,6 +213,7 @@ ruleset_add_list(struct ruleset *s, const struct snapshot_list *l, struct snapsh
 	s->rules[rule].has_score = l->score_milli != 0;
 	ruleset_finish_list(s, rule, l->kind, text);
 	s->lists[s->list_cnt - 1].is_feed = l->is_feed;
+	s->lists[s->list_cnt - 1].written_s = l->written_s;
 	if (l->path)
 		free((void *)(uintptr_t)text.p);
 }

@@ -133,6 +133,7 @@ struct rule_list {
 	struct span text;
 	bool is_feed;                  /* snapshot.h: a broken line is skipped */
 	size_t entry_cnt, skipped_cnt; /* of a feed */
+	int64_t written_s;             /* of a feed; snapshot.h */
 };
 
 struct rule_test {

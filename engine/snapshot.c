@@ -237,7 +237,8 @@ snapshot_feeds(const struct snapshot *s, struct snapshot_feed_row *out, size_t c
 
 		if (l->is_feed)
 			out[n++] = (struct snapshot_feed_row){ s->rules.rules[l->rule].name,
-				                               l->entry_cnt, l->skipped_cnt };
+				                               l->entry_cnt, l->skipped_cnt,
+				                               l->written_s };
 	}
 	return n;
 }

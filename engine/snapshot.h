@@ -149,6 +149,7 @@ struct snapshot_list {
 	const char *path;    /* a file, an entry a line; or NULL and */
 	struct span text;    /* the same text in memory */
 	const char *text_where; /* what errors call it when path is NULL */
+	int64_t written_s; /* of a feed: when its source was written, seconds since 1970; 0: not known */
 };
 
 struct snapshot_input {
@@ -188,6 +189,7 @@ void snapshot_stats(const struct snapshot *s, struct snapshot_stats *out);
 struct snapshot_feed_row {
 	struct span name; /* lives as long as s */
 	size_t entry_cnt, skipped_cnt;
+	int64_t written_s; /* as in struct snapshot_list */
 };
 /* The feeds in the order of the input; returns how many rows were written, at most cap. */
 size_t snapshot_feeds(const struct snapshot *s, struct snapshot_feed_row *out, size_t cap);

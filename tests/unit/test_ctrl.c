@@ -14,6 +14,8 @@
 #include "tests/check.h"
 #include <arpa/inet.h>
 #include <dirent.h>
+#include <fcntl.h>
+#include <math.h>
 #include <pthread.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -450,7 +452,68 @@ feed_config(void)
 	write_config(more);
 }
 
-/* Others' lists: a broken line is skipped and counted, a file without a good line is refused. */
+/* Of the metric's line that begins so; -1: there is none. */
+static double
+page_value(const char *line)
+{
+	char *page = http("/metrics", "text/plain");
+	const char *at = strstr(page, line);
+	double v = at ? strtod(at + strlen(line), NULL) : -1;
+
+	free(page);
+	return v;
+}
+
+static void
+remove_file(const char *name)
+{
+	char path[200];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	CHECK(unlink(path) == 0);
+}
+
+/* A feed that is gone, empty or all broken: its last good copy stays, and nothing else of the reload waits for it. */
+static void
+test_last_good_feeds(void)
+{
+	static const char ask[] =
+	        "{\"command\":\"lookup\",\"verb\":\"ip\",\"key\":\"192.0.2.200\"}";
+	static const char age[] = "\nweir_feed_age_seconds{feed=\"ips\"} ";
+	static const struct timespec then[2] = { { .tv_sec = 1700000000 },
+		                                 { .tv_sec = 1700000000 } };
+	char path[200];
+
+	snprintf(path, sizeof(path), "%s/ips.txt", dir);
+	CHECK(utimensat(AT_FDCWD, path, then, 0) == 0);
+	CHECK(says(ASK_RELOAD, true, "9 lines are skipped in all"));
+	CHECK(fabs(page_value(age) - ((double)clock_wall_us() / 1e6 - 1700000000)) < 60);
+	write_file("ips.txt", "");
+	CHECK(says(ASK_RELOAD, true, "ips.txt: warning: feed ips: nothing in it; its last good"));
+	CHECK(says(ASK_RELOAD, true, "written 2023-11-14 22:13:20 UTC"), "the copy of a copy");
+	CHECK(says(ask, true, "ips.txt (last good copy):1"));
+	CHECK(fabs(page_value(age) - ((double)clock_wall_us() / 1e6 - 1700000000)) < 60);
+	write_file("ips.txt", "<html>\n");
+	CHECK(says(ASK_RELOAD, true, "feed ips: no line of this feed can be used; its last good"));
+	CHECK(says(ask, true, "ips.txt (last good copy):1"));
+	remove_file("ips.txt");
+	write_file("words.txt", "sell your dear watches\nx\n"); /* others are as new as ever */
+	CHECK(says(ASK_RELOAD, true, "feed ips: No such file or directory; its last good"));
+	CHECK(says(ASK_RELOAD, true, "words.txt:2:1: warning") && says(ask, true, "ips.txt"));
+	CHECK(page_has("weir_feed_entries{feed=\"ips\"} 1\n"));
+	remove_file("drop.json"); /* two at a time, one of a kind that is rewritten */
+	CHECK(says(ASK_RELOAD, true, "feed drop: No such file or directory; its last good"));
+	CHECK(says("{\"command\":\"lookup\",\"verb\":\"ip\",\"key\":\"192.0.2.1\"}", true,
+	           "drop.json (last good copy):1"));
+	snprintf(path, sizeof(path),
+	         "feeds: [{name: other, kind: ip-list, source: %s/ips.txt, target: ip-block}]\n",
+	         dir);
+	write_config(path);
+	CHECK(says(ASK_RELOAD, false, "feed other: No such file or directory, and there is no"));
+	feed_config();
+}
+
+/* Others' lists: a broken line is skipped and counted; a file without a good line never replaces a good one. */
 static void
 test_feeds(void)
 {
@@ -481,13 +544,7 @@ test_feeds(void)
 	write_file("ips.txt", broken9);
 	CHECK(says(ASK_RELOAD, true, "ips.txt:6:1") && !says(ASK_RELOAD, true, "ips.txt:7:1"));
 	CHECK(says(ASK_RELOAD, true, "9 lines are skipped in all"));
-	write_file("ips.txt", "");
-	CHECK(says(ASK_RELOAD, false, "feed ips: nothing in it"));
-	write_file("ips.txt", "<html>\n");
-	CHECK(says(ASK_RELOAD, false, "no line of this feed can be used"));
-	CHECK(says("{\"command\":\"lookup\",\"verb\":\"ip\",\"key\":\"192.0.2.200\"}", true,
-	           "ips.txt:1"),
-	      "the old table stays");
+	test_last_good_feeds();
 	/* The same text in a list of the operator's is a mistake, whatever a feed made of it. */
 	write_file("ips.txt", "198.51.100.0/24\n");
 	write_file("rules/own.list", "%name OWN\n%kind ip\n198.51.100.0/24\n10.1.2.3/8\n");
