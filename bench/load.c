@@ -246,6 +246,12 @@ load_turn(struct load *l, uint64_t now_us)
 		struct load_sender *s = &l->senders[l->next_sender];
 
 		l->next_sender = (l->next_sender + 1) % l->cfg.sessions;
+		if (!s->tcp && l->cfg.connects_per_s) {
+			if (now_us < l->pace_us)
+				break;
+			l->pace_us =
+			        MAX(l->pace_us, now_us - 1000) + 1000000 / l->cfg.connects_per_s;
+		}
 		if (!s->tcp) {
 			connect_sender(s);
 			started++;

@@ -19,10 +19,11 @@ struct load_config {
 	struct addr relay;
 	uint16_t relay_port, sink_port;
 	unsigned sessions;
-	unsigned reuse;        /* mails a connection */
-	size_t bytes;          /* of a mail */
-	unsigned hit_permille; /* mails that carry one known hit */
-	const char *rcpt;      /* "sink@load.test" */
+	unsigned connects_per_s; /* 0: as fast as sessions become free */
+	unsigned reuse;          /* mails a connection */
+	size_t bytes;            /* of a mail */
+	unsigned hit_permille;   /* mails that carry one known hit */
+	const char *rcpt;        /* "sink@load.test" */
 };
 
 enum load_fate {

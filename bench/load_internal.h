@@ -29,6 +29,7 @@ struct load {
 	struct rng rng;
 	struct mail_text text;
 	uint64_t now_us, last_seq;
+	uint64_t pace_us; /* connects_per_s: when the next one may begin */
 	bool stopping;
 	uint8_t *fates; /* enum load_fate by number */
 	uint8_t *seen;  /* how often the sink took it, by number */

@@ -15,6 +15,7 @@
 #define PHRASES     10000
 #define LIST_CNT    1000000
 #define RING_FRAMES 4096
+#define BAN_CNT     4096
 
 struct ring {
 	const struct ring_options *o;
@@ -25,6 +26,7 @@ struct ring {
 	struct rte_mempool *pool;
 	struct load *load;
 	struct ring_report report;
+	int (*fn)(struct ring_ends *e); /* NULL: ring_run() */
 };
 
 static bool
@@ -64,6 +66,25 @@ write_lists(struct ring *r)
 	return f && fclose(f) == 0;
 }
 
+/* 203.0.113.0/24, which the flood comes from, among others. */
+static bool
+write_bans(struct ring *r)
+{
+	char path[256];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/bans.json", r->dir);
+	f = fopen(path, "w");
+	if (!f)
+		return false;
+	fprintf(f, "{\"bans\": [{\"prefix\": \"203.0.113.0/24\", \"until_us\": 0}");
+	for (unsigned i = 0; i < BAN_CNT; i++)
+		fprintf(f, ", {\"prefix\": \"%u.%u.%u.0/24\", \"until_us\": 0}", 20 + i % 100,
+		        i / 100 % 256, i * 7 % 256);
+	fprintf(f, "]}\n");
+	return fclose(f) == 0;
+}
+
 static bool
 write_config(struct ring *r)
 {
@@ -82,12 +103,13 @@ write_config(struct ring *r)
 	         "node: {name: bench, state_dir: \"%s\", control_socket: \"%s/control.sock\", "
 	         "user: \"\"}\n"
 	         "dataplane: {memory: 2GiB, busy_poll: always}\n"
-	         "ports: [{device: ring, addresses: [10.77.0.2/24]}]\n"
+	         "ports: [{device: ring, addresses: [10.77.0.2/24]%s}]\n"
 	         "smtp: {hostname: relay.bench.test}\nlimits: {per_address: off}\n"
 	         "upstream: {max_connections: 1000, max_idle_resets: 100000}\n"
 	         "http: {listen: \"off\"}\nlog: {path: \"/dev/null\"}\n%s",
-	         r->dir, r->dir, rules);
-	return write_file(r->dir, "weir.yaml", text) && (!o->filters || write_lists(r));
+	         r->dir, r->dir, o->flood ? ", gateway4: 10.77.0.1" : "", rules);
+	return (!o->flood || write_bans(r)) && write_file(r->dir, "weir.yaml", text) &&
+	       (!o->filters || write_lists(r));
 }
 
 static bool
@@ -140,6 +162,7 @@ start_load(struct ring *r)
 		                  .sink_port = 2525,
 		                  .sessions = r->o->sessions,
 		                  .reuse = r->o->reuse,
+		                  .connects_per_s = r->o->connects_per_s,
 		                  .bytes = r->o->bytes,
 		                  .hit_permille = r->o->filters ? 50 : 0,
 		                  .rcpt = "sink@load.test" };
@@ -260,7 +283,17 @@ measure(struct ring *r, const struct settings *s)
 	r->boot = boot_start(s, &bo);
 	if (!r->boot)
 		return 1;
-	if (start_load(r)) {
+	if (!start_load(r)) {
+		ret = 1;
+	} else if (r->fn) {
+		struct ring_ends e = { .o = r->o,
+			               .boot = r->boot,
+			               .load = r->load,
+			               .port = r->port,
+			               .pool = r->pool };
+
+		ret = r->fn(&e);
+	} else {
 		measure_floor(r);
 		if (boot_run(r->boot) == 0 && launch(&generator, 1, load_main, r)) {
 			wait_for(&generator, 1);
@@ -284,7 +317,13 @@ remove_folder(const char *dir)
 int
 ring_run(const struct ring_options *o)
 {
-	struct ring r = { .o = o, .dir = "/tmp/weirload-XXXXXX" };
+	return ring_with(o, NULL);
+}
+
+int
+ring_with(const struct ring_options *o, int (*fn)(struct ring_ends *e))
+{
+	struct ring r = { .o = o, .fn = fn, .dir = "/tmp/weirload-XXXXXX" };
 	struct settings_errors errors = { 0 };
 	struct settings s;
 	char path[128];

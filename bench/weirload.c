@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * weirload.c - load generator and sink: arguments
  */
+#include "bench/flood.h"
 #include "bench/ring.h"
 #include "ctrl/settings_yaml.h"
 #include <getopt.h>
@@ -9,8 +10,11 @@ static const char usage[] =
         "usage: weirload ring --size BYTES --reuse N --filters off|on [--pipeline] [--sessions N] "
         "[--cores N]\n"
         "                     --seconds S [--rules DIR] --json\n"
+        "       weirload flood [--size BYTES] [--sessions N] [--rate N] [--seconds S]\n"
         "generator, relay and sink in one process over net_ring: cycles per mail, by stage, beside "
         "the floor.\n"
+        "flood: honest senders beside floods of 1 M frames a second, on a virtual clock; see "
+        "bench/flood.h.\n"
         "Prints one JSON object; exit status 1 when the run is void (it says why).\n"
         "source and sink (over a network) come with the load generator's own work.\n";
 
@@ -43,6 +47,10 @@ option(int o, const char *value, struct ring_options *out)
 		ok = number(value, 1, 3600, &n);
 		out->seconds = (unsigned)n;
 		break;
+	case 'R':
+		ok = number(value, 1, 1000000, &n);
+		out->connects_per_s = (unsigned)n;
+		break;
 	case 'c':
 		ok = number(value, 1, 1, &n);
 		break;
@@ -70,6 +78,7 @@ main(int argc, char **argv)
 		{ "reuse", required_argument, NULL, 'r' },
 		{ "sessions", required_argument, NULL, 'n' },
 		{ "seconds", required_argument, NULL, 't' },
+		{ "rate", required_argument, NULL, 'R' },
 		{ "cores", required_argument, NULL, 'c' },
 		{ "filters", required_argument, NULL, 'f' },
 		{ "rules", required_argument, NULL, 'd' },
@@ -78,9 +87,10 @@ main(int argc, char **argv)
 		{ NULL, 0, NULL, 0 },
 	};
 	struct ring_options o = { 4096, 1, 128, 5, 1, false, true, "contrib/rules" };
+	bool is_flood = argc > 1 && !strcmp(argv[1], "flood");
 	int c;
 
-	if (argc < 2 || strcmp(argv[1], "ring")) {
+	if (argc < 2 || (strcmp(argv[1], "ring") && !is_flood)) {
 		fputs(usage, argc > 1 && !strcmp(argv[1], "--help") ? stdout : stderr);
 		return argc > 1 && !strcmp(argv[1], "--help") ? 0 : 2;
 	}
@@ -90,5 +100,5 @@ main(int argc, char **argv)
 			fputs(usage, stderr);
 			return 2;
 		}
-	return ring_run(&o);
+	return is_flood ? flood_run(&o) : ring_run(&o);
 }

@@ -527,7 +527,8 @@ uint32_t tcp_syn_used(const struct tcp_syn_queue *q);
 bool tcp_syn_in(struct tcp_stack *s, struct tcp_seg *g);
 /* LISTEN (RFC 9293 3.10.7.2). old_snd_nxt: of a TIME-WAIT entry that this SYN replaces, or NULL. */
 void tcp_listen_in(struct tcp_stack *s, struct tcp_seg *g, const uint32_t *old_snd_nxt);
-void tcp_syn_sweep(struct tcp_stack *s);
+/* True: more is due than one turn does; likewise tcp_cookie_sweep(). */
+bool tcp_syn_sweep(struct tcp_stack *s);
 
 /* --- tcp_timewait.c --- */
 struct tcp_timewait *tcp_timewait_new(uint32_t cnt);

@@ -29,9 +29,9 @@
 #define SACK_BIT     16
 #define ECN_BIT      32
 
-#define NAMES_MAX   32   /* pairs of local address and port that the ring knows */
-#define MARKS       64   /* moments of the ring: one each housekeeping turn that saw new entries */
-#define AGAIN_BURST 1024 /* SYN-ACKs of a pass and housekeeping turn */
+#define NAMES_MAX   32  /* pairs of local address and port that the ring knows */
+#define MARKS       64  /* moments of the ring: one each housekeeping turn that saw new entries */
+#define AGAIN_BURST 128 /* SYN-ACKs of a pass and housekeeping turn */
 static const uint32_t again_ms[] = { 1000, 3000 };
 #define PASSES ARRAY_LEN(again_ms)
 
@@ -251,7 +251,8 @@ mark(struct tcp_cookies *k, uint32_t now_ms)
 	k->marks[(k->mark_cnt - 1) % MARKS].ms = now_ms;
 }
 
-static void
+/* True: more is due. */
+static bool
 pass(struct tcp_stack *s, unsigned p)
 {
 	struct tcp_cookies *k = s->cookies;
@@ -261,23 +262,26 @@ pass(struct tcp_stack *s, unsigned p)
 		uint32_t i = k->mark_done[p] % MARKS;
 
 		if (s->now_ms - k->marks[i].ms < again_ms[p])
-			return;
+			return false;
 		for (; k->done[p] != k->marks[i].end; k->done[p]++) {
 			if (left-- == 0)
-				return;
+				return true;
 			send_again(s, &k->ring[k->done[p] % k->cnt]);
 		}
 		k->mark_done[p]++;
 	}
+	return false;
 }
 
-void
+bool
 tcp_cookie_sweep(struct tcp_stack *s)
 {
+	bool more = false;
 	mark(s->cookies, s->now_ms);
 	for (unsigned p = PASSES; p-- > 0;) /* the later pass never overtakes the earlier one */
-		pass(s, p);
+		more = pass(s, p) || more;
 	counter_set_value(&s->cnt->cookie_ring, tcp_cookies_used(s->cookies));
+	return more;
 }
 
 /* --- out and in --- */

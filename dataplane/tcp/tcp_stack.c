@@ -64,13 +64,16 @@ static void
 housekeep(void *ctx, struct wheel_timer *t, uint64_t now_us)
 {
 	struct tcp_stack *s = ctx;
+	bool more;
 
 	(void)t;
 	tcp_set_now(s, now_us);
-	tcp_syn_sweep(s);
-	tcp_cookie_sweep(s);
+	more = tcp_syn_sweep(s);
+	more = tcp_cookie_sweep(s) || more;
 	if (tcp_timewait_sweep(s))
 		wheel_arm(s->wheel, &s->housekeeping, s->now_us + 1000);
+	else if (more)
+		wheel_arm(s->wheel, &s->housekeeping, s->now_us + 5000);
 	tcp_housekeeping(s);
 }
 

@@ -52,4 +52,4 @@ bool tcp_cookie_in(struct tcp_stack *s, struct tcp_seg *g);
 uint32_t tcp_cookie_tsval(const struct tcp_half *h, uint32_t tsval);
 
 /* SYN-ACKs that are due again. */
-void tcp_cookie_sweep(struct tcp_stack *s);
+bool tcp_cookie_sweep(struct tcp_stack *s);
