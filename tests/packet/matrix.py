@@ -457,6 +457,8 @@ def bad_lengths():
                 continue
             syn_with(f"kind {kind} with {length} bytes is passed over", pad_front(MSS + bytes([kind, length] + [0] * (length - 2)) + WS),
                      ["mss", "ws"])
+            syn_with(f"kind {kind} with {length} bytes behind the right ones", pad_front(MSS + WS + bytes([kind, length] + [0] * (length - 2))),
+                     ["mss", "ws"])
     for kind in (2, 3, 4, 8, 99):
         syn_with(f"kind {kind} as the very last byte", pad_front(MSS + WS + bytes([kind])), ["mss", "ws"])
     syn_with("EOL ends the list", MSS + b"\0" + WS, ["mss"])
