@@ -317,7 +317,7 @@ pull(struct tcp_conn *c)
 }
 
 /*
- * RFC 9293 3.8.6.3: at once for two full segments, and for the first ones and a hole that was filled. A full one is the
+ * RFC 9293 3.8.6.3: at once for two full segments, for the first ones, and from a hole that was filled on. A full one is the
  * peer's largest so far, not ours: its path or its link may be narrower.
  */
 static void
@@ -327,10 +327,12 @@ owe_ack(struct tcp_conn *c, uint32_t len, bool hole_filled)
 
 	c->rcv_mss_32 = (uint8_t)MAX(c->rcv_mss_32, MIN(len / 32, (uint32_t)UINT8_MAX));
 	mss = c->rcv_mss_32 * 32u;
+	if (hole_filled) /* a sender in recovery is short of ACKs */
+		c->quick_acks = MAX(c->quick_acks, (uint8_t)TCP_QUICK_LOSS);
 	if (c->quick_acks > 0) {
 		c->quick_acks--;
 		c->flags |= F_ACK_NOW;
-	} else if (hole_filled || owed >= 2 * mss) {
+	} else if (owed >= 2 * mss) {
 		c->flags |= F_ACK_NOW;
 	}
 	if (owed >= TCP_ACK_SEGS_MAX * mss) {

@@ -276,6 +276,32 @@ test_delayed_ack(void)
 	wire_end();
 }
 
+/* A sender that just repaired a loss has few segments out: none of them waits 40 ms. */
+static void
+test_quick_acks_after_a_loss(void)
+{
+	uint32_t una, at = PEER_ISN + 1;
+
+	wire_defaults();
+	una = open_plain();
+	for (int i = 0; i < 16; i++, at += 100)
+		inject(TCP_ACK, at, una, 65535, body, 100);
+	left_out();
+	inject(TCP_ACK, at + 100, una, 65535, body, 100);
+	EXPECT_SEG(TCP_ACK, una, at, 0, "out of order");
+	inject(TCP_ACK, at, una, 65535, body, 100);
+	at += 200;
+	EXPECT_SEG(TCP_ACK, una, at, 0, "the hole is filled");
+	for (int i = 1; i < 8; i++) {
+		inject(TCP_ACK, at, una, 65535, body, 100);
+		at += 100;
+		EXPECT_SEG(TCP_ACK, una, at, 0, "segment %d behind it", i);
+	}
+	inject(TCP_ACK, at, una, 65535, body, 100);
+	EXPECT_SILENCE("the 8th is delayed");
+	wire_end();
+}
+
 static void
 test_zero_window(void)
 {
@@ -364,6 +390,7 @@ main(void)
 	test_initial_window();
 	test_newreno();
 	test_delayed_ack();
+	test_quick_acks_after_a_loss();
 	test_zero_window();
 	test_reader_sws();
 	return check_failed;
