@@ -22,7 +22,7 @@
 #define TCP_PMTU_FLOOR4  552 /* an ICMP message never gets us below (RFC 5927 7.2) */
 #define TCP_PMTU_FLOOR6  1280
 #define TCP_QUICK_ACKS   16 /* segments at the beginning that are acknowledged at once */
-#define TCP_QUICK_LOSS   8 /* and from one that fills a hole on, itself included */
+#define TCP_QUICK_LOSS   8  /* and from one that fills a hole on, itself included */
 #define TCP_ACK_SEGS_MAX                                                                           \
 	8 /* full segments of one turn after which an ACK does not wait for its end */
 #define TCP_RTO_FIRST_MS 1000 /* RFC 6298 2.1 */
