@@ -198,6 +198,8 @@ server_config(struct far *f, uint16_t port)
 			c.stage = AT_BODY;
 		else if (rng_odds(&f->rng, 1, 3)) /* seldom reached */
 			c.stage = seldom[rng_below(&f->rng, ARRAY_LEN(seldom))];
+		if (c.stage == AT_BODY && rng_odds(&f->rng, 1, 3)) /* few mails are that long */
+			c.fault = FAULT_EARLY;
 	} while (!sim_fault_is_there(c.stage, c.fault) ||
 	         (c.stage == AT_XCLIENT && !cust_port_is(port, ROUTE_OTHER)));
 	c.nth = 1;

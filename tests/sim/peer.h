@@ -52,6 +52,7 @@ enum sim_fault {
 	FAULT_CLOSE_AFTER,
 	FAULT_MULTILINE, /* no fault, but seen seldom */
 	FAULT_BYTEWISE,  /* as this one: answers of one byte a segment */
+	FAULT_EARLY,     /* BDAT LAST has its 250 before its bytes; the server then breaks off */
 	SIM_FAULTS
 };
 
@@ -106,6 +107,7 @@ struct peer_server {
 	/* body: peer_body.c */
 	uint64_t bdat_left, total;
 	bool bdat_last, body_open, mute; /* mute: the mail was answered before its end */
+	uint64_t early_us;               /* when FAULT_EARLY struck; 0: it did not */
 	unsigned eod;                    /* progress through CR LF . CR LF; 2: a line begins */
 	enum { BODY_OURS, BODY_HEADER, BODY_TEXT } part;
 	uint32_t crc, bytes;

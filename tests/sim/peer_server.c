@@ -16,6 +16,7 @@ const char *const sim_stage_names[SIM_STAGES] = { "banner", "ehlo", "xclient", "
 const char *const sim_fault_names[SIM_FAULTS] = {
 	"none",  "4xx",  "5xx",     "policy", "order",       "421",         "silent",    "reset",
 	"close", "late", "garbage", "twice",  "reset-after", "close-after", "multiline", "bytewise",
+	"early",
 };
 
 uint64_t sim_struck[SIM_STAGES][SIM_FAULTS];
@@ -25,10 +26,11 @@ sim_fault_is_there(enum sim_stage stage, enum sim_fault fault)
 {
 	if (fault == FAULT_NONE)
 		return false;
-	if (stage != AT_BODY)
-		return fault != FAULT_MULTILINE ||
-		       stage != AT_EHLO; /* that has many lines anyway */
-	return fault <= FAULT_CLOSE;
+	if (stage == AT_BODY)
+		return fault <= FAULT_CLOSE || fault == FAULT_EARLY;
+	if (stage == AT_EHLO && fault == FAULT_MULTILINE) /* that has many lines anyway */
+		return false;
+	return fault != FAULT_EARLY;
 }
 
 static void
@@ -400,7 +402,8 @@ finish(struct peer_server *s)
 	if (s->mute)
 		return;
 	m = peer_body_check(s);
-	given = answer_said(s, AT_FINAL, 250, "2.0.0 taken");
+	given = s->early_us ? 250 : answer_said(s, AT_FINAL, 250, "2.0.0 taken");
+	s->early_us = 0;
 	if (!m || given / 100 != 2)
 		return;
 	m->taken++;
@@ -412,8 +415,18 @@ finish(struct peer_server *s)
 static void
 look_at_body(struct peer_server *s)
 {
-	if (!s->mute && s->bytes >= 200 && strikes(s, AT_BODY))
+	if (!s->mute && s->bytes >= 200 && s->cfg.fault != FAULT_EARLY && strikes(s, AT_BODY))
 		s->mute = say_wrong(s) != 0;
+}
+
+/* A yes to what did not come yet. Bytes that are here by now were acknowledged with it: then the mail is taken after all. */
+static void
+answer_early(struct peer_server *s)
+{
+	if (s->mute || s->bytes < 200 || s->cfg.fault != FAULT_EARLY || !strikes(s, AT_BODY))
+		return;
+	s->early_us = s->ledger->now_us;
+	say(s, 250, "2.0.0 taken");
 }
 
 static void
@@ -536,12 +549,16 @@ byte(struct peer_server *s, char c)
 		peer_body_byte(s, c);
 		if (--s->bdat_left == 0)
 			bdat_done(s);
+		else if (s->bdat_last)
+			answer_early(s);
 	}
 }
 
 void
 peer_server_feed(struct peer_server *s, struct span in)
 {
+	if (s->early_us && s->mode == PS_BDAT && s->ledger->now_us > s->early_us)
+		die(s, true); /* what came later is lost, whatever was said */
 	while (in.len > 0 && s->mode != PS_DEAD) {
 		if (s->late_at_us) {
 			hold(s, in);
