@@ -6,6 +6,7 @@
  */
 #include "base/clock.h"
 #include "base/msgid.h"
+#include "ctrl/build.h"
 #include "ctrl/ctrl.h"
 #include "ctrl/files.h"
 #include "ctrl/protocol.h"
@@ -716,6 +717,62 @@ test_log(void)
 	CHECK(figure("log", "lost") == 0 && figure("log", "lines") > 3);
 }
 
+#define PINNED (WORKERS * ENGINE_SLOTS)
+
+/* As many generations as there can be jobs: none goes before its job, each goes after it. The workers are quiet. */
+static void
+test_pinned(void)
+{
+	struct engine_job *jobs[PINNED];
+	uint64_t numbers[PINNED];
+	struct engine_client client = { 0 };
+
+	for (unsigned i = 0; i < PINNED; i++) {
+		struct engine_mail m = { .snapshot = published.snapshot,
+			                 .client = &client,
+			                 .sender = span_z("a@b.test") };
+
+		numbers[i] = snapshot_generation(m.snapshot);
+		jobs[i] = engine_job_begin(workers[i % WORKERS].engine, &m);
+		CHECK(jobs[i]);
+		if (!jobs[i])
+			return;
+		CHECK(says(ASK_RELOAD, true, "\"errors\":[]"));
+	}
+	usleep(200000); /* the build thread looks again and again */
+	CHECK(figure("", "generations_live") == PINNED + 1);
+	for (unsigned i = 0; i < PINNED; i++) {
+		unsigned k = i ^ 1; /* not the oldest first */
+		struct engine_verdict v;
+
+		while (!engine_job_end(jobs[k], 0))
+			;
+		engine_decide(jobs[k], span_z("bob"), span_z("acme.test"), &v);
+		CHECK(v.generation == numbers[k]);
+		engine_job_put(jobs[k]);
+		for (int n = 0; n < 300 && figure("", "generations_live") != PINNED - i; n++)
+			usleep(10000);
+		CHECK(figure("", "generations_live") == PINNED - i);
+	}
+}
+
+/* A save that failed leaves no folder with a number: what the next start reads is the one before. */
+static void
+test_failed_save(void)
+{
+	const char *rules[] = { "/nonexistent/rules" };
+	char state[200];
+	struct build b = { .state_dir = state, .rule_dirs = rules, .rule_dir_cnt = 1 };
+	uint64_t newest;
+
+	snprintf(state, sizeof(state), "%s/state", dir);
+	newest = saved_newest(state);
+	CHECK(newest > 0 && build_save(&b, newest + 1) == -ENOENT);
+	CHECK(saved_newest(state) == newest);
+	b.rule_dir_cnt = 0;
+	CHECK(build_save(&b, newest + 1) == 0 && saved_newest(state) == newest + 1);
+}
+
 /* A start without database, and one with broken rules, on what was saved; bans are still there. */
 static void
 test_saved(void)
@@ -785,12 +842,14 @@ main(void)
 	test_commands();
 	test_figures();
 	test_log();
+	test_pinned();
 	for (int i = 0; i < WORKERS; i++)
 		CHECK(workers[i].jobs > 100 && workers[i].wrong_generation == 0 &&
 		      workers[i].sink > 0);
 	end(&s, false);
 	test_saved();
 	test_saved_feed();
+	test_failed_save();
 	dir_remove(dir);
 	return check_failed;
 }
