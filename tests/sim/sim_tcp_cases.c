@@ -3,6 +3,7 @@
  *
  * Why     What a random seed cannot say: how soon a lost tail is repaired, what a delay spike costs, how flows share a
  *         bottleneck. Ends 0 and 2 send to end 1; every figure is of the virtual clock, so a busy machine changes none.
+ *         Over 500 lines: the bed, its users and nine cases share one state.
  * Replay  build/tests/sim/sim_tcp_cases [--verbose] [NAME]
  */
 #include "dataplane/tcp/tcp.h"
