@@ -158,6 +158,8 @@ on_bytes(struct tcp_conn *t, void *user)
 	struct end *e = user;
 	struct span in;
 
+	if (e->is_deaf)
+		return;
 	while (e->tcp && tcp_peek(t, &in)) {
 		size_t n = in.len;
 
@@ -170,6 +172,14 @@ on_bytes(struct tcp_conn *t, void *user)
 		e->closed = true;
 		tcp_close(t);
 	}
+}
+
+void
+hear(struct end *e)
+{
+	e->is_deaf = false;
+	if (e->tcp)
+		on_bytes(e->tcp, e);
 }
 
 static void

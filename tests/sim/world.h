@@ -25,6 +25,7 @@ struct end {
 	struct tcp_conn *tcp; /* NULL: gone */
 	bool closed;          /* the other side sent FIN, or RST */
 	bool was_reset;
+	bool is_deaf;  /* does not read: what comes stays in its receive buffer until hear() */
 	uint16_t port; /* of a server */
 	char part[1200];
 	size_t part_len;
@@ -95,6 +96,7 @@ bool world_is_pinned(unsigned generation);
 
 void connect_from(struct end *e, const char *address);
 void say(struct end *e, const char *z);
+void hear(struct end *e); /* it reads again, what waits first */
 void say_bytes(struct end *e, struct span bytes);
 void turn(void);
 void pass_time(uint64_t us);
