@@ -14,9 +14,9 @@
 const char *const sim_stage_names[SIM_STAGES] = { "banner", "ehlo", "xclient", "mail", "rcpt",
 	                                          "data",   "body", "final",   "rset", "quit" };
 const char *const sim_fault_names[SIM_FAULTS] = {
-	"none",  "4xx",  "5xx",     "policy", "order",       "421",         "silent",    "reset",
-	"close", "late", "garbage", "twice",  "reset-after", "close-after", "multiline", "bytewise",
-	"early",
+	"none",        "4xx",         "5xx",       "policy",   "order",   "421",
+	"silent",      "reset",       "close",     "late",     "garbage", "twice",
+	"reset-after", "close-after", "multiline", "bytewise", "early",
 };
 
 uint64_t sim_struck[SIM_STAGES][SIM_FAULTS];
