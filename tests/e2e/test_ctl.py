@@ -268,6 +268,7 @@ def ends_while_control_is_busy(b):
             except urllib.error.HTTPError as e:
                 return e.code == 503
         cases.wait_for("/readyz 503", is_unready, 5)
+        cases.wait_for("its log line", lambda: b.relay.log("drain"), 5)  # the log has a thread of its own
         check("its log line", b.relay.log("drain"), "none")
         os.rename(b.relay.log_path, b.relay.log_path + ".1")
         b.relay.p.send_signal(signal.SIGHUP)
