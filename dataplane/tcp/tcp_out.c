@@ -231,6 +231,16 @@ unsent_bytes(const struct tcp_conn *c)
 	return seq_gt(end, c->snd_nxt) ? end - c->snd_nxt : 0;
 }
 
+/*
+ * cwnd ends behind these n bytes, and after a loss it is small: nothing may leave until they are acknowledged, which a receiver
+ * that waits for a second segment would put off by its delayed ACK. Kernels acknowledge a push at once.
+ */
+static bool
+is_last_for_now(const struct tcp_conn *c, uint32_t cwnd, uint32_t n)
+{
+	return c->ssthresh != TCP_CWND_MAX && cwnd - n < eff_mss(c);
+}
+
 /* What may be sent at snd_nxt now, with `cwnd` bytes of room in the network; false: nothing. */
 static bool
 next_segment(const struct tcp_conn *c, uint32_t cwnd, struct next *out)
@@ -241,7 +251,7 @@ next_segment(const struct tcp_conn *c, uint32_t cwnd, struct next *out)
 	uint32_t n = MIN(MIN(unsent, mss), MIN(wnd, cwnd));
 
 	out->len = n;
-	out->push = n > 0 && n == unsent;
+	out->push = n > 0 && (n == unsent || is_last_for_now(c, cwnd, n));
 	out->fin = is_fin_due(c) && n == unsent && wnd > n;
 	if (n == unsent || n == mss) /* all of it, or a full segment */
 		return n > 0 || out->fin;

@@ -336,6 +336,40 @@ test_first_ack_of_an_epoch(unsigned ms)
 	end_case();
 }
 
+/* cwnd's end is pushed once a loss made cwnd small, since the peer's delayed ACK would cost a good part of a round trip. */
+static void
+test_push_at_the_end_of_cwnd(void)
+{
+	static const uint32_t lost_first[][2] = { { 13, 17 } };
+	unsigned first;
+
+	wire_defaults();
+	open_slow(mss_sack, 8);
+	CHECK(tcp_send(w.c, span(body, 12 * MSS)));
+	wire_turn();
+	CHECK(w.out_cnt - w.read == 10 && !(w.out[w.out_cnt - 1].flags & TCP_PSH),
+	      "no push in the first window");
+	wire_pass_ms(RTT_MS);
+	ack(10, NULL, 0);
+	wire_pass_ms(RTT_MS);
+	ack(12, NULL, 0);
+	left_out();
+	send_segments(10);
+	wire_pass_ms(RTT_MS);
+	ack(12, lost_first, 1);
+	wire_pass_ms(RTT_MS);
+	ack(22, NULL, 0);
+	CHECK(!info().in_recovery);
+	left_out();
+	CHECK(tcp_send(w.c, span(body, 40 * MSS)));
+	first = w.out_cnt;
+	wire_turn();
+	CHECK(w.out_cnt - first > 2 && w.out_cnt - first < 40, "%u left", w.out_cnt - first);
+	for (unsigned i = first; i < w.out_cnt; i++)
+		CHECK(!!(w.out[i].flags & TCP_PSH) == (i + 1 == w.out_cnt), "segment %u", i);
+	end_case();
+}
+
 int
 main(void)
 {
@@ -355,5 +389,6 @@ main(void)
 	test_prr_without_sack();
 	test_first_ack_of_an_epoch(0);
 	test_first_ack_of_an_epoch(1);
+	test_push_at_the_end_of_cwnd();
 	return check_failed;
 }
