@@ -11,6 +11,7 @@
  */
 #include "dataplane/tcp/tcp.h"
 #include "dataplane/tcp/tcp_opt.h"
+#include "dataplane/tcp/tcp_seq.h"
 #include "tests/sim/sim_eal.h"
 #include <rte_mbuf.h>
 
@@ -27,6 +28,7 @@ struct world {
 	uint64_t now_us, sum; /* sum: over all that left and all that was read */
 	struct tcp_conn *c;
 	uint32_t our_seq, our_ack; /* of the last segment that left */
+	uint32_t top;              /* run_flight(): behind the highest byte that left */
 	uint16_t our_port;
 	uint64_t read, closed;
 	bool is_stream;
@@ -70,6 +72,8 @@ link_send(void *ctx, struct rte_mbuf *m, const struct addr *src, const struct ad
 	BUG_ON((h[13] & TCP_SYN) && (h[13] & (TCP_FIN | TCP_RST)));
 	w->our_seq = load_be32(h + 4);
 	w->our_ack = load_be32(h + 8);
+	if (seq_gt(w->our_seq + m->pkt_len - head, w->top))
+		w->top = w->our_seq + m->pkt_len - head;
 	if (w->burst == 1) /* bursts gather ACKs: only the bytes must agree then */
 		mix(w, m->pkt_len);
 	rte_pktmbuf_free(m);
@@ -350,6 +354,70 @@ run_stream(const uint8_t *data, size_t size, unsigned burst)
 	end(w);
 }
 
+/* An ACK of a sender's flight with two SACK blocks, in units of 300 bytes behind `una`. */
+static void
+flight_ack(struct world *w, uint32_t una, const uint8_t *p)
+{
+	uint8_t h[40] = {
+		[12] = 10 << 4, [13] = TCP_ACK, [14] = 0xff, [20] = 1, [21] = 1, [22] = 5, [23] = 18
+	};
+
+	h[12] = p[0] & 16 ? 5 << 4 : 10 << 4;
+	h[13] |= p[0] & 2 ? TCP_ECE : 0;
+	h[14] = p[0] & 4 ? 1 : 0xff;
+	store_be32(h + 4, w->our_ack);
+	store_be32(h + 8, una);
+	for (unsigned i = 0; i < 2; i++) {
+		store_be32(h + 24 + 8 * i, una + p[3 + 2 * i] * 300u - (p[0] & 8 ? 3000u : 0));
+		store_be32(h + 28 + 8 * i,
+		           una + (p[3 + 2 * i] + p[4 + 2 * i]) * 300u - (p[0] & 8 ? 3000u : 0));
+	}
+	segment(w, 4, h, p[0] & 16 ? 20 : 40);
+}
+
+/* Whatever blocks a peer reports, and in which order: once it acknowledges all that was sent, all of it is sent. */
+static void
+run_flight(const uint8_t *data, size_t size)
+{
+	static struct pool bodies;
+	struct world *w = &world;
+	struct chunk *ch;
+	uint8_t syn[32] = {
+		[12] = 8 << 4, [13] = TCP_SYN, [14] = 255, [20] = 2, 4, 2, 0, 4, 2, 3, 3, 2, 1, 1, 1
+	};
+	uint32_t una;
+
+	if (!bodies.memory)
+		BUG_ON(pool_init_mapped(&bodies, "flight", sizeof(struct chunk) + 60000, 1));
+	begin(w, false, 1);
+	syn[13] |= data[1] & 1 ? TCP_ECE | TCP_CWR : 0;
+	segment(w, 4, syn, sizeof(syn));
+	una = w->top = w->our_seq + 1;
+	stream_put(w, 1, una, 0, 0, TCP_ACK);
+	turn(w);
+	BUG_ON(!w->c);
+	ch = chunk_new(&bodies);
+	ch->len = 60000;
+	for (unsigned i = 0; i < 4; i++)
+		tcp_send_chunk(w->c, ch, 0, ch->len);
+	chunk_put(ch);
+	for (size_t at = 2; at + 8 <= size && w->c; at += 8) {
+		una += load_be16(data + at + 1) * 16u % (w->top - una + 1);
+		if (data[at] & 1)
+			pass(w, 1000u * data[at + 7]);
+		flight_ack(w, una, data + at);
+	}
+	for (unsigned i = 0; i < 2000 && w->c && tcp_unacked(w->c) > 0; i++) {
+		static const uint8_t plain[8] = { 16 };
+
+		flight_ack(w, w->top, plain);
+		pass(w, 50000);
+	}
+	BUG_ON(w->c && tcp_unacked(w->c) > 0);
+	end(w);
+	BUG_ON(bodies.used_cnt != 0);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -362,6 +430,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (data[0] & 2) {
 		run_stream(data, size, 1);
 		run_stream(data, size, BURST);
+		return 0;
+	}
+	if (data[0] & 4) {
+		run_flight(data, size);
 		return 0;
 	}
 	BUG_ON(run(data, size, 1) != run(data, size, 1));
