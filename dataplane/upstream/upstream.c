@@ -197,9 +197,10 @@ serve(struct upstream *u, struct upstream_req *req, uint64_t *wait_us)
 		skip_server(u, req, server);
 		return serve(u, req, wait_us); /* as deep as there are servers */
 	}
-	/* At the limit a warm one of another server of this route gives way: QUIT makes room for the one we want. */
-	if (!try_count(u, r) && !(share_evict_of_route(u, r) && try_count(u, r))) {
-		share_ask(u, r);
+	/* At the limit a warm one of another server of this route gives way: there is room once it is gone. */
+	if (!try_count(u, r)) {
+		if (!share_evict_of_route(u, r))
+			share_ask(u, r);
 		return wait_conn(r, server, wait_us);
 	}
 	if (conn_open(u, r, (unsigned)server, &src, req))

@@ -107,6 +107,7 @@ conn_died(struct upstream_conn *c)
 
 	leave_idle(c);
 	wheel_cancel(u->env.wheel, &c->timer);
+	c->route->closing_cnt -= c->state == CONN_CLOSING;
 	uncount(c);
 	u->evicting_cnt -= c->evicted;
 	counter_sub(&u->env.counters->open, 1);
@@ -129,8 +130,8 @@ static void
 closing(struct upstream_conn *c)
 {
 	leave_idle(c);
-	uncount(c);
-	c->state = CONN_CLOSING;
+	c->route->closing_cnt += c->state != CONN_CLOSING;
+	c->state = CONN_CLOSING; /* counted until it is gone: the server counts it too */
 	conn_arm(c, c->u->cfg.reset_us);
 }
 

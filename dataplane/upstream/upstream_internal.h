@@ -61,6 +61,7 @@ struct upstream_route {
 	struct wheel_timer timer;
 	struct upstream *u;
 	uint32_t user_cnt, conn_cnt;
+	uint32_t closing_cnt; /* of conn_cnt: QUIT was said, and the server still counts them */
 	struct upstream_health *own; /* counts the route's connections, node-wide */
 	struct upstream_health *health[ROUTE_SERVERS_MAX];
 	int32_t share[2]
@@ -112,7 +113,7 @@ void upstream_log(struct upstream *u, const struct upstream_route *r, unsigned s
 /* upstream_share.c */
 /* The table is full: the longest idle connection of any route gets QUIT. */
 void share_evict(struct upstream *u);
-/* The longest idle one of this route, if it has one. */
+/* The longest idle one of this route gets QUIT, unless another is on its way out. False: there is none. */
 bool share_evict_of_route(struct upstream *u, struct upstream_route *r);
 /* The route is at its limit: other workers may give one up; and what they asked for, once a turn. */
 void share_ask(struct upstream *u, const struct upstream_route *r);

@@ -34,9 +34,15 @@ share_evict(struct upstream *u)
 bool
 share_evict_of_route(struct upstream *u, struct upstream_route *r)
 {
+	struct upstream_conn *c;
+
+	if (r->closing_cnt > 0) /* one is on its way out */
+		return true;
 	if (list_is_empty(&r->idle))
 		return false;
-	give_up(u, list_entry(r->idle.prev, struct upstream_conn, link));
+	c = list_entry(r->idle.prev, struct upstream_conn, link);
+	give_up(u, c);
+	conn_arm(c, EVICT_US);
 	return true;
 }
 
