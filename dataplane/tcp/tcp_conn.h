@@ -399,6 +399,8 @@ void tcp_recv_text(struct tcp_conn *c, struct tcp_seg *g);
 void tcp_recv_purge(struct tcp_stack *s, struct tcp_conn *c);
 /* The right edge that may be announced now. */
 uint32_t tcp_recv_edge(const struct tcp_conn *c);
+/* The edge up to which the receive buffer has room. */
+uint32_t tcp_recv_limit(const struct tcp_conn *c);
 void tcp_seg_free(struct tcp_seg *g);
 /* n is at most what the chain holds. Returns the mbufs freed. */
 uint32_t tcp_chain_trim_front(struct rte_mbuf **head, uint32_t n);

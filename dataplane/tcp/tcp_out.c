@@ -53,15 +53,22 @@ tcp_out_mss(const struct tcp_stack *s, const struct addr *dst)
 	return (uint16_t)MIN(mtu - head, (unsigned)s->cfg.mss_max);
 }
 
-/* The window field, and the edge that it promises. Rounded up, so that scaling never takes back what was promised. */
+/*
+ * The window field, and the edge that it promises. Rounded up, so that scaling takes nothing back of what was promised, as long
+ * as the buffer has room for what is added; else down (RFC 7323 2.4 has senders that bear it): a peer who sends less than
+ * a unit at a time would gain a little with each ACK, for ever.
+ */
 static uint16_t
 announce(struct tcp_conn *c, bool syn)
 {
 	unsigned shift = syn ? 0 : c->rcv_wscale;
 	uint32_t edge = tcp_recv_edge(c);
 	uint32_t wnd = seq_gt(edge, c->rcv_nxt) ? edge - c->rcv_nxt : 0;
-	uint32_t w = MIN((wnd + (1u << shift) - 1) >> shift, 65535u);
+	uint32_t w = (wnd + (1u << shift) - 1) >> shift;
 
+	if (seq_gt(c->rcv_nxt + (w << shift), seq_max(tcp_recv_limit(c), c->rcv_adv)))
+		w = wnd >> shift;
+	w = MIN(w, 65535u);
 	c->rcv_adv = seq_max(c->rcv_adv, c->rcv_nxt + (w << shift));
 	return (uint16_t)w;
 }

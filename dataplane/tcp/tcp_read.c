@@ -19,13 +19,22 @@ buf_limit(const struct tcp_stack *s)
 	return s->mbufs_held > quarter * 2 ? s->cfg.rcv_buf_bytes : s->cfg.rcv_buf_max_bytes;
 }
 
+/* How far the buffer goes. */
+uint32_t
+tcp_recv_limit(const struct tcp_conn *c)
+{
+	uint32_t buf = MIN(c->rcv_buf, buf_limit(c->stack));
+
+	if (c->flags & F_ORPHAN)
+		return c->rcv_nxt;
+	return c->rcv_nxt + (buf > c->rcv_unread ? buf - c->rcv_unread : 0);
+}
+
 /* RFC 9293 3.8.6.2.2: the edge moves by a segment or half of the buffer at least, and never back. */
 uint32_t
 tcp_recv_edge(const struct tcp_conn *c)
 {
-	uint32_t buf = MIN(c->rcv_buf, buf_limit(c->stack));
-	uint32_t room = buf > c->rcv_unread ? buf - c->rcv_unread : 0;
-	uint32_t edge = c->rcv_nxt + room;
+	uint32_t edge = tcp_recv_limit(c);
 
 	if (c->flags & F_ORPHAN || seq_leq(edge, c->rcv_adv) ||
 	    edge - c->rcv_adv < MIN(c->rcv_buf / 2, c->snd_mss))
