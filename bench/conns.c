@@ -247,7 +247,7 @@ run_short(unsigned seconds, uint32_t timewaits)
 	return c.failed || most.timewaits > timewaits || c.replied < c.ended;
 }
 
-/* Each `step`th connection says something and is answered. */
+/* Each `step`th connection says something and is answered. None has ended, so the pool's first used_cnt objects are they. */
 static uint64_t
 use_some(uint32_t step)
 {
@@ -255,7 +255,7 @@ use_some(uint32_t step)
 	uint64_t asked = 0;
 
 	c.replied = 0;
-	for (uint32_t i = 0; i < p->cnt; i += step) {
+	for (uint32_t i = 0; i < p->used_cnt; i += step) {
 		struct tcp_conn *t = conn_at(c.client.tcp, i);
 
 		if (t->state == TCP_ESTABLISHED && t->flags & F_HASHED) {
