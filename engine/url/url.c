@@ -152,6 +152,7 @@ static const uint8_t is_plain[256] = {
 	['?'] = 2,         ['@' ... '['] = 1, ['\\'] = 2, [']' ... '~'] = 1,
 };
 
+/* A '%' that begins no code becomes one: what is decoded behind it must not make it one the next time. */
 static void
 put_path(struct text *t, struct span path)
 {
@@ -182,7 +183,7 @@ put_path(struct text *t, struct span path)
 			if (in_query || t->len == root || t->p[t->len - 1] != '/' ||
 			    is_slash(path.p[i - 1]))
 				put(t, in_query ? "?" : "/", 1);
-		} else if (code >= 0 ? is_unreserved(c) : c > ' ' && c < 127) {
+		} else if (code >= 0 ? is_unreserved(c) : c > ' ' && c < 127 && c != '%') {
 			char ch = (char)c;
 
 			put(t, &ch, 1);
