@@ -100,12 +100,12 @@ tcp_sendq_ack(struct tcp_conn *c, uint32_t n)
 	}
 }
 
+/* snd_bytes stays: on_close() may ask what was never acknowledged. */
 void
 tcp_sendq_purge(struct tcp_conn *c)
 {
 	while (c->sl_head != TCP_NONE)
 		drop_head(c);
-	c->snd_bytes = 0;
 }
 
 static bool

@@ -40,6 +40,7 @@ static struct wire {
 	struct tcp_conn *c;
 	unsigned opened, bytes, room, closed;
 	int err;
+	size_t unacked;       /* when it closed */
 	bool hold;            /* on_bytes() does not read */
 	uint8_t got[1 << 20]; /* what was read */
 	size_t got_len;
@@ -151,8 +152,8 @@ wire_on_room(struct tcp_conn *c, void *user)
 static void
 wire_on_close(struct tcp_conn *c, void *user, int err)
 {
-	(void)c;
 	(void)user;
+	w.unacked = tcp_unacked(c);
 	w.closed++;
 	w.err = err;
 	w.c = NULL;

@@ -238,6 +238,18 @@ test_without_block(void)
 	wire_end();
 }
 
+/* A RST does not make acknowledged what was not: on_close() may ask. */
+static void
+test_reset_in_flight(void)
+{
+	wire_defaults();
+	open_slow(mss_sack, 8);
+	send_segments(2);
+	inject(TCP_RST, PEER_ISN + 1, 0, 0, body, 0);
+	CHECK(w.closed == 1 && w.err == ECONNRESET && w.unacked == 2 * MSS, "%zu", w.unacked);
+	wire_end();
+}
+
 int
 main(void)
 {
@@ -252,5 +264,6 @@ main(void)
 	test_lost_retransmission();
 	test_prr();
 	test_without_block();
+	test_reset_in_flight();
 	return check_failed;
 }
