@@ -113,7 +113,7 @@ static void
 rcpt_rules(struct engine_job *j, const struct policy_rcpt *r, struct span local, struct span domain,
            struct policy_facts *f)
 {
-	char text[SMTP_PATH_MAX + 1], folded[SMTP_PATH_MAX * 3 + FOLD_CAP_MIN];
+	char text[SMTP_PATH_MAX + 1], folded[FOLD_CAP(SMTP_PATH_MAX)];
 	uint32_t *epoch = &j->gen->slot[j->slot].rcpt_epoch;
 	size_t n;
 

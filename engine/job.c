@@ -78,7 +78,7 @@ free_slot(struct engine_worker *w, uint64_t size)
 static void
 custom_sender(struct engine_job *j)
 {
-	char folded[SMTP_PATH_MAX * 3 + FOLD_CAP_MIN];
+	char folded[FOLD_CAP(SMTP_PATH_MAX)];
 	size_t n;
 
 	if (!job_has_lane(j, LANE_CUSTOM_HEAD_LIT) && !job_has_lane(j, LANE_CUSTOM_HEAD_RE))

@@ -166,7 +166,7 @@ custom_rules(struct engine_job *j, const struct mime_header *h)
 {
 	uint32_t *seen = j->gen->slot[j->slot].custom_seen;
 	uint32_t epoch = j->gen->slot[j->slot].epoch;
-	char line[JOB_FIELD_MAX], folded[JOB_FIELD_MAX * 3 + FOLD_CAP_MIN];
+	char line[JOB_FIELD_MAX], folded[FOLD_CAP(JOB_FIELD_MAX)];
 	size_t n;
 
 	if (!job_has_lane(j, LANE_CUSTOM_HEAD_LIT) && !job_has_lane(j, LANE_CUSTOM_HEAD_RE))

@@ -241,8 +241,8 @@ bool
 ruleset_add_phrase(struct ruleset *s, struct span text, uint32_t rule, uint32_t file,
                    struct error_at at, struct snapshot_errors *e)
 {
-	char *z = arena_alloc(&s->arena, text.len * 3 + FOLD_CAP_MIN);
-	size_t n = fold_span(text, z, text.len * 3 + FOLD_CAP_MIN);
+	char *z = arena_alloc(&s->arena, FOLD_CAP(text.len));
+	size_t n = fold_span(text, z, FOLD_CAP(text.len));
 
 	if (n < PHRASE_MIN_BYTES || n > PHRASE_MAX_BYTES) {
 		error_add(e, at, "a phrase has %d to %d bytes after folding", PHRASE_MIN_BYTES,

@@ -113,7 +113,7 @@ custom_build_add(struct custom_build *c, const struct snapshot_custom_rule *r, c
 	void **found;
 
 	if (r->op != SNAPSHOT_OP_REGEX) {
-		size_t cap = r->value.len * 3 + FOLD_CAP_MIN;
+		size_t cap = FOLD_CAP(r->value.len);
 		char *z = arena_alloc(&rs->arena, cap);
 
 		want.value = span(z, fold_span(r->value, z, cap));

@@ -6,8 +6,9 @@
  * Owner   State is the caller's; all zero is ready to use, and a reset is setting it to zero.
  * Thread  Any; no shared state but constant tables.
  * Input   UTF-8; bytes that are not are U+FFFD. Cuts do not change the output.
- * Limit   Each call takes at least one byte or writes at least one when cap >= FOLD_CAP_MIN. Both forms
- *         are at most 3 times as long as their input (a bad byte is U+FFFD).
+ * Limit   Each call takes at least one byte or writes at least one when cap >= FOLD_CAP_MIN. Folded text
+ *         is at most FOLD_GROWTH times as long as its input (U+337F is four kanji: 3 bytes become 12; the tables
+ *         have nothing longer), rendered text 3 times (a bad byte is U+FFFD).
  *
  * Folded    lower case; compatibility forms to plain ones (fullwidth, ligatures, mathematical letters, circled and
  *           small capitals); zero-width characters, soft hyphens, variation selectors, tags and control
@@ -20,7 +21,9 @@
 #pragma once
 #include "base/base.h"
 
-#define FOLD_CAP_MIN 64
+#define FOLD_CAP_MIN  64
+#define FOLD_GROWTH   4
+#define FOLD_CAP(len) ((len)*FOLD_GROWTH + FOLD_CAP_MIN) /* always enough for len bytes */
 
 /* The bytes of a character that is cut; len < 4. */
 struct fold_carry {

@@ -50,7 +50,7 @@ on_text(void *ctx, enum html_lane lane, struct span text)
 	for (struct span t = text; t.len > 0;)
 		mix(&s->h[5], span(buf, render_feed(&s->render, &t, buf, sizeof(buf))));
 	s->in += text.len;
-	BUG_ON(s->out > 3 * s->in + 64);
+	BUG_ON(s->out > FOLD_CAP(s->in));
 }
 
 static void

@@ -5,6 +5,7 @@
 #include "engine/text/charset.h"
 #include "engine/text/fold.h"
 #include "engine/text/html.h"
+#include "engine/text/utf8.h"
 #include "tests/check.h"
 #include <time.h>
 
@@ -123,6 +124,22 @@ test_fold(void)
 	char out[8];
 	CHECK(span_is(span(out, fold_span(span_z("Act NOW "), out, sizeof(out))), "act now"));
 	CHECK(fold_span(span_z("123456789"), out, sizeof(out)) == 8);
+}
+
+/* No character grows more than fold.h says, and one grows that much. */
+static void
+test_fold_growth(void)
+{
+	size_t grown = 0;
+
+	for (uint32_t cp = 1; cp < 0x110000; cp++) {
+		char in[4], out[FOLD_CAP(4)];
+		size_t len = utf8_put(in, cp), n = fold_span(span(in, len), out, sizeof(out));
+
+		CHECK(n <= FOLD_GROWTH * len, "U+%04X: %zu bytes become %zu", cp, len, n);
+		grown += n == FOLD_GROWTH * len;
+	}
+	CHECK(grown > 0);
 }
 
 struct lanes {
@@ -337,6 +354,7 @@ main(void)
 	test_charset();
 	test_fold();
 	test_fold_blocks();
+	test_fold_growth();
 	test_html();
 	test_linear();
 	charset_set_free(charsets);
