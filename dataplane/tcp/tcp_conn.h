@@ -35,7 +35,7 @@
 #define TCP_SEND_MAX      65536
 #define TCP_PAWS_IDLE_65S                                                                          \
 	31640 /* 24 days in units of 65,536 ms: TS.Recent is void then (RFC 7323 5.5) */
-#define TCP_CHALLENGE_16MS 31  /* half a second between two challenge ACKs of one connection */
+#define TCP_CHALLENGE_16MS 31  /* half a second between two ACKs to what is out of place */
 #define TCP_RCV_MSS_FIRST  536 /* at most what is taken for the peer's segment before one came */
 
 enum tcp_conn_flag {
@@ -124,7 +124,7 @@ struct tcp_conn {
 	/* When the peer last said something; F_PERSIST: since when its window is shut. */
 	uint32_t heard_ms;
 	uint16_t ts_age_65s;     /* when ts_recent was set */
-	uint16_t challenge_16ms; /* when the last challenge ACK was sent */
+	uint16_t challenge_16ms; /* when the last ACK to something out of place was sent */
 	uint8_t dupacks, retries, quick_acks;
 	uint8_t rcv_mss_32; /* the peer's largest segment so far, in units of 32 bytes */
 
@@ -292,6 +292,43 @@ static inline uint32_t
 header_bytes(bool v6)
 {
 	return v6 ? 60 : 40;
+}
+
+static inline uint16_t
+now_16ms(const struct tcp_stack *s)
+{
+	return (uint16_t)(s->now_ms >> 4);
+}
+
+/* Half a second passed since *last_16ms, which is now then. */
+static inline bool
+tcp_stray_take(const struct tcp_stack *s, uint16_t *last_16ms)
+{
+	uint16_t now = now_16ms(s);
+
+	if ((uint16_t)(now - *last_16ms) < TCP_CHALLENGE_16MS) {
+		counter_inc(&s->cnt->stray_limited);
+		return false;
+	}
+	*last_16ms = now;
+	return true;
+}
+
+/* Of a new entry: the first one is answered. */
+static inline uint16_t
+tcp_stray_first(const struct tcp_stack *s)
+{
+	return (uint16_t)(now_16ms(s) - TCP_CHALLENGE_16MS);
+}
+
+/*
+ * Out of place, g may be somebody's answer to an answer of ours, or is a SYN. Data and FINs are sent again because an ACK
+ * was lost, and no ACK carries them (Linux: tcp_oow_rate_limited()).
+ */
+static inline bool
+tcp_may_loop(const struct tcp_seg *g)
+{
+	return g->flags & TCP_SYN || (g->len == 0 && !(g->flags & TCP_FIN));
 }
 
 static inline bool

@@ -10,7 +10,7 @@
  *         The server speaks first in SMTP, so a lost third ACK would leave both sides waiting for ever: a ring has the SYN-ACK
  *         sent again at 1 s and 3 s (decision 17), to which a peer that is open answers by an ACK, and that validates too.
  *         Data or a FIN that comes with the right numbers validates as well.
- * Limit   The ring: cookie_ring_cnt entries of 24 bytes; full: the SYN-ACK is sent once (counted). Cookies are looked at only
+ * Limit   The ring: cookie_ring_cnt entries of 24 bytes, two for IPv6 with timestamps; full: the SYN-ACK is sent once (counted). Cookies are looked at only
  *         while some may be out. A guess is right once in 2^28; after cookie_fails_per_s wrong ones in a second only cookies count whose
  *         TSecr is a TSval of the last two minutes as well, which a guess gets right once in 2^43.
  * RFC     4987 3.6, 7323 3; options in TSval and the ring's times after Linux. Where we differ: ISNs of cookies do not grow with the clock
@@ -38,13 +38,14 @@ static const uint32_t again_ms[] = { 1000, 3000 };
 /* The MSS of common links and tunnels; the first is TCP_MSS_FLOOR. */
 static const uint16_t mss_table[8] = { 88, 216, 536, 1220, 1300, 1400, 1440, 1460 };
 
-/* A SYN-ACK that is sent again. IPv4 leaves room for the peer's TSval; to IPv6 TSecr is 0, which no peer takes for a time. */
+/* A SYN-ACK that is sent again. IPv4 leaves room for the peer's TSval; IPv6 with timestamps has it in the entry behind. */
 struct again {
 	union {
 		struct addr v6;
 		struct {
 			uint32_t host, tsval;
 		} v4;
+		uint32_t tsval;
 	} remote;
 	uint32_t irs;
 	uint16_t rport;
@@ -179,18 +180,31 @@ name_of(struct tcp_cookies *k, const struct tcp_half *h)
 	return i;
 }
 
+static struct again *
+again_at(const struct tcp_cookies *k, uint32_t n)
+{
+	return &k->ring[n % k->cnt];
+}
+
+/* Entries that a SYN-ACK takes. */
+static uint32_t
+width(const struct again *a)
+{
+	return !a->is_v4 && a->has_ts ? 2 : 1;
+}
+
 static void
 remember(struct tcp_stack *s, const struct tcp_half *h)
 {
 	struct tcp_cookies *k = s->cookies;
 	unsigned name = name_of(k, h);
-	struct again *a = &k->ring[k->head % k->cnt];
+	struct again *a = again_at(k, k->head);
+	bool is_wide = !addr_is_v4(&h->remote) && h->flags & HALF_TS;
 
-	if (name == NAMES_MAX || tcp_cookies_used(k) == k->cnt) {
+	if (name == NAMES_MAX || tcp_cookies_used(k) + is_wide >= k->cnt) {
 		counter_inc(&s->cnt->full_cookies);
 		return;
 	}
-	k->head++;
 	*a = (struct again){ .irs = h->irs,
 		             .rport = h->rport,
 		             .is_v4 = addr_is_v4(&h->remote),
@@ -203,16 +217,19 @@ remember(struct tcp_stack *s, const struct tcp_half *h)
 		a->remote.v4.tsval = h->ts_recent;
 	} else {
 		a->remote.v6 = h->remote;
+		again_at(k, k->head + 1)->remote.tsval = h->ts_recent;
 	}
+	k->head += width(a);
 	counter_set_value(&s->cnt->cookie_ring, tcp_cookies_used(k));
 	tcp_housekeeping(s);
 }
 
 /* Unless the handshake was completed meanwhile. */
 static void
-send_again(struct tcp_stack *s, const struct again *a)
+send_again(struct tcp_stack *s, uint32_t n)
 {
 	const struct tcp_cookies *k = s->cookies;
+	const struct again *a = again_at(k, n);
 	struct tcp_half h = { .local = k->names[a->name].addr,
 		              .lport = k->names[a->name].port,
 		              .rport = a->rport,
@@ -224,7 +241,7 @@ send_again(struct tcp_stack *s, const struct again *a)
 	h.remote = a->is_v4 ? addr_v4(a->remote.v4.host) : a->remote.v6;
 	if (a->has_ts) {
 		h.flags |= HALF_TS;
-		h.ts_recent = a->is_v4 ? a->remote.v4.tsval : 0;
+		h.ts_recent = a->is_v4 ? a->remote.v4.tsval : again_at(k, n + 1)->remote.tsval;
 		unpack(&h, a->opts);
 	}
 	hash = tcp_hash(s, &h.remote, h.rport, &h.local, h.lport);
@@ -263,10 +280,11 @@ pass(struct tcp_stack *s, unsigned p)
 
 		if (s->now_ms - k->marks[i].ms < again_ms[p])
 			return false;
-		for (; k->done[p] != k->marks[i].end; k->done[p]++) {
+		while (k->done[p] != k->marks[i].end) {
 			if (left-- == 0)
 				return true;
-			send_again(s, &k->ring[k->done[p] % k->cnt]);
+			send_again(s, k->done[p]);
+			k->done[p] += width(again_at(k, k->done[p]));
 		}
 		k->mark_done[p]++;
 	}

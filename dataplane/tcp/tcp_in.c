@@ -70,20 +70,19 @@ trim_to_window(struct tcp_conn *c, struct tcp_seg *g)
 }
 
 /*
- * An ACK for what lies outside of the window; without data or SYN at most two a second, since two peers that are out of
- * step would answer each other for ever (Linux does the same).
+ * An ACK for what is too old or lies outside of the window. Without data at most two a second, since two peers that are out
+ * of step would answer each other for ever (Linux does the same); a SYN is challenged wherever it stands (RFC 5961 4.2).
  */
 static void
 answer_stray(struct tcp_conn *c, const struct tcp_seg *g)
 {
-	uint16_t now = (uint16_t)(c->stack->now_ms >> 4);
-
-	if (g->len == 0 && !(g->flags & (TCP_SYN | TCP_FIN))) {
-		if ((uint16_t)(now - c->challenge_16ms) < TCP_CHALLENGE_16MS)
-			return;
-		c->challenge_16ms = now;
+	if (g->flags & TCP_SYN) {
+		tcp_out_challenge(c);
+		return;
 	}
-	tcp_out_ack(c);
+	tcp_dsack_below(c, g);
+	if (!tcp_may_loop(g) || tcp_stray_take(c->stack, &c->challenge_16ms))
+		tcp_out_ack(c);
 }
 
 static bool
@@ -98,17 +97,14 @@ step1_sequence(struct tcp_conn *c, struct tcp_seg *g)
 		}
 		if (is_paws_old(c, g)) {
 			counter_inc(&n->drop_paws);
-			tcp_dsack_below(c, g);
-			tcp_out_ack(c);
+			answer_stray(c, g);
 			return false;
 		}
 	}
 	if (!is_acceptable(c, g) && !is_shut_out(c, g)) {
 		counter_inc(&n->drop_out_of_window);
-		if (!(g->flags & TCP_RST)) {
-			tcp_dsack_below(c, g);
+		if (!(g->flags & TCP_RST))
 			answer_stray(c, g);
-		}
 		return false;
 	}
 	if (c->flags & F_TS && g->opt.has_ts)

@@ -171,7 +171,7 @@ void
 tcp_out_challenge(struct tcp_conn *c)
 {
 	struct tcp_stack *s = c->stack;
-	uint16_t now = (uint16_t)(s->now_ms >> 4);
+	uint16_t now = now_16ms(s);
 
 	if ((uint16_t)(now - c->challenge_16ms) < TCP_CHALLENGE_16MS ||
 	    !tcp_limit_take(s, &s->challenges, s->cfg.challenge_per_s)) {

@@ -216,7 +216,7 @@ tcp_conn_new(struct tcp_stack *s, const struct addr *local, uint16_t lport,
 	c->sl_head = c->sl_tail = c->sl_cur = TCP_NONE;
 	c->rcv_buf = s->cfg.rcv_buf_bytes;
 	c->progress_ms = s->now_ms;
-	c->challenge_16ms = (uint16_t)((s->now_ms >> 4) - TCP_CHALLENGE_16MS);
+	c->challenge_16ms = tcp_stray_first(s);
 	wheel_timer_init(&c->timer, s->cfg.wheel_kind);
 	tcp_table_add(c);
 	counter_inc(&s->cnt->established);

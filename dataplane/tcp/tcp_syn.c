@@ -3,7 +3,8 @@
  *
  * Why     A SYN costs an entry, never a connection. Full, or the source's prefix has its share already: a cookie is the answer
  *         (tcp_cookie.c), and the entries that are there stay.
- * Limit   syn_cnt entries, syn_per_prefix of a /24 or /48. An entry lives 7 s: its SYN-ACK is sent at 0, 1 and 3 s. Prefixes are
+ * Limit   syn_cnt entries, syn_per_prefix of a /24 or /48. An entry lives 7 s: its SYN-ACK is sent at 0, 1 and 3 s, and to what
+ *         comes meanwhile, the SYN again included, there are two answers a second: its source may be forged. Prefixes are
  *         counted in hashed buckets: two that share one share a limit, which costs the later one a cookie.
  * RFC     9293 3.10.7.2 (LISTEN) and 3.10.7.4 for SYN-RECEIVED; 4987 3.4, 3.6.
  */
@@ -105,7 +106,7 @@ stage_append(struct tcp_syn_queue *q, uint16_t i, unsigned stage)
 {
 	struct tcp_half *e = &q->e[i];
 
-	e->stage = (uint8_t)stage;
+	e->stage = stage & 3;
 	e->next = NONE16;
 	e->prev = q->stages[stage].tail;
 	if (e->prev == NONE16)
@@ -225,8 +226,10 @@ send_ack(struct tcp_stack *s, const struct tcp_half *e)
 }
 
 static void
-challenge(struct tcp_stack *s, const struct tcp_half *e)
+challenge(struct tcp_stack *s, struct tcp_half *e)
 {
+	if (!tcp_stray_take(s, &e->ack_16ms))
+		return;
 	if (!tcp_limit_take(s, &s->challenges, s->cfg.challenge_per_s)) {
 		counter_inc(&s->cnt->challenge_limited);
 		return;
@@ -251,6 +254,7 @@ half_of(const struct tcp_stack *s, const struct tcp_seg *g)
 		              .rport = g->sport,
 		              .irs = g->seq,
 		              .born_ms = s->now_ms,
+		              .ack_16ms = tcp_stray_first(s),
 		              .mss = tcp_peer_mss(&g->opt, g->v6) };
 
 	if (g->opt.has_ts && s->cfg.timestamps) {
@@ -261,7 +265,7 @@ half_of(const struct tcp_stack *s, const struct tcp_seg *g)
 	h.flags |= tcp_ecn_wants(s, g) ? HALF_ECN : 0;
 	if (g->opt.has_wscale) {
 		h.flags |= HALF_WSCALE;
-		h.wscale = g->opt.wscale;
+		h.wscale = g->opt.wscale & 15u;
 	}
 	return h;
 }
@@ -397,7 +401,8 @@ tcp_syn_in(struct tcp_stack *s, struct tcp_seg *g)
 	if ((g->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN && g->seq == e->irs) {
 		if (!tcp_ecn_wants(s, g)) /* it fell back (RFC 3168 6.1.1.1) */
 			e->flags &= (uint8_t)~HALF_ECN;
-		tcp_half_syn_ack(s, e); /* our answer was lost */
+		if (tcp_stray_take(s, &e->ack_16ms))
+			tcp_half_syn_ack(s, e); /* our answer was lost */
 	} else if (is_paws_fault(e, g)) {
 		counter_inc(&s->cnt->drop_paws);
 		if (g->opt.has_ts)

@@ -26,7 +26,8 @@ struct tcp_half {
 	uint32_t born_ms;
 	uint16_t mss;
 	uint8_t flags;
-	uint8_t wscale, stage;
+	uint8_t wscale : 4, stage : 2;
+	uint16_t ack_16ms;              /* when an answer to something out of place was last sent */
 	uint16_t hash_next, next, prev; /* the queue's */
 };
 static_assert(sizeof(struct tcp_half) <= 64, "tcp.md: SYN cache, 64 B an entry");

@@ -4,7 +4,9 @@
  * Why     250,000 closes a second for 60 s are 15 million entries: no timer and no list node each.
  * Limit   timewait_cnt entries. Full: the oldest goes (counted); what still arrives for it is answered as CLOSED does.
  *         A sweep drops at most SWEEP_MAX entries and goes on with the next tick: 4 million a second, no long pause.
- * RFC     9293 3.10.7.4 for TIME-WAIT, 6191 (reuse by a newer timestamp or number), 1337 (a RST does not end it).
+ *         What carries no data is answered twice a second an entry: two sides in TIME-WAIT would answer each other for ever.
+ * RFC     9293 3.10.7.4 for TIME-WAIT, 6191 (reuse by a newer timestamp or number), 1337 (a RST does not end it). A segment
+ *         without ACK is answered as any other, as Linux does; the RFC's fifth step would drop it.
  * Note    The local address is not stored: the 32 bits of the keyed hash over all four stand for it, beside the remote
  *         address and both ports.
  */
@@ -20,7 +22,8 @@ struct entry {
 	uint32_t ts_recent;
 	uint32_t due_ms;
 	uint32_t next; /* chain */
-	bool has_ts, is_dead;
+	uint16_t ack_16ms;
+	bool has_ts : 1, is_dead : 1;
 };
 static_assert(sizeof(struct entry) <= 48, "tcp.md: TIME-WAIT, 48 B an entry");
 
@@ -142,6 +145,7 @@ tcp_timewait_add(struct tcp_conn *c)
 		           .hash = tcp_hash(c->stack, &c->remote, c->rport, &c->local, c->lport),
 		           .rcv_nxt = c->rcv_nxt,
 		           .snd_nxt = c->snd_nxt,
+		           .ack_16ms = tcp_stray_first(c->stack),
 		           .has_ts = c->flags & F_TS };
 
 	if (e.has_ts)
@@ -229,6 +233,8 @@ tcp_timewait_in(struct tcp_stack *s, struct tcp_seg *g)
 	}
 	if (g->len == 0 && !(g->flags & (TCP_SYN | TCP_FIN)) && g->seq == e->rcv_nxt)
 		return true; /* an ACK in place says nothing new */
+	if (tcp_may_loop(g) && !tcp_stray_take(s, &e->ack_16ms))
+		return true;
 	send_ack(s, g, e);
 	if (g->flags & TCP_FIN)
 		again(s, e);
