@@ -27,12 +27,16 @@ struct sim {
 	uint64_t reload_at_us, drain_at_us;
 	unsigned mails_wanted, senders;
 	uint64_t sender_at_us;
+	const struct message
+	        *shut; /* a mail half in that waits although there is room, since when */
+	uint64_t shut_us;
 };
 
 /* sim_node_check.c */
 bool sim_is_clean(const struct sim *s);   /* nothing of a mail is left */
 bool sim_has_timers(const struct sim *s); /* a timer waits for something */
 void sim_check(struct sim *s);
+void sim_check_shut(struct sim *s); /* after each turn */
 
 /* sim_node_cover.c: what was reached, over all seeds */
 void sim_cover_turn(const struct sim *s);

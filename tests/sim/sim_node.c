@@ -284,6 +284,7 @@ step(struct sim *s, bool verbose)
 	if (mallocs)
 		sim_fail("%llu allocations in a turn\n", (unsigned long long)mallocs);
 	check_evicted(s);
+	sim_check_shut(s);
 	sim_cover_turn(s);
 	drain_events(s, verbose);
 	far_turn(s->far, s->now_us);

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * sim_node_check.c - what must hold after a seed: the ledger's promises, the node's own sums, nothing left
  */
+#include "dataplane/message_internal.h"
 #include "tests/sim/sim.h"
 #include "tests/sim/sim_report.h"
+
+#define SHUT_US (3 * SEC) /* room is looked for once a second */
 
 /* The sum of all counters of a metric; labels NULL: of any. */
 static uint64_t
@@ -23,6 +26,41 @@ node_counter(const struct sim *s, const char *metric, const char *labels)
 	if (!found)
 		sim_fail("there is no counter %s{%s}\n", metric, labels ? labels : "");
 	return sum;
+}
+
+/* A mail that is half in, of what its sender said or of all that is held, waits for room although budget and pool have a chunk. */
+static bool
+is_shut_for_nothing(const struct worker *w, const struct message *m)
+{
+	uint64_t whole = m->expected > 0 && m->expected < w->cfg.hold_bytes ? m->expected
+	                                                                    : w->cfg.hold_bytes;
+
+	return m->starved && m->s && !m->streaming && 2 * m->body_bytes >= whole &&
+	       m->body_bytes <= whole && w->hold_used + CHUNK_BYTES <= w->hold_budget &&
+	       w->chunks.used_cnt < w->chunks.cnt;
+}
+
+void
+sim_check_shut(struct sim *s)
+{
+	const struct message *still = NULL;
+
+	list_for_each_safe(it, tmp, &s->worker->in_body)
+	{
+		const struct message *m = list_entry(it, struct message, body_link);
+
+		if (is_shut_for_nothing(s->worker, m) && (!still || m == s->shut))
+			still = m;
+	}
+	if (still != s->shut)
+		s->shut_us = s->now_us;
+	s->shut = still;
+	if (still && s->now_us - s->shut_us > SHUT_US) {
+		sim_fail("mail %llx is half in and gets no room, %llu of %llu bytes are held\n",
+		         (unsigned long long)still->id, (unsigned long long)s->worker->hold_used,
+		         (unsigned long long)s->worker->hold_budget);
+		s->shut_us = s->now_us;
+	}
 }
 
 /* What senders heard, beside what the node counts. Some of its ends nobody heard of. */
