@@ -15,7 +15,7 @@ newreno_acked(struct tcp_conn *c, uint32_t acked, uint32_t rtt_us)
 	(void)rtt_us;
 	if (c->cwnd < c->ssthresh)
 		c->cwnd += tcp_cc_slow_start_bytes(c, acked);
-	else
+	else if (acked)
 		c->cwnd += MAX(1u, (uint32_t)((uint64_t)mss * MIN(acked, 2 * mss) / c->cwnd));
 }
 

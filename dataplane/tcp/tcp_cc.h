@@ -14,7 +14,10 @@ struct tcp_cc_ops {
 	const char *name;
 	void (*init)(struct tcp_conn *c);
 
-	/* `acked` bytes, the window being what limits us, outside of fast recovery. rtt_us: 0, or a sample. Raises cwnd. */
+	/*
+	 * `acked` bytes, the window being what limits us, outside of fast recovery. 0: something was SACKed behind a hole. rtt_us: 0, or
+	 * a sample. Raises cwnd.
+	 */
 	void (*acked)(struct tcp_conn *c, uint32_t acked, uint32_t rtt_us);
 
 	/* A loss, a timeout or an ECN mark: the ssthresh from here on. */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * tcp_cubic.c - CUBIC, with HyStart++ in the first slow start
+ * tcp_cubic.c - CUBIC, with HyStart++ and HyStart's ACK trains in the first slow start
  *
  * RFC     9438 4.2-4.8 (names are its own: W_max, K, W_est; in bytes instead of segments), 9406 4.2. Where we differ: a
  *         silence begins a new epoch, so that cwnd does not jump for the time in which nothing was sent (4.9's "cwnd
- *         validation" by tcp_cc_acked()).
+ *         validation" by tcp_cc_acked()); 9406 has no ACK trains, since ACKs that come in lumps look like a full link. We have them as
+ *         kernels do: by delay alone slow start fills a queue of one bandwidth-delay product and loses hundreds of segments.
+ * Paper   Ha, Rhee: Taming the elephants: new TCP slow start. Computer Networks 55 (2011), 4.1.
  */
 #include "dataplane/tcp/tcp_cc.h"
 #include <math.h>
@@ -19,6 +21,10 @@
 #define CSS_DIVISOR       4
 #define CSS_ROUNDS        5
 
+/* Ha and Rhee; the figures are Linux's */
+#define TRAIN_GAP_US   2000
+#define TRAIN_MIN_CWND 16 /* segments */
+
 struct cubic {
 	float w_max, prior_w_max;
 	float k;     /* seconds until cwnd is W_max again */
@@ -29,6 +35,7 @@ struct cubic {
 	/* HyStart++ */
 	uint32_t window_end;
 	uint32_t last_min_us, min_us, css_baseline_us; /* UINT32_MAX: none */
+	uint32_t round_us, train_us; /* when this round began, and the last ACK of its train came */
 	uint8_t samples, css_rounds;
 	bool is_css;
 };
@@ -55,6 +62,7 @@ init(struct tcp_conn *c)
 static void
 begin_round(struct tcp_conn *c, struct cubic *q)
 {
+	q->round_us = q->train_us = (uint32_t)c->stack->now_us;
 	q->last_min_us = q->min_us;
 	q->min_us = UINT32_MAX;
 	q->samples = 0;
@@ -85,6 +93,22 @@ look_at_delay(struct cubic *q, uint32_t rtt_us)
 	}
 }
 
+/*
+ * ACKs of a round follow each other as closely as the link lets segments pass. A train of half a round trip, the way to the peer,
+ * is half a flight of what the link holds.
+ */
+static void
+look_at_train(struct tcp_conn *c, struct cubic *q)
+{
+	uint32_t now_us = (uint32_t)c->stack->now_us;
+
+	if (now_us - q->train_us > TRAIN_GAP_US)
+		return;
+	q->train_us = now_us;
+	if (now_us - q->round_us > c->tx->min_rtt_us / 2 && c->cwnd >= TRAIN_MIN_CWND * eff_mss(c))
+		c->ssthresh = c->cwnd;
+}
+
 static void
 slow_start(struct tcp_conn *c, struct cubic *q, uint32_t acked, uint32_t rtt_us)
 {
@@ -94,10 +118,12 @@ slow_start(struct tcp_conn *c, struct cubic *q, uint32_t acked, uint32_t rtt_us)
 	c->cwnd += q->is_css ? n / CSS_DIVISOR : n;
 	if (!first)
 		return;
+	/* The first ACK of what this round sent; the one before it, of the last round's last segment, came a gap earlier. */
+	if (seq_gt(c->snd_una, q->window_end))
+		begin_round(c, q);
 	if (rtt_us)
 		look_at_delay(q, rtt_us);
-	if (seq_geq(c->snd_una, q->window_end))
-		begin_round(c, q);
+	look_at_train(c, q);
 }
 
 /* --- RFC 9438 --- */
@@ -155,7 +181,7 @@ acked(struct tcp_conn *c, uint32_t bytes, uint32_t rtt_us)
 
 	if (c->cwnd < c->ssthresh)
 		slow_start(c, q, bytes, rtt_us);
-	else
+	else if (bytes)
 		avoid(c, q, bytes);
 }
 

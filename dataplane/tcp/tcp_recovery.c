@@ -295,7 +295,7 @@ tcp_recovery_ack(struct tcp_conn *c, struct tcp_delivery *d)
 	           !(c->tx->tx_flags & F_TX_CWR)) {
 		begin_cwr(c, d);
 		reduce(c, d);
-	} else if (d->acked && !was_reducing && !d->has_ece) {
+	} else if ((d->acked || d->sacked) && !was_reducing && !d->has_ece) {
 		tcp_cc_acked(c, d->acked, d->prior_pipe, d->rtt_us);
 	}
 	return reo_ms;

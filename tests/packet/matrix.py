@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""matrix.py - writes the matrices of packet scripts: matrix.py states|orders|mss|options > FILE.pkt
+"""matrix.py - writes the matrices of packet scripts: matrix.py states|orders|mss|options|slow_start > FILE.pkt
 
 What is expected comes from the rules below, which follow the text of the RFCs; nothing here asks the stack. Numbers are
 relative to the ISN of their direction, as in every script. README.md says what the lines mean.
@@ -520,8 +520,112 @@ def options():
     later_lists()
 
 
+# --- the end of slow start: ACK trains (Ha and Rhee, "Taming the elephants", 4.1, with Linux's 2 ms and 16 segments), RFC 9406 4.2 ---
+
+NO_SSTHRESH = 1 << 30
+SECOND_FLIGHT = 20000  # twice IW10
+
+
+def ack_of(n, more=""):
+    line(f"inject A seq 1 ack {n}{more}")
+    line("ignore")
+
+
+def flights(rtt, sack=False):
+    """Ten segments of 1,000 bytes, acknowledged by two ACKs; twenty more are on their way for `rtt` ms."""
+    line(f"open passive rtt {rtt} opt mss=1000" + (" nop nop sackok" if sack else ""))
+    line("call send 60000")
+    line(f"ignore +{rtt}")
+    ack_of(5001)
+    ack_of(10001)
+    line(f"ignore +{rtt}")
+
+
+def train(name, rtt, gap, acks, ssthresh):
+    """ACKs of a quarter of a segment, `gap` ms apart."""
+    case(name)
+    flights(rtt)
+    for n in range(1, acks + 1):
+        ack_of(10001 + 250 * n)
+        if n < acks:
+            line(f"ignore +{gap}")
+    line(f"info ssthresh {ssthresh}")
+
+
+def trains():
+    for rtt in (10, 20, 40, 100, 200):
+        for gap in (1, 2, 3):
+            last = rtt // 2 // gap + 2  # the first that comes more than half a round trip behind the first
+            if last > SECOND_FLIGHT // 250:
+                continue  # the next round's
+            name = f"ACKs {gap} ms apart, {rtt} ms round trip"
+            if gap <= 2:
+                train(f"{name}: half a round trip is not yet enough", rtt, gap, last - 1, NO_SSTHRESH)
+                train(f"{name}: slow start ends", rtt, gap, last, SECOND_FLIGHT + 250 * last)
+            else:
+                train(f"{name}: no train", rtt, gap, last + 2, NO_SSTHRESH)
+
+
+def small_windows():
+    """cwnd is 10,000 and grows by 250 with each ACK: 16,000 with the 24th."""
+    for acks, ssthresh in ((23, NO_SSTHRESH), (24, 16000)):
+        case(f"a train ends slow start from 16 segments on: {acks} ACKs")
+        line("open passive rtt 20 opt mss=1000")
+        line("call send 60000")
+        line("ignore +20")
+        for n in range(1, acks + 1):
+            ack_of(1 + 250 * n)
+            if n < acks:
+                line("ignore +1")
+        line(f"info ssthresh {ssthresh}")
+
+
+def holes():
+    """Segment 11 comes late: what is SACKed behind it goes on with the train, and cwnd waits for it."""
+    case("SACKs belong to a train")
+    flights(20, sack=True)
+    ack_of(11001)
+    for i in (1, 2):
+        line("ignore +2")
+        ack_of(11001, f" opt nop nop sack=12001:{12001 + 1000 * i}")
+        line("info cwnd 21000")
+    line("ignore +2")
+    ack_of(14001)
+    line("ignore +2")
+    ack_of(15001)
+    line(f"info ssthresh {NO_SSTHRESH}")
+    line("ignore +2")
+    ack_of(16001)  # 10 ms: half a round trip
+    line(f"info ssthresh {NO_SSTHRESH}")
+    line("ignore +2")
+    ack_of(17001)
+    line("info ssthresh 27000")
+
+
+def delays():
+    """RttThresh = last round's least round trip / 8, between 4 and 16 ms; 8 samples; then a quarter of the growth."""
+    for rtt, thresh in ((10, 4), (32, 4), (40, 5), (80, 10), (128, 16), (200, 16)):
+        for later, slower in ((thresh - 1, False), (thresh, True)):
+            case(f"{rtt} ms, a round {later} ms later: {'a quarter of the growth' if slower else 'no delay yet'} (RFC 9406 4.2)")
+            flights(rtt)
+            line(f"ignore +{later}")
+            for n in range(1, 9):
+                ack_of(10001 + 1000 * n)
+            line("info cwnd 28000")
+            ack_of(19001)
+            line(f"info cwnd {28250 if slower else 29000}")
+            line(f"info ssthresh {NO_SSTHRESH}")
+
+
+def slow_start():
+    trains()
+    small_windows()
+    holes()
+    delays()
+
+
 def main():
-    wanted = {"states": states, "orders": orders, "mss": mss, "options": options}
+    wanted = {"states": states, "orders": orders, "mss": mss, "options": options, "slow_start": slow_start}
     if len(sys.argv) != 2 or sys.argv[1] not in wanted:
         raise SystemExit(__doc__)
     wanted[sys.argv[1]]()

@@ -525,6 +525,54 @@ test_reordering(void)
 	CHECK(late >= straight * 0.9, "%.3f, without reordering %.3f", late, straight);
 }
 
+/*
+ * Ha and Rhee, Taming the elephants, 4.1: slow start is over once a train of ACKs is as long as the way to the peer takes, half a
+ * round trip. Then cwnd is between one bandwidth-delay product and one and a half, and a queue of one product loses
+ * nothing. While a hole is open cwnd does not grow but the train does, so reordering ends it earlier. Nine round trips
+ * double ten segments to more than any link here holds. The first segment that comes late goes again: nobody has seen
+ * reordering yet (RFC 8985 6.2.4).
+ */
+static void
+slow_start_ends(uint64_t rtt_ms, unsigned reorder_pct)
+{
+	struct sim_link_config l = pipe_of(100, rtt_ms, 1);
+	struct tcp_config cfg = config();
+	double product = (double)(100 * 125 * rtt_ms), left;
+	struct tcp_info i;
+
+	l.reorder_pct = reorder_pct;
+	l.jitter_us = rtt_ms * 200;
+	start(&l, &cfg, 3);
+	flow(0, 0);
+	run_for(20 * rtt_ms * 1000);
+	tcp_get_info(bed.flow[0].c, &i);
+	left = i.ssthresh_bytes / product;
+	CHECK(bed.link.overflown == 0 && bed.end[0].n.retransmit_segs <= !!reorder_pct,
+	      "%llu ms, reordering %u %%: %llu segments lost, %llu sent again",
+	      (unsigned long long)rtt_ms, reorder_pct, (unsigned long long)bed.link.overflown,
+	      (unsigned long long)bed.end[0].n.retransmit_segs);
+	CHECK(left >= (reorder_pct ? 0.75 : 0.95) && left <= 1.6,
+	      "%llu ms, reordering %u %%: ssthresh %.2f products", (unsigned long long)rtt_ms,
+	      reorder_pct, left);
+	if (verbose)
+		printf("  %llu ms, reordering %u %%: left at %.2f products, twenty round trips "
+		       "%.1f %% of the link\n",
+		       (unsigned long long)rtt_ms, reorder_pct, left,
+		       share(0, 0, 100, 20 * rtt_ms * 1000) * 100);
+	finish();
+}
+
+static void
+test_slow_start_ends(void)
+{
+	static const uint64_t rtts[] = { 10, 20, 50, 100 };
+
+	for (size_t i = 0; i < ARRAY_LEN(rtts); i++) {
+		slow_start_ends(rtts[i], 0);
+		slow_start_ends(rtts[i], 1);
+	}
+}
+
 /* Without SACK nothing hangs, whatever is lost. */
 static void
 test_without_sack(void)
@@ -545,6 +593,7 @@ static const struct {
 	{ "two CUBIC flows: Jain's index >= 0.9", test_two_cubic_flows },
 	{ "CUBIC and NewReno: 15 % each at least", test_cubic_and_newreno },
 	{ "100 Mbit/s, 50 ms: 90 % of the link", test_full_link },
+	{ "slow start ends in time: nothing lost in a queue of one product", test_slow_start_ends },
 	{ "losses: Mathis", test_losses },
 	{ "reordering: 10 % at most", test_reordering },
 	{ "without SACK: no hang", test_without_sack },
