@@ -247,7 +247,9 @@ static int
 run(struct cli *c)
 {
 	if (cli_has(c, OPT_VERSION)) {
-		puts("weirctl " PROTOCOL_VERSION);
+		puts(cli_has(c, OPT_JSON)
+		             ? "{\"program\":\"weirctl\",\"version\":\"" PROTOCOL_VERSION "\"}"
+		             : "weirctl " PROTOCOL_VERSION);
 		return EXIT_OK;
 	}
 	if (c->command && cli_has(c, OPT_HELP)) {

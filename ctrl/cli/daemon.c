@@ -161,10 +161,13 @@ int
 cli_why(struct cli *c)
 {
 	json_t *request = request_of("why", ""), *reply, *line;
+	const char *id = c->words[0];
 	size_t i;
 	int rc;
 
-	set_text(request, "id", c->words[0]);
+	if (!strncmp(id, "id=", 3)) /* as it stands in the reply */
+		id += 3;
+	set_text(request, "id", id);
 	rc = link_ask_ok(c, request, ASK_S, &reply);
 	if (rc != EXIT_OK)
 		return rc;

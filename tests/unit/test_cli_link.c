@@ -94,6 +94,7 @@ test_answers(void)
 		{ "ban add 192.0.2.1", "{\"ok\":true}\n", EXIT_OK, "\"seconds\":0" },
 		{ "ban list", "{\"ok\":true,\"bans\":[{\"prefix\":7}]}\n", EXIT_OK, "\"list\"" },
 		{ "why X", "{\"ok\":true,\"lines\":[{},7]}\n", EXIT_OK, "\"id\":\"X\"" },
+		{ "why id=X", "{\"ok\":true,\"lines\":[{},7]}\n", EXIT_OK, "\"id\":\"X\"" },
 		{ "errors", "{\"ok\":true,\"counters\":{\"a\":7}}\n", EXIT_OK, "\"errors\"" },
 		{ "lookup mailbox b@a.test --flush", "{\"ok\":true,\"lines\":[]}\n", EXIT_OK,
 		  "\"verb\":\"mailbox\",\"key\":\"b@a.test\",\"flush\":true" },
