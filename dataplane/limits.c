@@ -58,12 +58,28 @@ limits_table_free(struct limits_table *t)
 	free(t);
 }
 
-static uint64_t
-key_of(const struct limits_table *t, const struct addr *a)
+/* Bits of the address that tell sources, and their prefixes, apart. */
+static uint8_t
+source_bits(const struct addr *a)
 {
-	struct addr net = addr_is_v4(a) ? *a : addr_mask(a, 64);
+	return addr_is_v4(a) ? 128 : 64;
+}
 
-	return siphash(&t->key, net.b, sizeof(net.b)) | (uint64_t)1 << 63; /* never 0 */
+static uint8_t
+prefix_bits(const struct addr *a)
+{
+	return addr_is_v4(a) ? 96 + 24 : 48;
+}
+
+static uint64_t
+key_of(const struct limits_table *t, const struct addr *a, uint8_t bits)
+{
+	struct addr net = addr_mask(a, bits);
+	uint8_t in[sizeof(net.b) + 1];
+
+	memcpy(in, net.b, sizeof(net.b));
+	in[sizeof(net.b)] = bits; /* a network is not its first address */
+	return siphash(&t->key, in, sizeof(in)) | (uint64_t)1 << 63; /* never 0 */
 }
 
 static uint32_t
@@ -127,11 +143,11 @@ fill(struct limits_source *set, uint64_t key)
 	return best;
 }
 
-/* The entry of `a` with a reference; the shared one of its set when there is no place (counted). */
+/* The entry of these bits of `a` with a reference; the shared one of its set when there is no place (counted). */
 static struct limits_source *
-hold(struct limits *l, const struct addr *a)
+hold(struct limits *l, const struct addr *a, uint8_t bits)
 {
-	uint64_t key = key_of(l->table, a), at = key & (l->table->set_cnt - 1);
+	uint64_t key = key_of(l->table, a, bits), at = key & (l->table->set_cnt - 1);
 	struct limits_source *set = &l->table->sources[at * LIMITS_WAYS], *s = find(set, key);
 	uint32_t *claim = &l->table->claims[at];
 
@@ -167,14 +183,15 @@ room(const struct limits *l, const struct limits_source *s, uint32_t max)
 	return limits_is_shared(l, s) ? (uint64_t)max * LIMITS_WAYS : max;
 }
 
-bool
-limits_connect(struct limits *l, const struct addr *a, uint64_t now_us, struct limits_source **held)
+static bool
+count_in(struct limits *l, const struct addr *a, uint8_t bits, uint32_t max, uint64_t now_us,
+         struct limits_source **held)
 {
-	struct limits_source *s = l->cfg.enabled ? hold(l, a) : NULL;
+	struct limits_source *s = l->cfg.enabled ? hold(l, a, bits) : NULL;
 
 	*held = NULL;
 	/* Our own reference is in it: two that come at once to the last place cannot both see room. */
-	if (s && l->cfg.connections && LOAD(&s->refs) > (int64_t)room(l, s, l->cfg.connections)) {
+	if (s && max && LOAD(&s->refs) > (int64_t)room(l, s, max)) {
 		put(s, now_us);
 		return false;
 	}
@@ -182,11 +199,34 @@ limits_connect(struct limits *l, const struct addr *a, uint64_t now_us, struct l
 	return true;
 }
 
+bool
+limits_connect(struct limits *l, const struct addr *a, uint64_t now_us, struct limits_source **held)
+{
+	return count_in(l, a, source_bits(a), l->cfg.connections, now_us, held);
+}
+
+bool
+limits_connect_prefix(struct limits *l, const struct addr *a, uint64_t now_us,
+                      struct limits_source **held)
+{
+	return count_in(l, a, prefix_bits(a), l->cfg.connections_per_prefix, now_us, held);
+}
+
 void
 limits_disconnect(struct limits_source *held, uint64_t now_us)
 {
 	if (held)
 		put(held, now_us);
+}
+
+uint64_t
+limits_held(const struct limits_table *t)
+{
+	uint64_t cnt = 0;
+
+	for (uint64_t i = 0; i < t->set_cnt * (LIMITS_WAYS + 1); i++) /* the shared ones are last */
+		cnt += (uint64_t)MAX(LOAD(&t->sources[i].refs), 0);
+	return cnt;
 }
 
 bool
@@ -199,7 +239,7 @@ limits_count(struct limits *l, const struct addr *a, struct limits_source **held
 	if (!l->cfg.enabled || max == 0)
 		return true;
 	if (!*held)
-		*held = hold(l, a);
+		*held = hold(l, a, source_bits(a));
 	old = LOAD(&(*held)->cnt[what]);
 	do {
 		if (old >> 32 < window) /* another core's turn may be in the next minute already */

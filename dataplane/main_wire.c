@@ -80,6 +80,7 @@ tunables(const struct settings *s, struct worker_tunables *t)
 	t->limits = (struct limits_config){
 		.enabled = s->limits_per_address == PER_ADDRESS_ON,
 		.connections = (uint32_t)s->limits_connections,
+		.connections_per_prefix = (uint32_t)s->limits_connections_per_prefix,
 		.half_open_per_prefix = (uint32_t)s->limits_half_open,
 		.per_minute = { [LIMITS_MAILS] = (uint32_t)s->limits_mails,
 		                [LIMITS_FAILED_RCPTS] = (uint32_t)s->limits_failed_rcpts },

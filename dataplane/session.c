@@ -126,6 +126,7 @@ session_free(struct session *s)
 	if (!s->has_result)
 		counter_inc(&w->n_session.left);
 	limits_disconnect(s->source, w->now_us);
+	limits_disconnect(s->prefix, w->now_us);
 	if (s->unsent)
 		chunk_put(s->unsent);
 	smtp_server_fini(&s->smtp);

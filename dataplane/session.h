@@ -21,9 +21,10 @@ struct session {
 	struct list link; /* all of the worker */
 	struct worker *w;
 	struct tcp_conn *tcp;
-	struct message *msg;          /* the mail under way; NULL: none */
-	struct limits_source *source; /* counts as a connection of its client; NULL: not limited */
-	struct chunk *unsent;         /* replies for which TCP had no room */
+	struct message *msg; /* the mail under way; NULL: none */
+	struct limits_source *source,
+	        *prefix; /* count as a connection of its client, of its network; NULL: not limited */
+	struct chunk *unsent; /* replies for which TCP had no room */
 	struct wheel_timer timer;
 	uint64_t due_us;
 	uint64_t opened_us, last_us; /* last_us: the last byte that came */

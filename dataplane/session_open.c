@@ -89,6 +89,10 @@ admit(struct session *s)
 		turn_away(s, SMTP_R_CONNECTIONS, &w->n_session.refused_limit);
 		return;
 	}
+	if (!limits_connect_prefix(&w->limits, &s->client, w->now_us, &s->prefix)) {
+		turn_away(s, SMTP_R_NET_CONNECTIONS, &w->n_session.refused_prefix);
+		return;
+	}
 	if (w->snapshot)
 		engine_country(w->snapshot, &s->client, s->country);
 	wait_or_greet(s);

@@ -38,6 +38,47 @@ connections_of_an_address(void)
 	world_end();
 }
 
+/*
+ * The fourth of a network is turned away, whatever its address. Ends of every kind make room: QUIT, a RST, a time-out, and
+ * being turned away. A reload holds at once.
+ */
+static void
+connections_of_a_network(void)
+{
+	struct worker_tunables t = with_limits(0, 0, 0);
+
+	t.limits.connections_per_prefix = 3;
+	t.command_us = 60 * SEC;
+	world_begin(&t, &polite, false); /* x.sender is one of them */
+	connect_from(&x.more[0], "10.77.0.3");
+	EXPECT_OF(&x.more[0], "220", SEC);
+	connect_from(&x.more[1], "10.77.0.1");
+	EXPECT_OF(&x.more[1], "220", SEC);
+	connect_from(&x.more[2], "10.77.0.3");
+	EXPECT_OF(&x.more[2], "421 4.7.0", SEC);
+	pass_time(SEC);
+	CHECK(x.more[2].closed && limits_held(x.limits) == 6);
+	TELL_OF(&x.more[0], "QUIT", "221");
+	pass_time(SEC);
+	connect_from(&x.more[3], "10.77.0.3");
+	EXPECT_OF(&x.more[3], "220", SEC);
+	tcp_abort(x.more[1].tcp);
+	x.more[1].tcp = NULL;
+	pass_time(SEC);
+	CHECK(limits_held(x.limits) == 4);
+	t.limits.connections_per_prefix = 2; /* a reload: those that are there stay */
+	worker_tune(x.worker, &t);
+	connect_from(&x.more[4], "10.77.0.1");
+	EXPECT_OF(&x.more[4], "421 4.7.0", SEC);
+	pass_time(61 * SEC); /* all others are silent for too long */
+	CHECK(x.sender.closed && x.more[3].closed && limits_held(x.limits) == 0);
+	connect_from(&x.more[5], "10.77.0.1");
+	EXPECT_OF(&x.more[5], "220", SEC);
+	CHECK(node_counter("weir_smtp_sessions_total", "result=\"prefix_limit\"") == 2 &&
+	      node_counter("weir_smtp_sessions_total", "result=\"limit\"") == 0);
+	world_end();
+}
+
 static void
 mails_a_minute(void)
 {
@@ -204,6 +245,7 @@ smaller_while_it_comes(void)
 
 static const struct world_case cases[] = {
 	{ "connections", connections_of_an_address },
+	{ "network", connections_of_a_network },
 	{ "mails", mails_a_minute },
 	{ "unknown-mailboxes", unknown_mailboxes_a_minute },
 	{ "tarpit-grows", tarpit_grows },

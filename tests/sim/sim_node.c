@@ -77,7 +77,7 @@ choose_tunables(struct sim *s, struct worker_config *wc)
 	bool wild = s->far->cfg.mood == FAR_WILD;
 
 	worker_tunables_default(t);
-	t->limits.enabled = false;
+	t->limits = (struct limits_config){ .enabled = s->seed & 2 }; /* counted, and no limit */
 	t->rcpt_cache = s->far->ledger.cache = rng_odds(&s->rng, 1, 2);
 	t->banner_delay_us = rng_odds(&s->rng, 1, 3) ? SEC : 0;
 	s->far->ledger.banner_waits = t->banner_delay_us > 0;

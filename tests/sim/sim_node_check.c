@@ -3,6 +3,7 @@
  */
 #include "dataplane/message_internal.h"
 #include "tests/sim/sim.h"
+#include "dataplane/limits.h"
 #include "tests/sim/sim_report.h"
 
 #define SHUT_US (3 * SEC) /* room is looked for once a second */
@@ -161,6 +162,9 @@ check_leaks(const struct sim *s)
 	NO_LEAK(l, routes_held);
 	NO_LEAK(l, upstream_waiting);
 	NO_LEAK(l, hold_bytes);
+	if (limits_held(s->limits) != 0)
+		sim_fail("left over: %llu connections in the limits\n",
+		         (unsigned long long)limits_held(s->limits));
 }
 
 void

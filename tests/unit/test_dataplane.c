@@ -321,6 +321,63 @@ test_limits(void)
 	limits_table_free(l.table);
 }
 
+/* A prefix's connections: of whatever address, beside its addresses' own counts, given back one by one. */
+static void
+test_limits_prefix(const char *in_text[4], const char *out_text)
+{
+	struct limits l = { limits_table_new(64, &key), limits_cfg, 0 };
+	struct limits core2;
+	struct limits_source *h[4], *own[4], *other, *more;
+	struct addr in[4], out;
+
+	BUG_ON(!l.table);
+	l.cfg.connections_per_prefix = 3;
+	core2 = l;
+	for (unsigned i = 0; i < 4; i++)
+		CHECK(addr_parse(span_z(in_text[i]), &in[i]));
+	CHECK(addr_parse(span_z(out_text), &out));
+	for (unsigned i = 0; i < 3; i++)
+		CHECK(limits_connect(&l, &in[i], 0, &own[i]) &&
+		      limits_connect_prefix(i % 2 ? &l : &core2, &in[i], 0, &h[i]) &&
+		      h[i] == h[0] && own[i] != h[i]);
+	CHECK(limits_held(l.table) == 6);
+	CHECK(limits_connect(&l, &in[3], 0, &own[3]) &&
+	      !limits_connect_prefix(&l, &in[3], 0, &h[3]) && !h[3]);
+	CHECK(limits_connect_prefix(&l, &out, 0, &other) && other != h[0], "the next network");
+	limits_disconnect(h[1], 0);
+	CHECK(limits_connect_prefix(&core2, &in[3], 0, &h[1]) &&
+	      !limits_connect_prefix(&l, &in[3], 0, &more));
+	l.cfg.connections_per_prefix = 4; /* a reload */
+	CHECK(limits_connect_prefix(&l, &in[3], 0, &h[3]) &&
+	      !limits_connect_prefix(&l, &in[3], 0, &more));
+	l.cfg.connections_per_prefix = 0;
+	CHECK(limits_connect_prefix(&l, &in[3], 0, &more) && more == h[0],
+	      "any number, and counted");
+	limits_disconnect(more, 0);
+	l.cfg.enabled = false;
+	CHECK(limits_connect_prefix(&l, &in[3], 0, &more) && !more);
+	limits_disconnect(more, 0);
+	for (unsigned i = 0; i < 4; i++) {
+		limits_disconnect(h[i], 0);
+		limits_disconnect(own[i], 0);
+	}
+	limits_disconnect(other, 0);
+	CHECK(limits_held(l.table) == 0);
+	limits_table_free(l.table);
+}
+
+static void
+test_limits_prefixes(void)
+{
+	/* The first address of a network is not the network. */
+	const char *four[4] = { "192.0.2.0", "192.0.2.1", "192.0.2.127", "192.0.2.255" };
+	const char *six[4] = { "2001:db8:7::", "2001:db8:7:1::1", "2001:db8:7:8000::1",
+		               "2001:db8:7:ffff::1" };
+
+	test_limits_prefix(four, "192.0.3.0");
+	test_limits_prefix(six, "2001:db8:8::");
+}
+
 /* Sets of 8: with connections they stay, without the one unseen for longest gives way; counts outlive a connection. */
 static void
 test_limits_full(void)
@@ -613,6 +670,7 @@ main(void)
 	test_shared_limit();
 	test_weights();
 	test_limits();
+	test_limits_prefixes();
 	test_limits_full();
 	test_limits_of_two_cores();
 	test_trace_scan();
