@@ -3,9 +3,12 @@
  */
 #include "engine/mime/mime.h"
 
+enum event { HEADER, BEGIN, DATA, OUTSIDE, END };
+
 struct sum {
 	uint64_t h;
 	int open;
+	uint64_t last; /* event and part */
 };
 
 static void
@@ -16,12 +19,39 @@ mix(struct sum *s, struct span v)
 }
 
 static void
+mix_number(struct sum *s, uint64_t v)
+{
+	mix(s, span(&v, sizeof(v)));
+}
+
+/* With its length, so that no byte can go from one text to the next. */
+static void
+mix_text(struct sum *s, struct span v)
+{
+	mix(s, v);
+	mix_number(s, v.len);
+}
+
+/* Bytes of one part after another are one event. */
+static void
+event(struct sum *s, enum event e, unsigned part)
+{
+	uint64_t now = (uint64_t)e << 32 | part;
+
+	if (now != s->last || (e != DATA && e != OUTSIDE))
+		mix_number(s, now);
+	s->last = now;
+}
+
+static void
 on_header(void *ctx, const struct mime_header *h)
 {
-	mix(ctx, h->path);
-	mix(ctx, h->name);
-	mix(ctx, h->raw);
-	mix(ctx, h->value);
+	event(ctx, HEADER, h->part);
+	mix_text(ctx, h->path);
+	mix_text(ctx, h->name);
+	mix_text(ctx, h->raw);
+	mix_text(ctx, h->value);
+	mix_number(ctx, h->is_top);
 }
 
 static void
@@ -30,16 +60,22 @@ on_begin(void *ctx, const struct mime_part *p)
 	struct sum *s = ctx;
 
 	BUG_ON(++s->open > MIME_DEPTH_MAX + 2);
-	mix(s, p->path);
-	mix(s, p->type);
-	mix(s, p->name);
-	mix(s, p->charset);
+	event(s, BEGIN, p->index);
+	mix_text(s, p->path);
+	mix_text(s, p->type);
+	mix_text(s, p->name);
+	mix_text(s, p->charset);
+	mix_text(s, p->encoding_name);
+	mix_number(s, p->encoding);
+	mix_number(s, p->depth);
+	mix_number(s, p->flags);
 }
 
 static void
 on_data(void *ctx, const struct mime_part *p, struct span data, uint64_t offset)
 {
 	BUG_ON(p->flags & MIME_F_CONTAINER || data.len == 0 || offset + data.len != p->bytes);
+	event(ctx, DATA, p->index);
 	mix(ctx, data);
 }
 
@@ -47,6 +83,7 @@ static void
 on_outside(void *ctx, const struct mime_part *p, struct span data)
 {
 	BUG_ON(!(p->flags & MIME_F_CONTAINER));
+	event(ctx, OUTSIDE, p->index);
 	mix(ctx, data);
 }
 
@@ -56,7 +93,9 @@ on_end(void *ctx, const struct mime_part *p)
 	struct sum *s = ctx;
 
 	BUG_ON(--s->open < 0);
-	s->h = (s->h ^ p->flags ^ p->bytes << 32) * 1099511628211u;
+	event(s, END, p->index);
+	mix_number(s, p->flags);
+	mix_number(s, p->bytes);
 }
 
 static const struct mime_ops ops = { .on_header = on_header,
@@ -68,8 +107,7 @@ static const struct mime_ops ops = { .on_header = on_header,
 static uint64_t
 run(struct mime *m, struct sum *s, const char *p, size_t n, size_t step)
 {
-	s->h = 1;
-	s->open = 0;
+	*s = (struct sum){ .h = 1 };
 	mime_reset(m);
 	for (size_t i = 0; i < n; i += step) {
 		char *cut = malloc(
@@ -81,6 +119,7 @@ run(struct mime *m, struct sum *s, const char *p, size_t n, size_t step)
 	}
 	mime_end(m);
 	BUG_ON(s->open != 0);
+	mix_number(s, mime_flags(m));
 	return s->h;
 }
 

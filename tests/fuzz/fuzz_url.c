@@ -28,6 +28,22 @@ run(struct url_set *s, struct phone_set *ph, const char *p, size_t n, size_t ste
 	phone_add_link(ph, span(p, n), 2);
 }
 
+static bool
+same_url(const struct url *a, const struct url *b)
+{
+	return span_eq(a->canonical, b->canonical) && span_eq(a->raw, b->raw) &&
+	       span_eq(a->host, b->host) && span_eq(a->host_utf8, b->host_utf8) &&
+	       span_eq(a->registrable, b->registrable) && span_eq(a->redirect_to, b->redirect_to) &&
+	       a->flags == b->flags && a->part == b->part;
+}
+
+static bool
+same_phone(const struct phone *a, const struct phone *b)
+{
+	return a->len == strlen(a->digits) && strcmp(a->digits, b->digits) == 0 &&
+	       a->has_plus == b->has_plus && a->from_link == b->from_link && a->part == b->part;
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -45,13 +61,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	run(&a, &pa, (const char *)data + 1, size - 1, size);
 	run(&b, &pb, (const char *)data + 1, size - 1, 1u + data[0] % 32);
-	BUG_ON(a.cnt != b.cnt || pa.cnt != pb.cnt || a.overflow_cnt != b.overflow_cnt);
+	BUG_ON(a.cnt != b.cnt || a.overflow_cnt != b.overflow_cnt || a.probe_cnt != b.probe_cnt);
 	for (unsigned i = 0; i < a.cnt; i++) {
 		const struct url *u;
 
-		BUG_ON(!span_eq(a.url[i].canonical, b.url[i].canonical) ||
-		       !span_eq(a.url[i].raw, b.url[i].raw) || a.url[i].flags != b.url[i].flags ||
-		       !span_eq(a.url[i].redirect_to, b.url[i].redirect_to));
+		BUG_ON(!same_url(&a.url[i], &b.url[i]));
 		if (a.url[i].flags & (URL_F_BAD_HOST | URL_F_CUT))
 			continue;
 		url_set_reset(&c);
@@ -59,7 +73,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		BUG_ON(!u ||
 		       (!span_eq(u->canonical, a.url[i].canonical) && !(u->flags & URL_F_CUT)));
 	}
+	BUG_ON(pa.cnt != pb.cnt || pa.overflow_cnt != pb.overflow_cnt);
 	for (unsigned i = 0; i < pa.cnt; i++)
-		BUG_ON(strcmp(pa.phone[i].digits, pb.phone[i].digits) != 0);
+		BUG_ON(!same_phone(&pa.phone[i], &pb.phone[i]));
 	return 0;
 }

@@ -25,7 +25,8 @@ COVERS = {
     "rules": ["engine/rule_parse.c", "engine/rule_expr.c", "engine/rule_list.c", "engine/rule_names.c"],
     "customers": ["ctrl/customers.c", "ctrl/customers_json.c", "ctrl/customers_route.c"],
     "settings": ["ctrl/settings_table.c", "ctrl/settings_lists.c", "ctrl/settings_values.c", "ctrl/settings.c"],
-    "engine": ["engine/job.c", "engine/job_text.c", "engine/job_header.c", "engine/job_hits.c", "engine/job_finish.c"],
+    "engine": ["engine/job.c", "engine/job_text.c", "engine/job_header.c", "engine/job_hits.c", "engine/job_finish.c",
+               "engine/job_attach.c", "engine/job_locate.c"],
 }
 
 SANITIZERS = {
