@@ -72,6 +72,7 @@ enum { HUGEPAGES_AUTO, HUGEPAGES_NEVER, HUGEPAGES_ALWAYS };
 enum { BUSY_POLL_AUTO, BUSY_POLL_ALWAYS };
 enum { BARE_NEWLINES_REJECT, BARE_NEWLINES_CRLF };
 enum { PER_ADDRESS_ON, PER_ADDRESS_OFF };
+enum { ECN_PASSIVE, ECN_OFF, ECN_ACTIVE };
 enum { STORE_SQLITE, STORE_POSTGRES };
 
 /* Texts of errors, each ended by a newline; free() them with settings_errors_fini(). All zero is ready to use. */

@@ -77,6 +77,12 @@ tunables(const struct settings *s, struct worker_tunables *t)
 	t->max_connections = (uint32_t)s->upstream_max_connections;
 	t->max_refusals = (uint32_t)s->upstream_max_refusals;
 	t->max_idle_resets = (uint32_t)s->upstream_max_idle_resets;
+	t->ecn = s->tcp_ecn == ECN_OFF      ? TCP_ECN_OFF
+	         : s->tcp_ecn == ECN_ACTIVE ? TCP_ECN_ACTIVE
+	                                    : TCP_ECN_PASSIVE;
+	t->keep_idle_us = s->tcp_keep_idle;
+	t->keep_interval_us = s->tcp_keep_interval;
+	t->keep_cnt = (uint8_t)s->tcp_keep_probes;
 	t->limits = (struct limits_config){
 		.enabled = s->limits_per_address == PER_ADDRESS_ON,
 		.connections = (uint32_t)s->limits_connections,

@@ -192,6 +192,7 @@ session_on_open(struct tcp_conn *t, void *user)
 	s->local_port = tcp_local_port(t);
 	smtp_server_init(&s->smtp, &w->smtp, worker_next_id(w));
 	tcp_set_user(t, s);
+	tcp_set_keepalive(t, true);
 	s->in_loop = true;
 	if (is_trusted_proxy(w, &s->client)) {
 		s->state = SESSION_PROXY;

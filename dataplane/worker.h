@@ -18,6 +18,7 @@
 #include "dataplane/limits.h"
 #include "dataplane/packet/packet.h"
 #include "dataplane/smtp/smtp_body.h"
+#include "dataplane/tcp/tcp.h"
 #include "dataplane/upstream/upstream_health.h"
 #include "engine/engine.h"
 
@@ -46,6 +47,9 @@ struct worker_tunables {
 	uint64_t rcpt_deadline_us, final_deadline_us;
 	uint64_t retry_min_us, retry_max_us, upstream_idle_us, connect_us;
 	uint32_t max_connections, max_refusals, max_idle_resets;
+	enum tcp_ecn ecn;
+	uint64_t keep_idle_us, keep_interval_us; /* keep-alive, senders and servers; idle 0: none */
+	uint8_t keep_cnt;
 	struct limits_config limits;
 	char postmaster_local[SMTP_LOCAL_MAX + 1],
 	        postmaster_domain[SMTP_DOMAIN_MAX + 1]; /* "": none */

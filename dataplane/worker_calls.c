@@ -27,12 +27,27 @@ worker_is_drained(const struct worker *w)
 }
 
 void
+worker_tune_tcp(struct worker *w)
+{
+	const struct worker_tunables *t = &w->cfg.tunables;
+	const struct tcp_tunables tcp = {
+		.syn_per_prefix = t->limits.enabled ? t->limits.half_open_per_prefix : 0,
+		.ecn = t->ecn,
+		.keep_idle_ms = (uint32_t)(t->keep_idle_us / 1000),
+		.keep_interval_ms = (uint32_t)(t->keep_interval_us / 1000),
+		.keep_cnt = t->keep_cnt,
+	};
+
+	BUG_ON(!tcp_tune(w->tcp, &tcp)); /* settings.def has TCP's bounds */
+}
+
+void
 worker_tune(struct worker *w, const struct worker_tunables *t)
 {
 	w->cfg.tunables = *t;
 	w->rcpts.enabled = t->rcpt_cache;
 	w->limits.cfg = t->limits;
-	tcp_set_syn_per_prefix(w->tcp, worker_half_open(t));
+	worker_tune_tcp(w);
 	upstream_tune(w->upstream, t->max_connections, t->max_refusals, t->max_idle_resets,
 	              t->retry_min_us, t->retry_max_us, t->upstream_idle_us);
 	worker_seal_smtp(w);

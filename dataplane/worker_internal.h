@@ -117,9 +117,5 @@ worker_has_pressure(const struct worker *w)
 /* smtp's configuration from the tunables. */
 void worker_seal_smtp(struct worker *w);
 
-/* tcp_config.syn_per_prefix */
-static inline uint32_t
-worker_half_open(const struct worker_tunables *t)
-{
-	return t->limits.enabled ? t->limits.half_open_per_prefix : 0;
-}
+/* What TCP takes of them, now and at a reload. */
+void worker_tune_tcp(struct worker *w);

@@ -147,6 +147,10 @@ worker_tunables_default(struct worker_tunables *t)
 	t->max_connections = 10;
 	t->max_refusals = 8;
 	t->max_idle_resets = 50;
+	t->ecn = TCP_ECN_PASSIVE;
+	t->keep_idle_us = 120000000;
+	t->keep_interval_us = 30000000;
+	t->keep_cnt = 4;
 }
 
 static int
@@ -229,7 +233,6 @@ make_tcp(struct worker *w, char *err)
 	tcp_config_defaults(&t);
 	t.conn_cnt = s->conns;
 	t.syn_cnt = MIN(s->conns, 65535u);
-	t.syn_per_prefix = worker_half_open(&w->cfg.tunables);
 	t.timewait_cnt = s->conns;
 	t.orphan_cnt = MAX(s->conns / 4, 256u);
 	t.slice_cnt = MAX(s->conns * 2, s->chunks * 4);
@@ -244,6 +247,7 @@ make_tcp(struct worker *w, char *err)
 		         strerror(errno));
 		return -ENOMEM;
 	}
+	worker_tune_tcp(w);
 	for (unsigned i = 0; i < w->cfg.listen_cnt; i++) {
 		int ret = tcp_listen(w->tcp, &w->cfg.listen[i].addr, w->cfg.listen[i].port,
 		                     &session_ops, w);

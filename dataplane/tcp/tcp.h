@@ -118,7 +118,8 @@ struct tcp_config {
 	        user_timeout_ms; /* something sent and not acknowledged for so long (RFC 9293 3.8.3) */
 	uint32_t
 	        persist_max_ms; /* window of the peer shut for so long, even when it answers probes */
-	uint32_t keep_idle_ms; /* keep-alive, where it is on: first probe after so much silence, */
+	uint32_t
+	        keep_idle_ms; /* keep-alive, where it is on: first probe after so much silence (0: none), */
 	uint32_t keep_interval_ms; /* the next ones, */
 	uint8_t keep_cnt;          /* and how many unanswered ones are the end */
 	uint32_t fin_wait_2_ms;    /* of an orphan; with a user it is user_timeout_ms */
@@ -288,8 +289,17 @@ void tcp_get_times(const struct tcp_conn *c, struct tcp_times *out);
  */
 void tcp_set_keepalive(struct tcp_conn *c, bool on);
 
-/* Half-open ones of a /24 or /48 (tcp_config.syn_per_prefix), from now on. */
-void tcp_set_syn_per_prefix(struct tcp_stack *s, uint32_t cnt);
+/* What may change while the stack runs; the names are tcp_config's. */
+struct tcp_tunables {
+	uint32_t syn_per_prefix;
+	enum tcp_ecn ecn; /* of connections that open from now on */
+	uint32_t keep_idle_ms,
+	        keep_interval_ms; /* a connection's timer looks at them when it is next armed */
+	uint8_t keep_cnt;
+};
+
+/* false: a figure out of its bounds; nothing is changed. */
+bool tcp_tune(struct tcp_stack *s, const struct tcp_tunables *t);
 
 /* --- about one connection --- */
 

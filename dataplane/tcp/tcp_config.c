@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * tcp_config.c - what a stack is made of: defaults and bounds
+ * tcp_config.c - what a stack is made of: defaults, bounds, and what may change later
  */
 #include "dataplane/tcp/tcp_conn.h"
 
@@ -59,8 +59,24 @@ tcp_config_is_valid(const struct tcp_config *c)
 	       c->rcv_wscale <= TCP_WSCALE_MAX && c->ecn <= TCP_ECN_ACTIVE &&
 	       c->mss_max >= TCP_MSS_DEFAULT4 && c->port_first > 0 &&
 	       c->port_first <= c->port_last && c->rto_min_ms > 0 &&
-	       c->rto_min_ms <= c->rto_max_ms && c->delack_ms > 0 && c->keep_idle_ms > 0 &&
-	       c->keep_interval_ms > 0 && c->keep_cnt > 0 && c->keep_cnt <= TCP_KEEP_CNT_MAX &&
+	       c->rto_min_ms <= c->rto_max_ms && c->delack_ms > 0 && c->keep_interval_ms > 0 &&
+	       c->keep_cnt > 0 && c->keep_cnt <= TCP_KEEP_CNT_MAX &&
 	       c->keep_idle_ms <= TCP_TIME_MAX_MS && c->keep_interval_ms <= TCP_TIME_MAX_MS &&
 	       c->wheel_kind + TCP_WHEEL_KINDS <= WHEEL_KINDS_MAX;
+}
+
+bool
+tcp_tune(struct tcp_stack *s, const struct tcp_tunables *t)
+{
+	struct tcp_config c = s->cfg;
+
+	c.syn_per_prefix = t->syn_per_prefix;
+	c.ecn = t->ecn;
+	c.keep_idle_ms = t->keep_idle_ms;
+	c.keep_interval_ms = t->keep_interval_ms;
+	c.keep_cnt = t->keep_cnt;
+	if (!tcp_config_is_valid(&c))
+		return false;
+	s->cfg = c;
+	return true;
 }

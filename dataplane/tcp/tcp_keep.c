@@ -63,7 +63,7 @@ tcp_keep_ms(const struct tcp_conn *c)
 	struct tcp_times t = keep_times(c);
 	uint64_t due = t.keep_idle_ms + (uint64_t)c->retries * t.keep_interval_ms;
 
-	if (!is_quiet(c))
+	if (!is_quiet(c) || !t.keep_idle_ms)
 		return UINT64_MAX;
 	return due > silent ? due - silent : 0;
 }

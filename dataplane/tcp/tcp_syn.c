@@ -238,12 +238,6 @@ challenge(struct tcp_stack *s, struct tcp_half *e)
 	send_ack(s, e);
 }
 
-void
-tcp_set_syn_per_prefix(struct tcp_stack *s, uint32_t cnt)
-{
-	s->cfg.syn_per_prefix = cnt;
-}
-
 /* What g's SYN offers and we take. */
 static struct tcp_half
 half_of(const struct tcp_stack *s, const struct tcp_seg *g)

@@ -438,6 +438,7 @@ on_open(struct tcp_conn *t, void *user)
 	struct proxy_v2 p = { 0 };
 	char header[PROXY_V2_WRITE_MAX];
 
+	tcp_set_keepalive(t, true);
 	if (!c->route->cfg.proxy_v2)
 		return;
 	p.local = true; /* nobody's: the request went away */

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""test_limits.py - what one network may hold open, as an operator sets it: counted, refused, changed by a reload, given back."""
+"""test_limits.py - what one network may hold open, and the tcp section, as an operator sets them: seen, refused, changed by a reload."""
 import copy
 
 from weirtest import cases, client, net, relay
@@ -61,6 +61,32 @@ def again():
     """One of the first three is left: a second one has room."""
     with client.Client() as c:
         return c.banner.code == 220
+
+
+@case
+def tcp_section(b):
+    was = copy.deepcopy(b.relay.config)
+    probes = "weir_tcp_keep_alive_probes_total"
+
+    def asked():
+        return sum(v for k, v in b.relay.metrics().items() if k.startswith(probes))
+
+    for key, wrong in (("ecn", "on"), ("keep_idle", "-1s"), ("keep_probes", 0)):
+        r = reload_with(b, tcp={key: wrong})
+        check(f"tcp.{key}: {wrong} is refused with its key", r.returncode != 0 and f"tcp.{key}" in r.stderr, r.stderr)
+        if key == "ecn":
+            check("and what it may be", all(w in r.stderr for w in ("passive", "off", "active")), r.stderr)
+        b.relay.config = copy.deepcopy(was)
+    try:
+        equal("reload", reload_with(b, tcp={"ecn": "active", "keep_idle": "1s", "keep_interval": "1s"}).returncode, 0)
+        with client.Client() as c:
+            cases.wait_for("a silent sender is asked", lambda: asked() >= 2, 10)
+            c.ehlo()
+            equal("and stays", c.cmd("NOOP").code, 250)
+    finally:
+        b.relay.config = was
+        b.relay.write_config()
+        equal("reload", b.relay.ctl("reload").returncode, 0)
 
 
 if __name__ == "__main__":
