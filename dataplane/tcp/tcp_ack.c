@@ -20,19 +20,24 @@ update_window(struct tcp_conn *c, const struct tcp_seg *g)
 	c->max_snd_wnd = MAX(c->max_snd_wnd, wnd);
 }
 
-/* The peer answers while its window is shut: it lives; and when it opens, sending goes on. */
+/*
+ * The peer answers while its window is shut: it lives; and when it opens, sending goes on. One that is open but too small for our
+ * taste waits for its timer, which no other ACK puts off: a peer that says much would stop us for ever.
+ */
 static void
-persist_answered(struct tcp_conn *c)
+persist_answered(struct tcp_conn *c, bool was_shut)
 {
 	c->progress_ms = c->stack->now_ms;
 	if (c->snd_wnd == 0)
+		return;
+	tcp_mark_dirty(c);
+	if (!was_shut)
 		return;
 	c->flags &= ~(uint32_t)F_PERSIST;
 	c->rexmit_due = 0;
 	c->retries = 0;
 	if (c->snd_nxt != c->snd_una)
 		tcp_timer_set_rexmit(c);
-	tcp_mark_dirty(c);
 }
 
 /*
@@ -149,7 +154,7 @@ void
 tcp_ack(struct tcp_conn *c, const struct tcp_seg *g)
 {
 	struct tcp_delivery d = delivery(c, g);
-	bool in_flight = c->snd_nxt != c->snd_una;
+	bool in_flight = c->snd_nxt != c->snd_una, was_shut = c->snd_wnd == 0;
 
 	d.is_dup = is_duplicate(c, g) && !(c->flags & F_PERSIST);
 	if (c->flags & F_SACK && g->opt.sack_cnt && c->tx)
@@ -169,5 +174,5 @@ tcp_ack(struct tcp_conn *c, const struct tcp_seg *g)
 	else if (c->tx && (d.has_dsack || d.is_dup))
 		late_news(c, &d);
 	if (c->flags & F_PERSIST)
-		persist_answered(c);
+		persist_answered(c, was_shut);
 }
