@@ -237,6 +237,7 @@ make_tcp(struct worker *w, char *err)
 	t.orphan_cnt = MAX(s->conns / 4, 256u);
 	t.slice_cnt = MAX(s->conns * 2, s->chunks * 4);
 	t.small_chunk_cnt = MAX(s->conns / 4, 1024u);
+	t.snd_budget_bytes = (uint64_t)s->chunks * CHUNK_BYTES / 8; /* worker_sizes() left it */
 	t.connect_timeout_ms = (uint32_t)(w->cfg.tunables.connect_us / 1000);
 	t.wheel_kind = WHEEL_TCP;
 	t.table_key = make_key(w);

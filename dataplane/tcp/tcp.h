@@ -63,8 +63,8 @@ struct tcp_ops {
 	void (*on_bytes)(struct tcp_conn *c, void *user);
 
 	/*
-	 * tcp_unacked() fell below half of the send buffer after it had been at or above it, or a pool that refused
-	 * tcp_send()/tcp_send_chunk() has objects again.
+	 * tcp_unacked() fell below half of the send buffer (of one that has grown with cwnd, so far that half a window may be
+	 * queued) after it had been at or above it or tcp_room() had been 0, or a pool that refused tcp_send()/tcp_send_chunk() has objects again.
 	 */
 	void (*on_room)(struct tcp_conn *c, void *user);
 
@@ -103,7 +103,10 @@ struct tcp_config {
 	uint32_t mbuf_budget;       /* receive mbufs that all connections together may hold */
 	uint32_t rcv_buf_bytes;     /* receive window at first */
 	uint32_t rcv_buf_max_bytes; /* to which it grows with what is read in a round trip */
-	uint32_t snd_buf_bytes;     /* tcp_room() counts against this */
+	uint32_t snd_buf_bytes;     /* send buffer at first, and of whoever is idle; at least 64 */
+	uint32_t snd_buf_max_bytes; /* to which it grows with cwnd */
+	uint64_t
+	        snd_budget_bytes; /* queued by all connections together: all of it, and buffers are a quarter of the first */
 	uint16_t mss_max;   /* payload of a segment that an mbuf of link.alloc() has room for */
 	uint8_t rcv_wscale; /* that we offer, at most 14 */
 	enum tcp_ecn ecn;
@@ -229,8 +232,11 @@ void tcp_set_rcv_buf(struct tcp_conn *c, uint32_t bytes);
 
 /* --- sending --- */
 
-/* Bytes that may be queued before the send buffer is full. Advice: a larger piece is taken all the same. */
-size_t tcp_room(const struct tcp_conn *c);
+/*
+ * Bytes that may be queued before the send buffer is full; it follows cwnd and what others have queued. Advice: a larger piece
+ * is taken all the same. 0 is followed by on_room(), unless the connection ends or tcp_close() was called.
+ */
+size_t tcp_room(struct tcp_conn *c);
 
 /*
  * Queue bytes off..off+len of ch; takes its own reference, gives it back once they are acknowledged. Bytes must not
@@ -347,6 +353,7 @@ const char *tcp_state_name(enum tcp_state st);
 struct tcp_usage {
 	uint32_t conns, orphans, syns, cookies, timewaits, pmtus, slices, small_chunks, ooos, txs,
 	        bigs, mbufs_held;
+	uint64_t snd_bytes; /* in all send queues */
 };
 
 void tcp_get_usage(const struct tcp_stack *s, struct tcp_usage *out);

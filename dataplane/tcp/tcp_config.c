@@ -21,7 +21,9 @@ tcp_config_defaults(struct tcp_config *cfg)
 		.mbuf_budget = 65536,
 		.rcv_buf_bytes = 64 * 1024, /* as Linux: all that a SYN-ACK can name */
 		.rcv_buf_max_bytes = 4 * 1024 * 1024,
-		.snd_buf_bytes = 256 * 1024,
+		.snd_buf_bytes = 64 * 1024,
+		.snd_buf_max_bytes = 4 * 1024 * 1024, /* as Linux's tcp_wmem */
+		.snd_budget_bytes = 64 * 1024 * 1024,
 		.mss_max = 1460,
 		.rcv_wscale = 8,
 		.ecn = TCP_ECN_PASSIVE,
@@ -55,9 +57,9 @@ tcp_config_is_valid(const struct tcp_config *c)
 	       c->slice_cnt > 0 && c->small_chunk_cnt > 0 && c->ooo_cnt > 0 && c->tx_cnt > 0 &&
 	       c->big_cnt > 0 && c->mbuf_budget > 0 && c->rcv_buf_bytes >= 2048 &&
 	       c->rcv_buf_bytes <= c->rcv_buf_max_bytes && c->rcv_buf_max_bytes <= 1u << 30 &&
-	       c->snd_buf_bytes > 0 && c->snd_buf_bytes <= TCP_UNACKED_MAX &&
-	       c->rcv_wscale <= TCP_WSCALE_MAX && c->ecn <= TCP_ECN_ACTIVE &&
-	       c->mss_max >= TCP_MSS_DEFAULT4 && c->port_first > 0 &&
+	       c->snd_buf_bytes >= 64 && c->snd_buf_bytes <= c->snd_buf_max_bytes &&
+	       c->snd_buf_max_bytes <= TCP_UNACKED_MAX && c->rcv_wscale <= TCP_WSCALE_MAX &&
+	       c->ecn <= TCP_ECN_ACTIVE && c->mss_max >= TCP_MSS_DEFAULT4 && c->port_first > 0 &&
 	       c->port_first <= c->port_last && c->rto_min_ms > 0 &&
 	       c->rto_min_ms <= c->rto_max_ms && c->delack_ms > 0 && c->keep_interval_ms > 0 &&
 	       c->keep_cnt > 0 && c->keep_cnt <= TCP_KEEP_CNT_MAX &&

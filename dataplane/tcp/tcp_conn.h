@@ -204,6 +204,7 @@ struct tcp_stack {
 	uint32_t ready_head, ready_tail;
 	uint32_t dirty_head, dirty_tail;
 	uint32_t orphan_cnt, mbufs_held;
+	uint64_t snd_bytes; /* of all send queues */
 	struct pool conns, slices, smalls, sides, txs, bigs;
 	struct list tx_idle; /* the longest idle first */
 	struct tcp_syn_queue *syns;

@@ -174,6 +174,7 @@ void
 tcp_get_usage(const struct tcp_stack *s, struct tcp_usage *out)
 {
 	*out = (struct tcp_usage){
+		.snd_bytes = s->snd_bytes,
 		.conns = s->conns.used_cnt,
 		.orphans = s->orphan_cnt,
 		.syns = tcp_syn_used(s->syns),

@@ -3,7 +3,12 @@
  *
  * Why     A message is queued by reference and copied once, into the mbuf that leaves; a retransmission reads the slices
  *         again, so nothing depends on when the driver frees an mbuf.
- * Limit   slice_cnt and small_chunk_cnt for all connections; TCP_UNACKED_MAX bytes for one.
+ *         The send buffer is two congestion windows, one in flight and one to follow (Linux: tcp_sndbuf_expand()), so that it
+ *         never is what holds a sender back, and small where nothing is sent. It is a bound, not memory: nothing is kept for it.
+ * Limit   slice_cnt and small_chunk_cnt for all connections; TCP_UNACKED_MAX bytes for one. Beyond snd_buf_bytes a connection may
+ *         have a quarter of what snd_budget_bytes has left (Choudhury and Hahne, Dynamic queue length thresholds for
+ *         shared-memory packet switches, 1998): n that want more have budget / (n + 4) each, and some is left for who comes.
+ *         With the budget used up it is a quarter of snd_buf_bytes.
  */
 #include "dataplane/tcp/tcp_conn.h"
 
@@ -75,12 +80,46 @@ drop_head(struct tcp_conn *c)
 	pool_put(&s->slices, p);
 }
 
+/* Nothing is in flight since an RTO: cwnd is of the past (RFC 5681 4.1). */
+static bool
+is_idle(const struct tcp_conn *c)
+{
+	return c->snd_nxt == c->snd_una && c->stack->now_ms - c->progress_ms > tcp_rto_ms(c);
+}
+
+static uint32_t
+snd_buf(const struct tcp_conn *c)
+{
+	const struct tcp_stack *s = c->stack;
+	const struct tcp_config *cfg = &s->cfg;
+	/* What was SACKed behind a hole is in flight here, but not in cwnd. */
+	uint64_t flight = MAX(c->snd_nxt - c->snd_una, c->cwnd);
+	uint64_t want = is_idle(c) ? 0 : MIN(flight + c->cwnd, cfg->snd_buf_max_bytes);
+
+	if (s->snd_bytes >= cfg->snd_budget_bytes)
+		return cfg->snd_buf_bytes / 4;
+	want = MIN(want, (cfg->snd_budget_bytes - s->snd_bytes) / 4);
+	return (uint32_t)MAX(want, (uint64_t)cfg->snd_buf_bytes);
+}
+
+/* on_room() is due below it: half of the buffer; of one that has grown, while half a window is left to be sent. */
+static uint32_t
+low_mark(const struct tcp_conn *c)
+{
+	uint32_t buf = snd_buf(c), half = buf / 2;
+
+	if (buf > c->stack->cfg.snd_buf_bytes)
+		return MAX(half, buf - MIN(buf, c->cwnd / 2));
+	return half;
+}
+
 /* The first n bytes are acknowledged. The caller moves snd_una. */
 void
 tcp_sendq_ack(struct tcp_conn *c, uint32_t n)
 {
 	BUG_ON(n > c->snd_bytes);
 	c->snd_bytes -= n;
+	c->stack->snd_bytes -= n;
 	while (n > 0) {
 		struct tcp_slice *p = slice_at(c->stack, c->sl_head);
 
@@ -94,7 +133,7 @@ tcp_sendq_ack(struct tcp_conn *c, uint32_t n)
 		n -= p->len;
 		drop_head(c);
 	}
-	if (c->flags & F_WANT_ROOM && c->snd_bytes < c->stack->cfg.snd_buf_bytes / 2) {
+	if (c->flags & F_WANT_ROOM && c->snd_bytes < low_mark(c)) {
 		c->flags &= ~(uint32_t)F_WANT_ROOM;
 		tcp_mark_ready(c, EV_ROOM);
 	}
@@ -104,6 +143,7 @@ tcp_sendq_ack(struct tcp_conn *c, uint32_t n)
 void
 tcp_sendq_purge(struct tcp_conn *c)
 {
+	c->stack->snd_bytes -= c->snd_bytes;
 	while (c->sl_head != TCP_NONE)
 		drop_head(c);
 }
@@ -129,7 +169,8 @@ static void
 queued(struct tcp_conn *c, uint32_t len)
 {
 	c->snd_bytes += len;
-	if (c->snd_bytes >= c->stack->cfg.snd_buf_bytes / 2)
+	c->stack->snd_bytes += len;
+	if (c->snd_bytes >= low_mark(c))
 		c->flags |= F_WANT_ROOM;
 	tcp_mark_dirty(c);
 }
@@ -149,13 +190,16 @@ link_slice(struct tcp_conn *c, struct tcp_slice *p, struct chunk *ch, uint32_t o
 }
 
 size_t
-tcp_room(const struct tcp_conn *c)
+tcp_room(struct tcp_conn *c)
 {
-	uint32_t max = c->stack->cfg.snd_buf_bytes;
+	uint32_t max = snd_buf(c);
 
-	if (!may_queue(c, 0) || c->snd_bytes >= max)
+	if (!may_queue(c, 0))
 		return 0;
-	return max - c->snd_bytes;
+	if (c->snd_bytes < max)
+		return max - c->snd_bytes;
+	c->flags |= F_WANT_ROOM; /* the buffer may have shrunk since something was queued */
+	return 0;
 }
 
 size_t

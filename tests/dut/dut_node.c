@@ -92,7 +92,7 @@ configure(struct dut *d)
 	t->tx_cnt = 4096;
 	t->big_cnt = 64;
 	t->mbuf_budget = d->mbufs->size / 4 * 3;
-	t->snd_buf_bytes = 4u << 20;
+	t->snd_buf_bytes = t->snd_buf_max_bytes = 4u << 20;
 	t->wheel_kind = 0;
 	t->isn_still = d->opt.has_seed;
 	t->table_key = (struct siphash_key){ rng_next(&d->rng), rng_next(&d->rng) };

@@ -437,24 +437,25 @@ do_set(const struct script_line *l)
 	static const struct {
 		const char *name;
 		size_t at, size;
-	} cfg[] = { CFG(conn_cnt),        CFG(syn_cnt),
-		    CFG(timewait_cnt),    CFG(orphan_cnt),
-		    CFG(slice_cnt),       CFG(small_chunk_cnt),
-		    CFG(ooo_cnt),         CFG(tx_cnt),
-		    CFG(big_cnt),         CFG(mbuf_budget),
-		    CFG(rcv_buf_bytes),   CFG(rcv_buf_max_bytes),
-		    CFG(snd_buf_bytes),   CFG(mss_max),
-		    CFG(rcv_wscale),      CFG(newreno),
-		    CFG(timestamps),      CFG(sack),
-		    CFG(port_first),      CFG(port_last),
-		    CFG(rto_min_ms),      CFG(rto_max_ms),
-		    CFG(delack_ms),       CFG(connect_timeout_ms),
-		    CFG(user_timeout_ms), CFG(persist_max_ms),
-		    CFG(fin_wait_2_ms),   CFG(ecn),
-		    CFG(keep_idle_ms),    CFG(keep_interval_ms),
-		    CFG(keep_cnt),        CFG(syn_per_prefix),
-		    CFG(cookie_ring_cnt), CFG(cookie_fails_per_s),
-		    CFG(time_wait_ms),    CFG(challenge_per_s),
+	} cfg[] = { CFG(conn_cnt),         CFG(syn_cnt),
+		    CFG(timewait_cnt),     CFG(orphan_cnt),
+		    CFG(slice_cnt),        CFG(small_chunk_cnt),
+		    CFG(ooo_cnt),          CFG(tx_cnt),
+		    CFG(big_cnt),          CFG(mbuf_budget),
+		    CFG(rcv_buf_bytes),    CFG(rcv_buf_max_bytes),
+		    CFG(snd_buf_bytes),    CFG(snd_buf_max_bytes),
+		    CFG(snd_budget_bytes), CFG(mss_max),
+		    CFG(rcv_wscale),       CFG(newreno),
+		    CFG(timestamps),       CFG(sack),
+		    CFG(port_first),       CFG(port_last),
+		    CFG(rto_min_ms),       CFG(rto_max_ms),
+		    CFG(delack_ms),        CFG(connect_timeout_ms),
+		    CFG(user_timeout_ms),  CFG(persist_max_ms),
+		    CFG(fin_wait_2_ms),    CFG(ecn),
+		    CFG(keep_idle_ms),     CFG(keep_interval_ms),
+		    CFG(keep_cnt),         CFG(syn_per_prefix),
+		    CFG(cookie_ring_cnt),  CFG(cookie_fails_per_s),
+		    CFG(time_wait_ms),     CFG(challenge_per_s),
 		    CFG(rst_per_s) };
 	uint32_t v = (uint32_t)num(l, 1).v;
 
@@ -475,7 +476,9 @@ do_set(const struct script_line *l)
 		if (!strcmp(cfg[i].name, word(l, 0))) {
 			uint8_t *to = (uint8_t *)&st.cfg + cfg[i].at;
 
-			if (cfg[i].size == 4)
+			if (cfg[i].size == 8)
+				memcpy(to, &(uint64_t){ v }, 8);
+			else if (cfg[i].size == 4)
 				memcpy(to, &v, 4);
 			else if (cfg[i].size == 2)
 				memcpy(to, &(uint16_t){ (uint16_t)v }, 2);

@@ -485,6 +485,8 @@ node_init(struct sim *s, unsigned i)
 	cfg.rcv_buf_bytes = 2048u << rng_below(r, 8);
 	cfg.rcv_buf_max_bytes = cfg.rcv_buf_bytes << rng_below(r, 4);
 	cfg.snd_buf_bytes = 4096u << rng_below(r, 7);
+	cfg.snd_buf_max_bytes = cfg.snd_buf_bytes << rng_below(r, 5);
+	cfg.snd_budget_bytes = 4096u << rng_below(r, 10);
 	cfg.rcv_wscale = (uint8_t)rng_below(r, 10);
 	cfg.timestamps = rng_odds(r, 2, 3);
 	cfg.sack = rng_odds(r, 2, 3);
@@ -529,7 +531,7 @@ is_clean(const struct node *n)
 
 	tcp_get_usage(n->stack, &u);
 	return !u.conns && !u.orphans && !u.syns && !u.cookies && !u.timewaits && !u.slices &&
-	       !u.small_chunks && !u.txs && !u.bigs && !u.ooos && !u.mbufs_held &&
+	       !u.small_chunks && !u.txs && !u.bigs && !u.ooos && !u.mbufs_held && !u.snd_bytes &&
 	       !n->chunks.used_cnt && !n->wheel.armed_cnt;
 }
 

@@ -171,7 +171,6 @@ config(void)
 	c.small_chunk_cnt = 64;
 	c.ooo_cnt = c.tx_cnt = c.big_cnt = 16;
 	c.mbuf_budget = 16384;
-	c.snd_buf_bytes = 4 << 20;
 	c.rcv_buf_bytes = c.rcv_buf_max_bytes = 4 << 20;
 	c.table_key = (struct siphash_key){ 1, 2 };
 	c.isn_key = (struct siphash_key){ 3, 4 };
@@ -495,6 +494,77 @@ test_full_link(void)
 	CHECK(quarter >= 0.9, "queue of a quarter: %.3f", quarter);
 }
 
+static uint64_t
+queued_at(unsigned end)
+{
+	struct tcp_usage u;
+
+	tcp_get_usage(bed.end[end].stack, &u);
+	return u.snd_bytes;
+}
+
+/* The buffer follows cwnd: two of it while the link is full, what it was at first once nothing is sent. */
+static void
+test_send_buffer(void)
+{
+	struct sim_link_config l = pipe_of(100, 50, 1);
+	struct tcp_config cfg = config();
+	struct flow *f;
+	size_t room;
+
+	start(&l, &cfg, 7);
+	f = flow(0, 0);
+	CHECK(tcp_room(f->c) == cfg.snd_buf_bytes);
+	run_for(10000000);
+	CHECK(queued_at(0) >= 625000 && queued_at(0) <= 2 * cwnd(f) + BLOCK,
+	      "%llu bytes queued, cwnd %u", (unsigned long long)queued_at(0), cwnd(f));
+	f->is_bulk = false;
+	f->left = 0;
+	while (tcp_unacked(f->c) > 0)
+		run_for(10000);
+	room = tcp_room(f->c);
+	CHECK(room >= 1000000 && queued_at(0) == 0, "%zu", room);
+	run_for(2000000);
+	CHECK(tcp_room(f->c) == cfg.snd_buf_bytes, "idle: %zu", tcp_room(f->c));
+	finish();
+}
+
+/* Budget / (n + 4) for each of n (tcp_send.c), and never more than all of it; a block more may hang over. */
+static void
+test_send_budget(void)
+{
+	struct sim_link_config l = pipe_of(100, 50, 1);
+	struct tcp_config cfg = config();
+	uint64_t all, one, before;
+
+	cfg.snd_budget_bytes = 1 << 20;
+	start(&l, &cfg, 7);
+	flow(0, 0);
+	run_for(5000000);
+	one = tcp_unacked(bed.flow[0].c);
+	CHECK(one <= cfg.snd_budget_bytes / 5 + BLOCK && one >= cfg.snd_budget_bytes / 12,
+	      "alone: %llu", (unsigned long long)one);
+	for (unsigned i = 1; i < FLOWS; i++)
+		flow(0, 0);
+	run_for(10000000);
+	all = queued_at(0);
+	CHECK(all <= cfg.snd_budget_bytes + FLOWS * BLOCK && tcp_unacked(bed.flow[0].c) < one,
+	      "%u flows: %llu, the first %zu", FLOWS, (unsigned long long)all,
+	      tcp_unacked(bed.flow[0].c));
+	before = bed.got[0];
+	run_for(5000000);
+	CHECK(bed.got[0] > before + 1000000, "it goes on");
+	finish();
+	/* Used up: a quarter of the first buffer, so that whoever comes still gets something done. */
+	cfg.snd_budget_bytes = 4096;
+	start(&l, &cfg, 7);
+	flow(0, 0);
+	run_for(5000000);
+	CHECK(queued_at(0) <= cfg.snd_buf_bytes + BLOCK && bed.got[0] > 1000000, "%llu, %llu",
+	      (unsigned long long)queued_at(0), (unsigned long long)bed.got[0]);
+	finish();
+}
+
 /*
  * RFC 9438's TCP-friendly region: at 1 % and more the average window is AIMD's, sqrt(1.5 / p) segments (Mathis) of
  * alpha 0.53 and beta 0.7, which is made to have the same. Half to twice of it passes.
@@ -593,6 +663,8 @@ static const struct {
 	{ "two CUBIC flows: Jain's index >= 0.9", test_two_cubic_flows },
 	{ "CUBIC and NewReno: 15 % each at least", test_cubic_and_newreno },
 	{ "100 Mbit/s, 50 ms: 90 % of the link", test_full_link },
+	{ "the send buffer follows cwnd", test_send_buffer },
+	{ "a budget for all send buffers", test_send_budget },
 	{ "slow start ends in time: nothing lost in a queue of one product", test_slow_start_ends },
 	{ "losses: Mathis", test_losses },
 	{ "reordering: 10 % at most", test_reordering },

@@ -207,10 +207,49 @@ test_no_tuning(bool is_set)
 	wire_end();
 }
 
+/* What others queue makes a buffer smaller than what is in it already: who is told "no room" is called when there is some. */
+static void
+test_room_that_shrank(void)
+{
+	static char much[20000];
+	struct tcp_usage u;
+	struct tcp_conn *a, *b;
+	uint32_t una;
+	unsigned before;
+
+	wire_defaults();
+	w.cfg.snd_buf_bytes = 64000;
+	w.cfg.snd_budget_bytes = 100000;
+	wire_start();
+	una = accept_one(mss, sizeof(mss));
+	a = w.c;
+	CHECK(tcp_room(a) == 64000 && tcp_send(a, span(much, 20000)) && tcp_room(a) == 44000);
+	w.peer_port++;
+	w.opened = 0;
+	accept_one(mss, sizeof(mss));
+	b = w.c;
+	for (int i = 0; i < 4; i++)
+		CHECK(tcp_send(b, span(much, 20000)));
+	tcp_get_usage(w.stack, &u);
+	CHECK(u.snd_bytes == 100000 && tcp_room(a) == 0 && tcp_room(b) == 0);
+	wire_turn();
+	left_out();
+	w.peer_port--;
+	before = w.room;
+	inject(TCP_ACK, PEER_ISN + 1, una + 1460, 65535, NULL, 0);
+	CHECK(w.room == before + 1 && tcp_room(a) > 0);
+	tcp_abort(a);
+	tcp_abort(b);
+	tcp_get_usage(w.stack, &u);
+	CHECK(u.snd_bytes == 0);
+	wire_end();
+}
+
 int
 main(void)
 {
 	sim_eal_init();
+	test_room_that_shrank();
 	test_own_port();
 	test_mss();
 	test_still_isn();
