@@ -15,7 +15,7 @@ struct tcp_cc_ops {
 	void (*init)(struct tcp_conn *c);
 
 	/*
-	 * `acked` bytes, the window being what limits us, outside of fast recovery. 0: something was SACKed behind a hole. rtt_us: 0, or
+	 * `acked` bytes to grow by, 0: something was SACKed; the window is what limits us, and this is no fast recovery. rtt_us: 0, or
 	 * a sample. Raises cwnd.
 	 */
 	void (*acked)(struct tcp_conn *c, uint32_t acked, uint32_t rtt_us);

@@ -528,7 +528,7 @@ bool tcp_pmtu_probe_lost(const struct tcp_conn *c);
 /* Of a new connection, and after an idle RTO. */
 uint32_t tcp_cc_initial_window(const struct tcp_conn *c);
 void tcp_cc_init(struct tcp_conn *c);
-/* snd_una moved by `acked` outside of fast recovery, or (0) something was SACKed; flight_before: bytes in flight until then. */
+/* cwnd may grow by `acked` bytes, 0: by none, outside of fast recovery; flight_before: bytes in flight until then. */
 void tcp_cc_acked(struct tcp_conn *c, uint32_t acked, uint32_t flight_before, uint32_t rtt_us);
 /* A loss, or a timeout: ssthresh is lowered, and what the control remembers of it. cwnd is the caller's. */
 void tcp_cc_congested(struct tcp_conn *c);

@@ -35,7 +35,7 @@ struct cubic {
 	/* HyStart++ */
 	uint32_t window_end;
 	uint32_t last_min_us, min_us, css_baseline_us; /* UINT32_MAX: none */
-	uint32_t round_us, train_us; /* when this round began, and the last ACK of its train came */
+	uint32_t ack_us, train_us; /* when the last ACK came; the length of this round's train */
 	uint8_t samples, css_rounds;
 	bool is_css;
 };
@@ -62,7 +62,8 @@ init(struct tcp_conn *c)
 static void
 begin_round(struct tcp_conn *c, struct cubic *q)
 {
-	q->round_us = q->train_us = (uint32_t)c->stack->now_us;
+	q->ack_us = (uint32_t)c->stack->now_us;
+	q->train_us = 0;
 	q->last_min_us = q->min_us;
 	q->min_us = UINT32_MAX;
 	q->samples = 0;
@@ -95,17 +96,19 @@ look_at_delay(struct cubic *q, uint32_t rtt_us)
 
 /*
  * ACKs of a round follow each other as closely as the link lets segments pass. A train of half a round trip, the way to the peer,
- * is half a flight of what the link holds.
+ * is half a flight of what the link holds. To Linux a gap ends the train; here it is no part of it, so that one stall of a busy
+ * machine does not cost a round.
  */
 static void
 look_at_train(struct tcp_conn *c, struct cubic *q)
 {
-	uint32_t now_us = (uint32_t)c->stack->now_us;
+	uint32_t now_us = (uint32_t)c->stack->now_us, gap_us = now_us - q->ack_us;
 
-	if (now_us - q->train_us > TRAIN_GAP_US)
+	q->ack_us = now_us;
+	if (gap_us > TRAIN_GAP_US)
 		return;
-	q->train_us = now_us;
-	if (now_us - q->round_us > c->tx->min_rtt_us / 2 && c->cwnd >= TRAIN_MIN_CWND * eff_mss(c))
+	q->train_us += gap_us;
+	if (q->train_us > c->tx->min_rtt_us / 2 && c->cwnd >= TRAIN_MIN_CWND * eff_mss(c))
 		c->ssthresh = c->cwnd;
 }
 

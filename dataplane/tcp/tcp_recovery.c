@@ -270,6 +270,16 @@ drag_recover(struct tcp_conn *c)
 		c->tx->recover = c->snd_una - 1;
 }
 
+/*
+ * Until reordering was seen a hole is a loss in the making, and cwnd waits (RFC 3042 3). Afterwards what comes behind a hole
+ * counts when it comes, as in Linux, and not in one lump when the hole is filled.
+ */
+static uint32_t
+growth_bytes(const struct tcp_conn *c, const struct tcp_delivery *d)
+{
+	return c->flags & F_SACK && c->tx->tx_flags & F_TX_REORDER ? d->delivered : d->acked;
+}
+
 uint32_t
 tcp_recovery_ack(struct tcp_conn *c, struct tcp_delivery *d)
 {
@@ -296,7 +306,7 @@ tcp_recovery_ack(struct tcp_conn *c, struct tcp_delivery *d)
 		begin_cwr(c, d);
 		reduce(c, d);
 	} else if ((d->acked || d->sacked) && !was_reducing && !d->has_ece) {
-		tcp_cc_acked(c, d->acked, d->prior_pipe, d->rtt_us);
+		tcp_cc_acked(c, growth_bytes(c, d), d->prior_pipe, d->rtt_us);
 	}
 	return reo_ms;
 }

@@ -566,6 +566,19 @@ def trains():
                 train(f"{name}: no train", rtt, gap, last + 2, NO_SSTHRESH)
 
 
+def pauses():
+    """A gap is no part of a train: 12 ACKs a millisecond apart are 10 ms if two come later than 2 ms."""
+    case("a pause within a train is not counted")
+    flights(20)
+    for n in range(1, 14):
+        ack_of(10001 + 250 * n)
+        if n == 13:
+            break
+        line("info ssthresh %d" % NO_SSTHRESH)
+        line(f"ignore +{7 if n == 4 else 1}")
+    line(f"info ssthresh {SECOND_FLIGHT + 250 * 13}")
+
+
 def small_windows():
     """cwnd is 10,000 and grows by 250 with each ACK: 16,000 with the 24th."""
     for acks, ssthresh in ((23, NO_SSTHRESH), (24, 16000)):
@@ -581,7 +594,7 @@ def small_windows():
 
 
 def holes():
-    """Segment 11 comes late: what is SACKed behind it goes on with the train, and cwnd waits for it."""
+    """Segment 11 comes late. RFC 3042 3: cwnd waits; but what is SACKed behind it goes on with the train."""
     case("SACKs belong to a train")
     flights(20, sack=True)
     ack_of(11001)
@@ -590,16 +603,30 @@ def holes():
         ack_of(11001, f" opt nop nop sack=12001:{12001 + 1000 * i}")
         line("info cwnd 21000")
     line("ignore +2")
-    ack_of(14001)
+    ack_of(14001)  # news of one segment
+    line("info cwnd 22000")
     line("ignore +2")
     ack_of(15001)
-    line(f"info ssthresh {NO_SSTHRESH}")
+    line("info ssthresh %d" % NO_SSTHRESH)
     line("ignore +2")
     ack_of(16001)  # 10 ms: half a round trip
-    line(f"info ssthresh {NO_SSTHRESH}")
+    line("info ssthresh %d" % NO_SSTHRESH)
     line("ignore +2")
     ack_of(17001)
-    line("info ssthresh 27000")
+    line("info ssthresh 25000")
+    case("once reordering was seen, what comes behind a hole counts when it comes")
+    flights(40, sack=True)
+    ack_of(11001)
+    ack_of(11001, " opt nop nop sack=12001:13001")
+    line("info cwnd 21000")
+    ack_of(13001)
+    line("info cwnd 22000")
+    for i in (1, 2, 3):
+        ack_of(13001, f" opt nop nop sack=14001:{14001 + 1000 * i}")
+        line(f"info cwnd {22000 + 1000 * i}")
+    ack_of(17001)
+    line("info cwnd 26000")
+    line("count retransmit_segs 0")
 
 
 def delays():
@@ -619,6 +646,7 @@ def delays():
 
 def slow_start():
     trains()
+    pauses()
     small_windows()
     holes()
     delays()
