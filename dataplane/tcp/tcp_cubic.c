@@ -96,19 +96,22 @@ look_at_delay(struct cubic *q, uint32_t rtt_us)
 
 /*
  * ACKs of a round follow each other as closely as the link lets segments pass. A train of half a round trip, the way to the peer,
- * is half a flight of what the link holds. To Linux a gap ends the train; here it is no part of it, so that one stall of a busy
- * machine does not cost a round.
+ * is half a flight of what the link holds. Pacing alone makes such a train, so a whole round trip is asked for then, as Linux
+ * does. To Linux a gap ends the train; here it is just no part of it, so that one stall of a busy machine does not cost a round.
  */
 static void
 look_at_train(struct tcp_conn *c, struct cubic *q)
 {
 	uint32_t now_us = (uint32_t)c->stack->now_us, gap_us = now_us - q->ack_us;
+	uint32_t enough_us = c->tx->min_rtt_us;
 
 	q->ack_us = now_us;
 	if (gap_us > TRAIN_GAP_US)
 		return;
 	q->train_us += gap_us;
-	if (q->train_us > c->tx->min_rtt_us / 2 && c->cwnd >= TRAIN_MIN_CWND * eff_mss(c))
+	if (!(c->tx->tx_flags & F_TX_HELD))
+		enough_us /= 2;
+	if (q->train_us > enough_us && c->cwnd >= TRAIN_MIN_CWND * eff_mss(c))
 		c->ssthresh = c->cwnd;
 }
 

@@ -284,6 +284,7 @@ send_next(struct tcp_conn *c, const struct next *n)
 
 	if (seq == c->snd_una) {
 		tcp_cc_idle(c);
+		tcp_pace_start(c);
 		c->progress_ms = c->stack->now_ms;
 		if (!(c->flags & F_PERSIST))
 			c->retries =
@@ -312,13 +313,20 @@ out_mtu_probe(struct tcp_conn *c)
 	return true;
 }
 
+static bool
+is_held(struct tcp_conn *c, uint32_t len)
+{
+	return c->tx && c->tx->tx_flags & F_TX_PACED && tcp_pace_holds(c, len);
+}
+
 static void
 out_data(struct tcp_conn *c)
 {
 	struct next n;
 	bool no_mbuf = false, sent = c->snd_mss < c->mss_top && out_mtu_probe(c);
 
-	while (!no_mbuf && next_segment(c, usable_cwnd(c), &n) && tcp_tx_ready(c)) {
+	while (!no_mbuf && next_segment(c, usable_cwnd(c), &n) && !is_held(c, n.len) &&
+	       tcp_tx_ready(c)) {
 		no_mbuf = !send_next(c, &n);
 		sent |= !no_mbuf;
 		c->flags &= ~(uint32_t)F_FORCE;

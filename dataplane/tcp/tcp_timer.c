@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * tcp_timer.c - one wheel timer a connection, three due times: retransmission (or persist, or FIN-WAIT-2), delayed ACK and
- *             keep-alive (tcp_keep.c)
+ * tcp_timer.c - one wheel timer a connection, four due times: retransmission (or persist, or FIN-WAIT-2), delayed ACK,
+ *             keep-alive (tcp_keep.c) and the rest of a flight (tcp_pace.c)
  *
  * Why     Due times move with nearly every segment; the wheel's timer is only armed when it must fire earlier, and when it
  *         fires early it is armed for the rest.
@@ -65,6 +65,8 @@ tcp_timer_arm(struct tcp_conn *c)
 		in_ms = ahead(c, c->rexmit_due);
 	if (c->delack_due)
 		in_ms = MIN(in_ms, ahead(c, c->delack_due));
+	if (c->tx && c->tx->pace_due)
+		in_ms = MIN(in_ms, ahead(c, c->tx->pace_due));
 	if (c->flags & F_KEEP)
 		in_ms = MIN(in_ms, tcp_keep_ms(c));
 	if (in_ms == UINT64_MAX)
@@ -310,6 +312,10 @@ tcp_timer_fire(void *stack, struct wheel_timer *t, uint64_t now_us)
 		on_rexmit(c);
 	else if (c->flags & F_KEEP && tcp_keep_ms(c) == 0)
 		tcp_keep_fire(c);
+	if (c->tx && is_due(c, c->tx->pace_due)) {
+		c->tx->pace_due = 0;
+		tcp_out(c);
+	}
 	tcp_timer_arm(c);
 	tcp_conn_let_go(c);
 }

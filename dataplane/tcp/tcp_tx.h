@@ -47,6 +47,9 @@ struct tcp_tx {
 	uint8_t reo_mult, reo_persist;
 	uint16_t tx_flags;
 
+	/* tcp_pace.c: since when, what may leave at once, and when (ms; 0: nothing waits) to go on */
+	uint32_t pace_us, pace_seq, pace_due;
+
 	/* RFC 6937 */
 	uint32_t prr_delivered, prr_out, prr_flight;
 
@@ -74,6 +77,8 @@ enum tcp_tx_flag {
 	        1
 	        << 8, /* cwnd falls because of a mark, until something behind `recover` is acknowledged */
 	F_TX_SAY_CWR = 1 << 9, /* the next new segment carries CWR */
+	F_TX_PACED = 1 << 10,  /* pace_us and pace_seq are set */
+	F_TX_HELD = 1 << 11,   /* a flight was paced: ACK trains are half a round trip long by it */
 };
 
 /* What one ACK says about what was in flight. */
@@ -117,6 +122,12 @@ uint32_t tcp_rack_detect(struct tcp_conn *c);
 /* Segment i was sent so long ago that an ACK of it would be here. */
 bool tcp_rack_is_overdue(const struct tcp_conn *c, uint32_t i);
 void tcp_rack_recovered(struct tcp_conn *c);
+
+/* --- tcp_pace.c --- */
+/* The first segment of a flight is about to leave. */
+void tcp_pace_start(struct tcp_conn *c);
+/* With F_TX_PACED: len bytes at snd_nxt have to wait, until pace_due, which is set. */
+bool tcp_pace_holds(struct tcp_conn *c, uint32_t len);
 
 /* --- tcp_tlp.c --- */
 /* Milliseconds after which a probe is due, 0: none may be sent. */

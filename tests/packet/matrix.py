@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""matrix.py - writes the matrices of packet scripts: matrix.py states|orders|mss|options|slow_start > FILE.pkt
+"""matrix.py - writes the matrices of packet scripts: matrix.py states|orders|mss|options|slow_start|pacing > FILE.pkt
 
 What is expected comes from the rules below, which follow the text of the RFCs; nothing here asks the stack. Numbers are
 relative to the ISN of their direction, as in every script. README.md says what the lines mean.
@@ -652,8 +652,90 @@ def slow_start():
     delays()
 
 
+# --- the first flight after a silence: an initial window at once, the rest at twice cwnd a round trip ---
+
+
+def after_silence(name, rtt, silence):
+    """cwnd is 20,000 and nothing is in flight."""
+    case(name)
+    line(f"open passive rtt {rtt} opt mss=1000")
+    line("call send 10000")
+    line("ignore")
+    line(f"ignore +{rtt - 1}")
+    line("inject +1 A seq 1 ack 2001")
+    line("inject A seq 1 ack 10001")
+    line("info cwnd 20000")
+    line(f"silence +{silence}")
+
+
+def segments(first, cnt, wait=0, end=0):
+    for i in range(first, first + cnt):
+        flags = "PA" if i + 1 == end else "A"
+        line(f"expect {f'+{wait} ' if wait and i == first else ''}{flags} seq {10001 + 1000 * i} ack 1 len 1000")
+
+
+def spread():
+    for rtt in (4, 10, 20, 40, 100, 180):
+        after_silence(f"twenty segments after a silence, {rtt} ms round trip", rtt, 30)
+        line("call send 20000")
+        segments(0, 10)
+        at = [-(-k * rtt // 40) for k in range(1, 11)]  # ms after which segment 10 + k may leave: k / 20 of half a round trip
+        sent, now = 10, 0
+        for t in sorted(set(at)):
+            segments(sent, at.count(t), t - now, 20)
+            sent, now = sent + at.count(t), t
+        line("silence")
+        line(f"count retransmit_segs 0")
+
+
+def not_spread():
+    after_silence("a round trip of 3 ms is too short for ticks of 1 ms", 3, 30)
+    line("call send 20000")
+    segments(0, 20, end=20)
+    line("count paced 0")
+    after_silence("after an RTO there is the initial window and no more", 40, 260)
+    line("call send 20000")
+    segments(0, 10)
+    line("silence +39")
+    line("count paced 0")
+    after_silence("what an initial window holds leaves at once", 40, 30)
+    line("call send 10000")
+    segments(0, 10, end=10)
+    line("count paced 0")
+    after_silence("half a round trip later cwnd is free", 40, 30)
+    line("call send 1000")
+    segments(0, 1, end=1)
+    line("silence +20")
+    line("call send 19000")
+    segments(1, 19, end=20)
+
+
+def clocked():
+    after_silence("nothing is in flight any more: the next ones go at once", 40, 30)
+    line("call send 20000")
+    segments(0, 10)
+    line("inject A seq 1 ack 20001")
+    segments(10, 10, end=20)
+    line("inject +40 A seq 1 ack 30001")
+    line("silence +100")
+    after_silence("a paced flight makes long trains: a whole round trip of one ends slow start", 40, 30)
+    line("call send 60000")
+    line("ignore +40")
+    for n in range(1, 43):
+        ack_of(10001 + 250 * n)
+        line(f"info ssthresh {NO_SSTHRESH if n < 42 else 20000 + 250 * 42}")
+        if n < 42:
+            line("ignore +1")
+
+
+def pacing():
+    spread()
+    not_spread()
+    clocked()
+
+
 def main():
-    wanted = {"states": states, "orders": orders, "mss": mss, "options": options, "slow_start": slow_start}
+    wanted = {"states": states, "orders": orders, "mss": mss, "options": options, "slow_start": slow_start, "pacing": pacing}
     if len(sys.argv) != 2 or sys.argv[1] not in wanted:
         raise SystemExit(__doc__)
     wanted[sys.argv[1]]()

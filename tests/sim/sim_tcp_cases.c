@@ -641,6 +641,32 @@ test_slow_start_ends(void)
 	}
 }
 
+/* After a silence of two round trips a user sends what cwnd holds, more than the queue: at the line's rate it would overflow. */
+static void
+test_after_silence(void)
+{
+	struct sim_link_config l = pipe_of(100, 50, 1);
+	struct tcp_config cfg = config();
+	uint64_t before;
+	struct flow *f;
+
+	start(&l, &cfg, 3);
+	f = flow(0, 4000000);
+	for (unsigned ms = 0; ms < 2000 && !f->acked_us; ms++)
+		run_for(1000);
+	run_for(100000);
+	CHECK(cwnd(f) > 700000 && bed.link.overflown == 0, "cwnd %u", cwnd(f));
+	before = bed.got[0];
+	f->left = cwnd(f);
+	f->acked_us = 0;
+	fill(f);
+	run_for(200000);
+	CHECK(f->acked_us && bed.got[0] - before > 700000);
+	CHECK(bed.link.overflown == 0, "%llu of %u bytes' segments lost",
+	      (unsigned long long)bed.link.overflown, cwnd(f));
+	finish();
+}
+
 /* Without SACK nothing hangs, whatever is lost. */
 static void
 test_without_sack(void)
@@ -664,6 +690,7 @@ static const struct {
 	{ "the send buffer follows cwnd", test_send_buffer },
 	{ "a budget for all send buffers", test_send_budget },
 	{ "slow start ends in time: nothing lost in a queue of one product", test_slow_start_ends },
+	{ "after a silence: a whole cwnd, and nothing lost", test_after_silence },
 	{ "losses: Mathis", test_losses },
 	{ "reordering: 10 % at most", test_reordering },
 	{ "without SACK: no hang", test_without_sack },

@@ -37,6 +37,8 @@ send_segments(unsigned cnt)
 {
 	CHECK(tcp_send(w.c, span(body, cnt * MSS)));
 	wire_turn();
+	if (cnt > 10) /* behind an initial window the flight is paced */
+		wire_pass_ms(RTT_MS / 2);
 	CHECK(left_out() == cnt);
 }
 

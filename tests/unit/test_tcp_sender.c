@@ -364,6 +364,7 @@ test_push_at_the_end_of_cwnd(void)
 	CHECK(tcp_send(w.c, span(body, 40 * MSS)));
 	first = w.out_cnt;
 	wire_turn();
+	wire_pass_ms(RTT_MS / 2);
 	CHECK(w.out_cnt - first > 2 && w.out_cnt - first < 40, "%u left", w.out_cnt - first);
 	for (unsigned i = first; i < w.out_cnt; i++)
 		CHECK(!!(w.out[i].flags & TCP_PSH) == (i + 1 == w.out_cnt), "segment %u", i);
