@@ -235,6 +235,13 @@ struct tcp_seg {
 	struct tcp_options opt;
 };
 
+/* SEG.LEN (RFC 9293 3.3.1): the numbers that g takes, its SYN and FIN among them; g->len is its text alone. */
+static inline uint32_t
+seg_len(const struct tcp_seg *g)
+{
+	return g->len + !!(g->flags & TCP_SYN) + !!(g->flags & TCP_FIN);
+}
+
 static inline struct tcp_conn *
 conn_at(const struct tcp_stack *s, uint32_t i)
 {
@@ -293,6 +300,13 @@ static inline uint32_t
 header_bytes(bool v6)
 {
 	return v6 ? 60 : 40;
+}
+
+/* For xmit_us and its like, which wrap. */
+static inline uint32_t
+now_us32(const struct tcp_conn *c)
+{
+	return (uint32_t)c->stack->now_us;
 }
 
 static inline uint16_t

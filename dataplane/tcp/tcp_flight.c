@@ -61,7 +61,7 @@ tcp_flight_set(struct tcp_flight *f, uint32_t i, enum tcp_mark m)
 	if (tcp_flight_has(f, i, m))
 		return;
 	f->marks[m][k / 64] |= 1ull << (k % 64);
-	f->bytes[m] += tcp_flight_end(f, i) - tcp_flight_at(f, i)->seq;
+	f->bytes[m] += tcp_flight_bytes(f, i);
 }
 
 void
@@ -72,7 +72,21 @@ tcp_flight_clear(struct tcp_flight *f, uint32_t i, enum tcp_mark m)
 	if (!tcp_flight_has(f, i, m))
 		return;
 	f->marks[m][k / 64] &= ~(1ull << (k % 64));
-	f->bytes[m] -= tcp_flight_end(f, i) - tcp_flight_at(f, i)->seq;
+	f->bytes[m] -= tcp_flight_bytes(f, i);
+}
+
+void
+tcp_flight_set_lost(struct tcp_flight *f, uint32_t i)
+{
+	tcp_flight_set(f, i, MARK_LOST);
+	tcp_flight_clear(f, i, MARK_REXMIT);
+}
+
+void
+tcp_flight_clear_lost(struct tcp_flight *f, uint32_t i)
+{
+	tcp_flight_clear(f, i, MARK_LOST);
+	tcp_flight_clear(f, i, MARK_REXMIT);
 }
 
 void

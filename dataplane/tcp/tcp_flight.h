@@ -59,6 +59,12 @@ tcp_flight_end(const struct tcp_flight *f, uint32_t i)
 	return i + 1 < f->cnt ? tcp_flight_at(f, i + 1)->seq : f->end;
 }
 
+static inline uint32_t
+tcp_flight_bytes(const struct tcp_flight *f, uint32_t i)
+{
+	return tcp_flight_end(f, i) - tcp_flight_at(f, i)->seq;
+}
+
 static inline bool
 tcp_flight_is_full(const struct tcp_flight *f)
 {
@@ -84,6 +90,12 @@ void tcp_flight_cut(struct tcp_flight *f, uint32_t ack);
 
 void tcp_flight_set(struct tcp_flight *f, uint32_t i, enum tcp_mark m);
 void tcp_flight_clear(struct tcp_flight *f, uint32_t i, enum tcp_mark m);
+
+/* Segment i is believed lost, and waits to be sent again, whether it was before or not. */
+void tcp_flight_set_lost(struct tcp_flight *f, uint32_t i);
+
+/* It was not lost, or arrived after all. */
+void tcp_flight_clear_lost(struct tcp_flight *f, uint32_t i);
 
 /* First segment that begins at or behind seq; cnt: none. */
 uint32_t tcp_flight_find(const struct tcp_flight *f, uint32_t seq);

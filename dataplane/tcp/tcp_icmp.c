@@ -44,7 +44,7 @@ quoted_bytes(const struct tcp_conn *c, uint32_t seq)
 		const struct tcp_flight *f = &c->tx->flight;
 		uint32_t i = tcp_flight_find(f, seq + 1) - 1;
 
-		len = tcp_flight_end(f, i) - tcp_flight_at(f, i)->seq;
+		len = tcp_flight_bytes(f, i);
 	}
 	return header_bytes(conn_is_v6(c)) +
 	       MIN(len + TCP_OPTIONS_MAX, MAX(len + ts, (uint32_t)c->snd_mss));

@@ -32,9 +32,8 @@ note_timestamp(struct tcp_conn *c, const struct tcp_seg *g)
 static bool
 is_acceptable(const struct tcp_conn *c, const struct tcp_seg *g)
 {
-	uint32_t len = g->len + !!(g->flags & TCP_SYN) + !!(g->flags & TCP_FIN);
-	uint32_t wnd = rcv_wnd(c), first = g->seq - c->rcv_nxt,
-	         last = g->seq + len - 1 - c->rcv_nxt;
+	uint32_t len = seg_len(g), wnd = rcv_wnd(c);
+	uint32_t first = g->seq - c->rcv_nxt, last = first + len - 1;
 
 	if (len == 0)
 		return wnd == 0 ? first == 0 : first < wnd;

@@ -112,8 +112,6 @@ tcp_in_syn_sent(struct tcp_conn *c, struct tcp_seg *g)
 void
 tcp_reset_stray(struct tcp_stack *s, const struct tcp_seg *g)
 {
-	uint32_t len = g->len + !!(g->flags & TCP_SYN) + !!(g->flags & TCP_FIN);
-
 	if (g->flags & TCP_RST)
 		return;
 	if (!tcp_limit_take(s, &s->resets, s->cfg.rst_per_s)) {
@@ -123,6 +121,6 @@ tcp_reset_stray(struct tcp_stack *s, const struct tcp_seg *g)
 	if (g->flags & TCP_ACK)
 		tcp_out_bare(s, g->dst, g->dport, g->src, g->sport, g->ack, 0, TCP_RST, 0, NULL, 0);
 	else
-		tcp_out_bare(s, g->dst, g->dport, g->src, g->sport, 0, g->seq + len,
+		tcp_out_bare(s, g->dst, g->dport, g->src, g->sport, 0, g->seq + seg_len(g),
 		             TCP_RST | TCP_ACK, 0, NULL, 0);
 }

@@ -411,7 +411,7 @@ out_lost(struct tcp_conn *c)
 	if (c->tx->tx_flags & F_TX_FRTO && seq_gt(c->snd_nxt, c->tx->recover))
 		return;
 	while ((i = tcp_flight_next(f, i, f->cnt, MARK(MARK_LOST), MARK(MARK_REXMIT))) < f->cnt) {
-		uint32_t len = tcp_flight_end(f, i) - tcp_flight_at(f, i)->seq;
+		uint32_t len = tcp_flight_bytes(f, i);
 
 		if (usable_cwnd(c) < MIN(len, eff_mss(c)) && tcp_pipe(c) > 0)
 			break;

@@ -213,7 +213,7 @@ head_packet(const struct tcp_conn *c)
 	uint32_t len = c->snd_nxt - c->snd_una;
 
 	if (c->tx && c->tx->flight.cnt)
-		len = tcp_flight_end(&c->tx->flight, 0) - tcp_flight_at(&c->tx->flight, 0)->seq;
+		len = tcp_flight_bytes(&c->tx->flight, 0);
 	return header_bytes(conn_is_v6(c)) + MIN(len, eff_mss(c)) + c->snd_mss - eff_mss(c);
 }
 
@@ -286,7 +286,7 @@ tcp_pmtu_delivered(struct tcp_conn *c, uint32_t i)
 {
 	const struct tcp_flight *f = &c->tx->flight;
 
-	if (tcp_flight_end(f, i) - tcp_flight_at(f, i)->seq <= eff_mss(c))
+	if (tcp_flight_bytes(f, i) <= eff_mss(c))
 		return;
 	c->flags &= ~(uint32_t)F_PMTU;
 	counter_inc(&c->stack->cnt->pmtu_raised);
@@ -303,6 +303,6 @@ tcp_pmtu_probe_lost(const struct tcp_conn *c)
 	if (!(c->flags & F_PMTU))
 		return false;
 	i = tcp_flight_next(f, 0, f->cnt, MARK(MARK_LOST), 0);
-	len = tcp_flight_end(f, i) - tcp_flight_at(f, i)->seq;
+	len = tcp_flight_bytes(f, i);
 	return len > eff_mss(c) && len == f->bytes[MARK_LOST];
 }

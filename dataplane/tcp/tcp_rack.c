@@ -7,15 +7,8 @@
 #include "dataplane/tcp/tcp_conn.h"
 
 #define MIN_RTT_S    300
-#define DUP_THRESH   3
 #define REO_PERSIST  16 /* recoveries that a wider window lasts */
 #define REO_MULT_MAX 64
-
-static uint32_t
-now32(const struct tcp_conn *c)
-{
-	return (uint32_t)c->stack->now_us;
-}
 
 /* RACK_sent_after() */
 static bool
@@ -46,7 +39,7 @@ static bool
 is_ambiguous(const struct tcp_conn *c, const struct tcp_delivery *d, uint32_t xmit_us,
              uint32_t rtt_us)
 {
-	uint32_t xmit_ms = (uint32_t)((c->stack->now_us - (now32(c) - xmit_us)) / 1000);
+	uint32_t xmit_ms = (uint32_t)((c->stack->now_us - (now_us32(c) - xmit_us)) / 1000);
 
 	if (d->has_tsecr && d->acked && seq_lt(d->tsecr, xmit_ms + c->ts_offset))
 		return true;
@@ -60,7 +53,7 @@ tcp_rack_delivered(struct tcp_conn *c, uint32_t i, struct tcp_delivery *d)
 	struct tcp_tx *t = c->tx;
 	const struct tcp_flight *f = &t->flight;
 	uint32_t xmit_us = tcp_flight_at(f, i)->xmit_us, end = tcp_flight_end(f, i);
-	uint32_t rtt_us = now32(c) - xmit_us;
+	uint32_t rtt_us = now_us32(c) - xmit_us;
 	bool again = tcp_flight_has(f, i, MARK_AGAIN), first = !(t->tx_flags & F_TX_RACK);
 
 	if (!again) {
@@ -113,11 +106,11 @@ has_dup_thresh(const struct tcp_flight *f)
 
 	if (!f->bytes[MARK_SACKED])
 		return false;
-	for (uint32_t i = 0;
-	     n < DUP_THRESH && (i = tcp_flight_next(f, i, f->cnt, MARK(MARK_SACKED), 0)) < f->cnt;
+	for (uint32_t i = 0; n < TCP_DUP_THRESH &&
+	                     (i = tcp_flight_next(f, i, f->cnt, MARK(MARK_SACKED), 0)) < f->cnt;
 	     i++)
 		n++;
-	return n == DUP_THRESH;
+	return n == TCP_DUP_THRESH;
 }
 
 /* Step 4 */
@@ -137,14 +130,13 @@ static void
 judge(struct tcp_conn *c, uint32_t i, uint32_t due, uint32_t *wait_us)
 {
 	struct tcp_flight *f = &c->tx->flight;
-	uint32_t age = now32(c) - tcp_flight_at(f, i)->xmit_us;
+	uint32_t age = now_us32(c) - tcp_flight_at(f, i)->xmit_us;
 
 	if (age < due) {
 		*wait_us = MAX(*wait_us, due - age);
 		return;
 	}
-	tcp_flight_set(f, i, MARK_LOST);
-	tcp_flight_clear(f, i, MARK_REXMIT);
+	tcp_flight_set_lost(f, i);
 }
 
 static bool
@@ -187,6 +179,6 @@ tcp_rack_is_overdue(const struct tcp_conn *c, uint32_t i)
 {
 	const struct tcp_tx *t = c->tx;
 
-	return !(t->tx_flags & F_TX_RACK) || now32(c) - tcp_flight_at(&t->flight, i)->xmit_us >=
+	return !(t->tx_flags & F_TX_RACK) || now_us32(c) - tcp_flight_at(&t->flight, i)->xmit_us >=
 	                                             t->rack_rtt_us + reordering_window(c);
 }

@@ -8,17 +8,6 @@
  */
 #include "dataplane/tcp/tcp_conn.h"
 
-#define DUP_THRESH 3
-
-static void
-mark_lost(struct tcp_conn *c, uint32_t i)
-{
-	struct tcp_flight *f = &c->tx->flight;
-
-	tcp_flight_set(f, i, MARK_LOST);
-	tcp_flight_clear(f, i, MARK_REXMIT);
-}
-
 /* --- without SACK (RFC 6582) --- */
 
 static void
@@ -38,12 +27,12 @@ count_duplicate(struct tcp_conn *c, struct tcp_delivery *d)
 	if (!d->is_dup || c->flags & F_LOSS)
 		return;
 	d->delivered = mss; /* a duplicate ACK says that one segment arrived */
-	t->reno_bytes = MIN(t->reno_bytes + mss,
-	                    c->flags & F_RECOVERY ? flight - MIN(flight, mss) : DUP_THRESH * mss);
+	t->reno_bytes = MIN(t->reno_bytes + mss, c->flags & F_RECOVERY ? flight - MIN(flight, mss)
+	                                                               : TCP_DUP_THRESH * mss);
 	/* Duplicates right behind a recovery may be of what it sent twice (3.2 1). */
-	if (c->dupacks == DUP_THRESH && !(c->flags & (F_RECOVERY | F_LOSS)) &&
+	if (c->dupacks == TCP_DUP_THRESH && !(c->flags & (F_RECOVERY | F_LOSS)) &&
 	    seq_gt(c->snd_una, t->recover))
-		mark_lost(c, 0);
+		tcp_flight_set_lost(&c->tx->flight, 0);
 }
 
 /* A partial ACK: the segment behind it is lost too. */
@@ -53,7 +42,7 @@ detect_without_sack(struct tcp_conn *c, struct tcp_delivery *d)
 	count_duplicate(c, d);
 	if (c->flags & F_RECOVERY && d->acked && seq_lt(c->snd_una, c->tx->recover) &&
 	    !tcp_flight_has(&c->tx->flight, 0, MARK_LOST)) {
-		mark_lost(c, 0);
+		tcp_flight_set_lost(&c->tx->flight, 0);
 		counter_inc(&c->stack->cnt->retransmit_partial);
 	}
 }
@@ -338,7 +327,7 @@ mark_overdue_lost(struct tcp_conn *c)
 	for (uint32_t i = 0; (i = tcp_flight_next(f, i, f->cnt, 0, MARK(MARK_SACKED))) < f->cnt;
 	     i++)
 		if (!(c->flags & F_SACK) || i == 0 || tcp_rack_is_overdue(c, i))
-			mark_lost(c, i);
+			tcp_flight_set_lost(f, i);
 	c->tx->reno_bytes = 0;
 	c->dupacks = 0;
 }
@@ -371,8 +360,8 @@ tcp_recovery_resend(struct tcp_conn *c)
 
 	for (uint32_t i = 0; (i = tcp_flight_next(f, i, f->cnt, 0, MARK(MARK_SACKED))) < f->cnt;
 	     i++)
-		if (tcp_flight_end(f, i) - tcp_flight_at(f, i)->seq > eff_mss(c))
-			mark_lost(c, i);
+		if (tcp_flight_bytes(f, i) > eff_mss(c))
+			tcp_flight_set_lost(f, i);
 	if (f->bytes[MARK_LOST])
 		resend(c);
 }

@@ -18,13 +18,12 @@ take_block(struct tcp_conn *c, uint32_t start, uint32_t end, struct tcp_delivery
 	if ((to < f->cnt ? tcp_flight_at(f, to)->seq : f->end) != end && to > 0)
 		to--; /* it covers a part of the last one */
 	while ((i = tcp_flight_next(f, i, to, 0, MARK(MARK_SACKED))) < to) {
-		uint32_t len = tcp_flight_end(f, i) - tcp_flight_at(f, i)->seq;
+		uint32_t len = tcp_flight_bytes(f, i);
 
 		tcp_rack_delivered(c, i, d);
 		if (c->flags & F_PMTU)
 			tcp_pmtu_delivered(c, i);
-		tcp_flight_clear(f, i, MARK_LOST);
-		tcp_flight_clear(f, i, MARK_REXMIT);
+		tcp_flight_clear_lost(f, i);
 		tcp_flight_set(f, i, MARK_SACKED);
 		d->sacked += len;
 		d->delivered += len;

@@ -362,8 +362,7 @@ complete(struct tcp_stack *s, uint16_t i, struct tcp_seg *g)
 static bool
 is_acceptable(const struct tcp_stack *s, const struct tcp_half *e, const struct tcp_seg *g)
 {
-	uint32_t len = g->len + !!(g->flags & TCP_SYN) + !!(g->flags & TCP_FIN);
-	uint32_t first = g->seq - (e->irs + 1), wnd = syn_window(s);
+	uint32_t len = seg_len(g), first = g->seq - (e->irs + 1), wnd = syn_window(s);
 
 	return first < wnd || (len > 0 && first + len - 1 < wnd);
 }

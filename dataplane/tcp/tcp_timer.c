@@ -131,8 +131,7 @@ tcp_timer_set_rto_of_head(struct tcp_conn *c)
 	uint32_t age_ms = 0, rto_ms = tcp_rto_ms(c);
 
 	if (c->tx && c->tx->flight.cnt)
-		age_ms = ((uint32_t)c->stack->now_us - tcp_flight_at(&c->tx->flight, 0)->xmit_us) /
-		         1000;
+		age_ms = (now_us32(c) - tcp_flight_at(&c->tx->flight, 0)->xmit_us) / 1000;
 	set_kind(c, 0, rto_ms > age_ms ? rto_ms - age_ms : 1);
 }
 

@@ -29,7 +29,7 @@ tcp_tlp_ms(const struct tcp_conn *c)
 		return 0; /* one is out */
 	slack = f->cnt > 1 ? 2000 : t->tx_flags & F_TX_SLOW_ACKS ? WCDELACK_US : c->srtt_us / 4;
 	pto = MAX(2ull * c->srtt_us + slack, (uint64_t)PTO_MIN_US);
-	age = (uint32_t)c->stack->now_us - tcp_flight_at(f, f->cnt - 1)->xmit_us;
+	age = now_us32(c) - tcp_flight_at(f, f->cnt - 1)->xmit_us;
 	pto = pto > age ? (pto - age + 999) / 1000 : 1;
 	return (uint32_t)MIN(pto, (uint64_t)tcp_rto_ms(c));
 }

@@ -6,12 +6,6 @@
  */
 #include "dataplane/tcp/tcp_conn.h"
 
-static uint32_t
-now32(const struct tcp_conn *c)
-{
-	return (uint32_t)c->stack->now_us;
-}
-
 void
 tcp_tx_put(struct tcp_conn *c)
 {
@@ -85,7 +79,7 @@ tcp_tx_sent(struct tcp_conn *c, uint32_t seq)
 		return;
 	if (t->flight.cnt == 0)
 		list_del(&t->idle);
-	tcp_flight_push(&t->flight, seq, c->snd_nxt, now32(c));
+	tcp_flight_push(&t->flight, seq, c->snd_nxt, now_us32(c));
 	if (c->flags & F_RECOVERY || t->tx_flags & F_TX_CWR)
 		t->prr_out += c->snd_nxt - seq;
 }
@@ -97,9 +91,9 @@ tcp_tx_sent_again(struct tcp_conn *c, uint32_t i)
 	struct tcp_sent *s = tcp_flight_at(&t->flight, i);
 
 	/* In pieces, so its arrival says nothing of the path any more. */
-	if (c->flags & F_PMTU && tcp_flight_end(&t->flight, i) - s->seq > eff_mss(c))
+	if (c->flags & F_PMTU && tcp_flight_bytes(&t->flight, i) > eff_mss(c))
 		c->flags &= ~(uint32_t)F_PMTU;
-	s->xmit_us = now32(c);
+	s->xmit_us = now_us32(c);
 	t->rexmit_segs++;
 	tcp_flight_set(&t->flight, i, MARK_AGAIN);
 	if (tcp_flight_has(&t->flight, i, MARK_LOST))
@@ -112,7 +106,7 @@ tcp_tx_sent_again(struct tcp_conn *c, uint32_t i)
 		t->undo_rexmits++;
 	}
 	if (c->flags & F_RECOVERY)
-		t->prr_out += tcp_flight_end(&t->flight, i) - s->seq;
+		t->prr_out += tcp_flight_bytes(&t->flight, i);
 }
 
 void
@@ -123,7 +117,7 @@ tcp_tx_acked(struct tcp_conn *c, uint32_t ack, struct tcp_delivery *d)
 	while (f->cnt && seq_leq(tcp_flight_end(f, 0), ack)) {
 		d->has_again |= tcp_flight_has(f, 0, MARK_AGAIN);
 		if (!tcp_flight_has(f, 0, MARK_SACKED)) {
-			d->delivered += tcp_flight_end(f, 0) - tcp_flight_at(f, 0)->seq;
+			d->delivered += tcp_flight_bytes(f, 0);
 			tcp_rack_delivered(c, 0, d);
 			if (c->flags & F_PMTU)
 				tcp_pmtu_delivered(c, 0);

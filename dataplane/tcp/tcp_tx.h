@@ -16,6 +16,7 @@ struct tcp_seg;
 #define TCP_FLIGHT_SMALL 32   /* segments in flight that every sender has room for, */
 #define TCP_FLIGHT_BIG   4096 /* and those with a struct tcp_big */
 #define TCP_CC_WORDS     8    /* uint64_t of state that a congestion control may keep */
+#define TCP_DUP_THRESH   3 /* duplicate ACKs, or SACKed segments: a loss (RFC 5681 3.2, 8985 6.2) */
 
 /* Room for a long flight; from a pool of its own. */
 struct tcp_big {

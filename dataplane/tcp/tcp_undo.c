@@ -42,8 +42,7 @@ tcp_undo(struct tcp_conn *c)
 	c->ssthresh = MAX(c->ssthresh, t->prior_ssthresh);
 	for (uint32_t i = 0; (i = tcp_flight_next(f, i, f->cnt, MARK(MARK_LOST), 0)) < f->cnt;
 	     i++) {
-		tcp_flight_clear(f, i, MARK_LOST);
-		tcp_flight_clear(f, i, MARK_REXMIT);
+		tcp_flight_clear_lost(f, i);
 	}
 	t->tx_flags &= (uint16_t) ~(F_TX_UNDO | F_TX_FRTO | F_TX_SAY_CWR);
 	t->tx_flags |= F_TX_REORDER;
