@@ -73,33 +73,45 @@ both_opened(struct tcp_conn *c)
 	tcp_mark_dirty(c);
 }
 
-void
-tcp_in_syn_sent(struct tcp_conn *c, struct tcp_seg *g)
-{
-	struct tcp_stack *s = c->stack;
-	bool has_ack = g->flags & TCP_ACK;
+/* --- SYN-SENT: the steps of 3.10.7.3; false: g goes no further, and has had its answer --- */
 
-	if (has_ack &&
-	    (g->ack != c->snd_una + 1 || (c->snd_nxt == c->snd_una && !(c->flags & F_SYN_AGAIN)))) {
-		counter_inc(&s->cnt->drop_bad_syn_ack);
-		tcp_reset_stray(s, g);
-		return;
+static bool
+sent_step1_ack(struct tcp_conn *c, const struct tcp_seg *g)
+{
+	bool is_syn_out = c->snd_nxt != c->snd_una || c->flags & F_SYN_AGAIN;
+
+	if (!(g->flags & TCP_ACK) || (is_syn_out && g->ack == c->snd_una + 1))
+		return true;
+	counter_inc(&c->stack->cnt->drop_bad_syn_ack);
+	tcp_reset_stray(c->stack, g);
+	return false;
+}
+
+/* Without an ACK it may be anybody's. */
+static bool
+sent_step2_reset(struct tcp_conn *c, const struct tcp_seg *g)
+{
+	if (!(g->flags & TCP_RST))
+		return true;
+	if (g->flags & TCP_ACK && !tcp_ecn_try_without(c)) {
+		counter_inc(&c->stack->cnt->rst_in);
+		tcp_conn_end(c, ECONNREFUSED);
 	}
-	if (g->flags & TCP_RST) {
-		if (has_ack && !tcp_ecn_try_without(c)) {
-			counter_inc(&s->cnt->rst_in);
-			tcp_conn_end(c, ECONNREFUSED);
-		}
-		return;
-	}
+	return false;
+}
+
+/* Third, security: as in tcp_in.c there is nothing to compare. Fifth: neither SYN nor RST is dropped. */
+static void
+sent_step4_syn(struct tcp_conn *c, struct tcp_seg *g)
+{
 	if (!(g->flags & TCP_SYN)) {
-		counter_inc(&s->cnt->drop_bad_syn_ack);
+		counter_inc(&c->stack->cnt->drop_bad_syn_ack);
 		return;
 	}
 	c->rcv_nxt = c->last_ack_sent = g->seq + 1;
 	tcp_conn_negotiate(c, &g->opt);
 	c->rcv_adv = c->rcv_nxt + MIN(c->rcv_buf, 65535u); /* as our SYN promised */
-	if (!has_ack) {
+	if (!(g->flags & TCP_ACK)) {
 		both_opened(c);
 		return;
 	}
@@ -108,6 +120,15 @@ tcp_in_syn_sent(struct tcp_conn *c, struct tcp_seg *g)
 	c->flags |= F_ACK_NOW;
 	tcp_in_after_syn(c, g);
 }
+
+void
+tcp_in_syn_sent(struct tcp_conn *c, struct tcp_seg *g)
+{
+	if (sent_step1_ack(c, g) && sent_step2_reset(c, g))
+		sent_step4_syn(c, g);
+}
+
+/* --- CLOSED --- */
 
 void
 tcp_reset_stray(struct tcp_stack *s, const struct tcp_seg *g)
