@@ -160,16 +160,24 @@ tcp_give_up(struct tcp_conn *c, uint64_t *counter, int err)
 	tcp_conn_kill(c, err);
 }
 
+/* What was sent first, or our SYN, has waited for its ACK as long as it may: that is the end. */
+static bool
+is_given_up(struct tcp_conn *c, uint64_t *counter, int err)
+{
+	if (c->stack->now_ms - c->progress_ms < tcp_user_timeout(c))
+		return false;
+	tcp_give_up(c, counter, err);
+	return true;
+}
+
 static void
 syn_again(struct tcp_conn *c)
 {
 	struct tcp_stack *s = c->stack;
 
-	if (s->now_ms - c->progress_ms >= tcp_user_timeout(c)) {
-		tcp_give_up(c, &s->cnt->timeout_connect,
-		            c->flags & F_SOFT_ERR ? EHOSTUNREACH : ETIMEDOUT);
+	if (is_given_up(c, &s->cnt->timeout_connect,
+	                c->flags & F_SOFT_ERR ? EHOSTUNREACH : ETIMEDOUT))
 		return;
-	}
 	counter_inc(&s->cnt->retransmit_syn);
 	back_off(c);
 	c->flags |= F_SYN_AGAIN;
@@ -192,10 +200,8 @@ probe(struct tcp_conn *c)
 {
 	struct tcp_stack *s = c->stack;
 
-	if (s->now_ms - c->progress_ms >= tcp_user_timeout(c)) {
-		tcp_give_up(c, &s->cnt->timeout_user, ETIMEDOUT);
+	if (is_given_up(c, &s->cnt->timeout_user, ETIMEDOUT))
 		return;
-	}
 	if (s->now_ms - c->heard_ms >= persist_max(c)) {
 		tcp_give_up(c, &s->cnt->timeout_persist, ETIMEDOUT);
 		return;
@@ -217,10 +223,8 @@ again(struct tcp_conn *c)
 {
 	struct tcp_stack *s = c->stack;
 
-	if (s->now_ms - c->progress_ms >= tcp_user_timeout(c)) {
-		tcp_give_up(c, &s->cnt->timeout_user, ETIMEDOUT);
+	if (is_given_up(c, &s->cnt->timeout_user, ETIMEDOUT))
 		return;
-	}
 	tcp_pmtu_timeout(c);
 	if (c->tx)
 		tcp_recovery_timeout(c);
