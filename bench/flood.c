@@ -237,7 +237,7 @@ gauge(struct gauges *g, const char *name, uint64_t v)
 static void
 read_gauges(const struct flood *f, struct gauges *g)
 {
-	static const char *const fields[] = { "established", "orphans",  "syn_queue",
+	static const char *const fields[] = { "conns",       "orphans",  "syn_queue",
 		                              "cookie_ring", "timewait", "reassembling",
 		                              "open" };
 	struct worker_memory_row rows[GAUGES_MAX];

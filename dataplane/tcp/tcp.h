@@ -311,7 +311,6 @@ bool tcp_tune(struct tcp_stack *s, const struct tcp_tunables *t);
 
 void tcp_set_user(struct tcp_conn *c, void *user);
 void tcp_set_ops(struct tcp_conn *c, const struct tcp_ops *ops);
-void *tcp_user(const struct tcp_conn *c);
 const struct addr *tcp_local_addr(const struct tcp_conn *c);
 const struct addr *tcp_remote_addr(const struct tcp_conn *c);
 uint16_t tcp_local_port(const struct tcp_conn *c);

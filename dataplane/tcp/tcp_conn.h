@@ -448,7 +448,7 @@ void tcp_ack_new(struct tcp_conn *c, const struct tcp_seg *g);
 /* --- tcp_recv.c: receive queue, reassembly --- */
 /* Take g's payload, which lies within the window: in order, or kept aside. Sets the ACK that is due. */
 void tcp_recv_text(struct tcp_conn *c, struct tcp_seg *g);
-void tcp_recv_purge(struct tcp_stack *s, struct tcp_conn *c);
+void tcp_recv_purge(struct tcp_conn *c);
 /* The right edge that may be announced now. */
 uint32_t tcp_recv_edge(const struct tcp_conn *c);
 /* The edge up to which the receive buffer has room. */

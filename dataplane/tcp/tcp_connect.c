@@ -86,12 +86,6 @@ tcp_set_ops(struct tcp_conn *c, const struct tcp_ops *ops)
 	c->ops = ops;
 }
 
-void *
-tcp_user(const struct tcp_conn *c)
-{
-	return c->user;
-}
-
 const struct addr *
 tcp_local_addr(const struct tcp_conn *c)
 {

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * tcp_read.c - what the reader sees and takes, and the window that follows from it
  *
- * RFC     9293 3.8.6.2.2 (silly window), 3.8.6.2.1 (the right edge never moves left); the window grows with what is read in a
+ * RFC     9293 3.8.6.2.2 (silly window), 3.8.6 (the right edge never moves left); the window grows with what is read in a
  *         round trip and shrinks while it is not used or mbufs are short.
  */
 #include "dataplane/tcp/tcp_conn.h"
 
-#define RCV_BUF_MIN (16 * 1024) /* ten segments of a sender that begins again fit */
+#define RCV_BUF_IDLE (16 * 1024) /* ten segments of a sender that begins again fit */
 
-/* What a connection may announce at most: less once half of all mbufs are held, the minimum beyond three quarters. */
+/* What a connection may announce at most: less once half of all mbufs are held, that of an idle one beyond three quarters. */
 static uint32_t
 buf_limit(const struct tcp_stack *s)
 {
 	uint32_t quarter = s->cfg.mbuf_budget / 4;
 
 	if (s->mbufs_held > quarter * 3)
-		return RCV_BUF_MIN;
+		return RCV_BUF_IDLE;
 	return s->mbufs_held > quarter * 2 ? s->cfg.rcv_buf_bytes : s->cfg.rcv_buf_max_bytes;
 }
 
@@ -52,7 +52,7 @@ tune(struct tcp_conn *c)
 {
 	const struct tcp_config *cfg = &c->stack->cfg;
 	uint32_t max = MIN(buf_limit(c->stack), 65535u << c->rcv_wscale);
-	uint32_t min = MIN(cfg->rcv_buf_bytes, RCV_BUF_MIN), rtt_ms = MAX(c->srtt_us / 1000, 1u);
+	uint32_t min = MIN(cfg->rcv_buf_bytes, RCV_BUF_IDLE), rtt_ms = MAX(c->srtt_us / 1000, 1u);
 	uint16_t passed = (uint16_t)(c->stack->now_ms - c->drs_ms);
 	uint32_t read = c->rcv_nxt - c->rcv_unread;
 	uint64_t want;

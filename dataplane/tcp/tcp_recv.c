@@ -397,8 +397,10 @@ tcp_recv_text(struct tcp_conn *c, struct tcp_seg *g)
 }
 
 void
-tcp_recv_purge(struct tcp_stack *s, struct tcp_conn *c)
+tcp_recv_purge(struct tcp_conn *c)
 {
+	struct tcp_stack *s = c->stack;
+
 	s->mbufs_held -= chain_free(c->rcv_head);
 	c->rcv_head = c->rcv_tail = NULL;
 	c->rcv_unread = 0;

@@ -219,7 +219,7 @@ tcp_conn_new(struct tcp_stack *s, const struct addr *local, uint16_t lport,
 	c->challenge_16ms = tcp_stray_first(s);
 	wheel_timer_init(&c->timer, s->cfg.wheel_kind);
 	tcp_table_add(c);
-	counter_inc(&s->cnt->established);
+	counter_inc(&s->cnt->conns);
 	return c;
 }
 
@@ -232,10 +232,10 @@ release(struct tcp_conn *c)
 	c->flags |= F_DEAD;
 	if (c->flags & F_ON_LIST)
 		return;
-	tcp_recv_purge(s, c);
+	tcp_recv_purge(c);
 	tcp_times_put(c);
 	tcp_table_remove(c);
-	counter_sub(&s->cnt->established, 1);
+	counter_sub(&s->cnt->conns, 1);
 	if (c->flags & F_ORPHAN) {
 		s->orphan_cnt--;
 		counter_sub(&s->cnt->orphans, 1);
@@ -318,7 +318,7 @@ tcp_detach(struct tcp_conn *c)
 	c->flags &= ~(uint32_t)(EV_ANY | F_WANT_ROOM | F_STARVED);
 	s->orphan_cnt++;
 	counter_inc(&s->cnt->orphans);
-	tcp_recv_purge(s, c);
+	tcp_recv_purge(c);
 	if (c->state == TCP_FIN_WAIT_2)
 		tcp_timer_set_fin_wait(c);
 }
