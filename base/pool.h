@@ -35,6 +35,6 @@ void pool_fini(struct pool *p);
 void *pool_get(struct pool *p);
 void pool_put(struct pool *p, void *object);
 
-/* For tests and start-up on the heap: memory is mmap'd, freed by pool_free_mapped(). 0 or -ENOMEM. */
+/* For tests and start-up on the heap: memory is mmap'd, freed by pool_fini_mapped(). 0 or -ENOMEM. */
 int pool_init_mapped(struct pool *p, const char *name, size_t object_bytes, uint32_t cnt);
 void pool_fini_mapped(struct pool *p);

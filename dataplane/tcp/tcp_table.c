@@ -7,42 +7,16 @@
  */
 #include "dataplane/tcp/tcp_conn.h"
 
-static inline void
-sip_round(uint64_t v[4])
-{
-	v[0] += v[1];
-	v[2] += v[3];
-	v[1] = (v[1] << 13 | v[1] >> 51) ^ v[0];
-	v[3] = (v[3] << 16 | v[3] >> 48) ^ v[2];
-	v[0] = v[0] << 32 | v[0] >> 32;
-	v[2] += v[1];
-	v[0] += v[3];
-	v[1] = (v[1] << 17 | v[1] >> 47) ^ v[2];
-	v[3] = (v[3] << 21 | v[3] >> 43) ^ v[0];
-	v[2] = v[2] << 32 | v[2] >> 32;
-}
-
 uint32_t
 tcp_hash(const struct tcp_stack *s, const struct addr *remote, uint16_t rport,
          const struct addr *local, uint16_t lport)
 {
-	const struct siphash_key *k = &s->cfg.table_key;
-	uint64_t v[4] = { k->k0 ^ 0x736f6d6570736575ull, k->k1 ^ 0x646f72616e646f6dull,
-		          k->k0 ^ 0x6c7967656e657261ull, k->k1 ^ 0x7465646279746573ull };
 	uint64_t m[5];
 
 	memcpy(m, remote, 16);
 	memcpy(m + 2, local, 16);
 	m[4] = (uint64_t)36 << 56 | (uint64_t)rport << 16 | lport;
-	for (size_t i = 0; i < ARRAY_LEN(m); i++) {
-		v[3] ^= m[i];
-		sip_round(v);
-		v[0] ^= m[i];
-	}
-	v[2] ^= 0xff;
-	for (size_t i = 0; i < 3; i++)
-		sip_round(v);
-	return (uint32_t)(v[0] ^ v[1] ^ v[2] ^ v[3]);
+	return (uint32_t)siphash13(&s->cfg.table_key, m, ARRAY_LEN(m));
 }
 
 static bool

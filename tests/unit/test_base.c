@@ -30,6 +30,18 @@ test_siphash(
 }
 
 static void
+test_siphash13(void) /* the same key and messages, of 0 and of 8 bytes */
+{
+	struct siphash_key k = { 0x0706050403020100ull, 0x0f0e0d0c0b0a0908ull };
+	uint64_t words[2] = { 0 };
+
+	CHECK(siphash13(&k, words, 1) == 0xabac0158050fc4dcull);
+	words[0] = 0x0706050403020100ull;
+	words[1] = 8ull << 56;
+	CHECK(siphash13(&k, words, 2) == 0x369095118d299a8eull);
+}
+
+static void
 test_addr(void)
 {
 	/* clang-format off */
@@ -267,6 +279,7 @@ main(void)
 {
 	test_block64();
 	test_siphash();
+	test_siphash13();
 	test_addr();
 	test_hist();
 	test_pool();
