@@ -287,9 +287,9 @@ run_idle(uint32_t count)
 	       "\"out of order\": %u, \"senders\": %u, \"received mbufs\": %u}, \"bytes_each\": "
 	       "%.1f, \"used\": %llu, \"answered\": %llu}\n",
 	       u.conns, (unsigned long long)c.failed, sizeof(struct tcp_conn),
-	       (double)(c.server.tcp->mask + 1) * sizeof(uint32_t) / u.conns, u.slices,
-	       u.small_chunks, u.ooos, u.txs, u.mbufs_held,
-	       sizeof(struct tcp_conn) + ((double)(c.server.tcp->mask + 1) * sizeof(uint32_t) +
+	       (double)heads_bytes(c.server.tcp->cfg.conn_cnt) / u.conns, u.slices, u.small_chunks,
+	       u.ooos, u.txs, u.mbufs_held,
+	       sizeof(struct tcp_conn) + ((double)heads_bytes(c.server.tcp->cfg.conn_cnt) +
 	                                  u.txs * (double)sizeof(struct tcp_tx)) /
 	                                         u.conns,
 	       (unsigned long long)asked, (unsigned long long)c.replied);

@@ -8,13 +8,14 @@
  * Length  Over 500 lines: what the files of this folder call of one another, a section each, behind the structs they share.
  */
 #pragma once
+#include "base/heads.h"
 #include "dataplane/tcp/tcp.h"
 #include "dataplane/tcp/tcp_opt.h"
 #include "dataplane/tcp/tcp_seq.h"
 #include "dataplane/tcp/tcp_tx.h"
 #include <rte_mbuf.h>
 
-#define TCP_NONE UINT32_MAX /* no index */
+#define TCP_NONE HEADS_NONE /* no index */
 
 #define TCP_MSS_DEFAULT4 536 /* RFC 9293 3.7.1, when the peer's SYN names none */
 #define TCP_MSS_DEFAULT6 1220
@@ -196,8 +197,7 @@ struct tcp_pmtu;
 struct tcp_stack {
 	uint64_t now_us;
 	uint32_t now_ms;
-	uint32_t mask;   /* of heads[] */
-	uint32_t *heads; /* connection table */
+	struct heads table; /* connections */
 	struct tcp_counters *cnt;
 	struct wheel *wheel;
 	struct rng *rng;

@@ -109,11 +109,11 @@ input_some(struct tcp_stack *s, const struct packet_in *in, unsigned cnt)
 		if (!ok[i])
 			continue;
 		g[i].hash = tcp_hash(s, g[i].src, g[i].sport, g[i].dst, g[i].dport);
-		rte_prefetch0(&s->heads[g[i].hash & s->mask]);
+		rte_prefetch0(heads_of(&s->table, g[i].hash));
 	}
 	for (unsigned i = 0; i < cnt && cnt > 1; i++)
-		if (ok[i] && s->heads[g[i].hash & s->mask] != TCP_NONE) {
-			const uint8_t *c = (uint8_t *)conn_at(s, s->heads[g[i].hash & s->mask]);
+		if (ok[i] && *heads_of(&s->table, g[i].hash) != TCP_NONE) {
+			const uint8_t *c = (uint8_t *)conn_at(s, *heads_of(&s->table, g[i].hash));
 
 			for (size_t line = 0; line < sizeof(struct tcp_conn); line += 64)
 				rte_prefetch0(c + line);

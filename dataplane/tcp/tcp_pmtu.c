@@ -26,26 +26,15 @@ struct entry {
 
 struct tcp_pmtu {
 	struct entry *e;
-	uint32_t *heads;
-	uint32_t cnt, mask, used;
+	struct heads table; /* by peer */
+	uint32_t cnt, used;
 	uint32_t newest, oldest;
 };
-
-static uint32_t
-heads_for(uint32_t cnt)
-{
-	uint32_t n = 16;
-
-	while (n < cnt)
-		n *= 2;
-	return n;
-}
 
 size_t
 tcp_pmtu_bytes(uint32_t cnt)
 {
-	return sizeof(struct tcp_pmtu) + cnt * sizeof(struct entry) +
-	       heads_for(cnt) * sizeof(uint32_t);
+	return sizeof(struct tcp_pmtu) + cnt * sizeof(struct entry) + heads_bytes(cnt);
 }
 
 void
@@ -54,7 +43,7 @@ tcp_pmtu_free(struct tcp_pmtu *p)
 	if (!p)
 		return;
 	free(p->e);
-	free(p->heads);
+	heads_fini(&p->table);
 	free(p);
 }
 
@@ -66,15 +55,12 @@ tcp_pmtu_new(uint32_t cnt)
 	if (!p)
 		return NULL;
 	p->cnt = cnt;
-	p->mask = heads_for(cnt) - 1;
 	p->newest = p->oldest = TCP_NONE;
 	p->e = malloc(cnt * sizeof(*p->e));
-	p->heads = malloc((p->mask + 1) * sizeof(*p->heads));
-	if (!p->e || !p->heads) {
+	if (!p->e || heads_init(&p->table, cnt)) {
 		tcp_pmtu_free(p);
 		return NULL;
 	}
-	memset(p->heads, 0xff, (p->mask + 1) * sizeof(*p->heads));
 	return p;
 }
 
@@ -89,7 +75,7 @@ tcp_pmtu_used(const struct tcp_pmtu *p)
 static uint32_t *
 head_of(const struct tcp_stack *s, const struct addr *remote)
 {
-	return &s->pmtu->heads[tcp_hash(s, remote, 0, remote, 0) & s->pmtu->mask];
+	return heads_of(&s->pmtu->table, tcp_hash(s, remote, 0, remote, 0));
 }
 
 static void

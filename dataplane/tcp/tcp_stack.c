@@ -11,20 +11,10 @@ const struct counter_desc tcp_counter_desc[TCP_COUNTERS] = {
 #undef COUNTER
 };
 
-static uint32_t
-head_cnt(const struct tcp_config *c)
-{
-	uint32_t n = 64;
-
-	while (n < c->conn_cnt)
-		n *= 2;
-	return n;
-}
-
 size_t
 tcp_stack_bytes(const struct tcp_config *c)
 {
-	return sizeof(struct tcp_stack) + sizeof(uint32_t) * head_cnt(c) +
+	return sizeof(struct tcp_stack) + heads_bytes(c->conn_cnt) +
 	       pool_bytes(sizeof(struct tcp_conn), c->conn_cnt) +
 	       pool_bytes(sizeof(struct tcp_slice), c->slice_cnt) +
 	       pool_bytes(TCP_SMALL_CHUNK, c->small_chunk_cnt) +
@@ -105,22 +95,19 @@ tcp_stack_new(const struct tcp_config *cfg, const struct tcp_link *link, struct 
 	s->wheel = wheel;
 	s->rng = rng;
 	s->cnt = counters;
-	s->mask = head_cnt(cfg) - 1;
 	list_init(&s->tx_idle);
 	s->ready_head = s->ready_tail = s->dirty_head = s->dirty_tail = TCP_NONE;
 	wheel_timer_init(&s->housekeeping, cfg->wheel_kind + 1);
-	s->heads = malloc(sizeof(uint32_t) * head_cnt(cfg));
 	s->syns = tcp_syn_new(cfg->syn_cnt);
 	s->cookies = tcp_cookies_new(cfg->cookie_ring_cnt);
 	s->timewaits = tcp_timewait_new(cfg->timewait_cnt);
 	s->pmtu = tcp_pmtu_new(cfg->pmtu_cnt);
-	if (!s->heads || !s->syns || !s->cookies || !s->timewaits || !s->pmtu ||
-	    make_pools(s) < 0) {
+	if (heads_init(&s->table, cfg->conn_cnt) || !s->syns || !s->cookies || !s->timewaits ||
+	    !s->pmtu || make_pools(s) < 0) {
 		tcp_stack_free(s);
 		errno = ENOMEM;
 		return NULL;
 	}
-	memset(s->heads, 0xff, sizeof(uint32_t) * head_cnt(cfg));
 	wheel_set_kind(wheel, cfg->wheel_kind, tcp_timer_fire, s);
 	wheel_set_kind(wheel, cfg->wheel_kind + 1, housekeep, s);
 	tcp_set_now(s, (uint64_t)wheel->now_ms * 1000);
@@ -132,8 +119,8 @@ static void release(struct tcp_conn *c);
 static void
 drop_all(struct tcp_stack *s)
 {
-	for (uint32_t i = 0; i <= s->mask; i++)
-		for (uint32_t at = s->heads[i]; at != TCP_NONE;) {
+	for (uint32_t i = 0; i <= s->table.mask; i++)
+		for (uint32_t at = s->table.at[i]; at != TCP_NONE;) {
 			struct tcp_conn *c = conn_at(s, at);
 
 			at = c->next;
@@ -153,7 +140,7 @@ tcp_stack_free(struct tcp_stack *s)
 {
 	if (!s)
 		return;
-	if (s->heads && s->conns.memory)
+	if (s->table.at && s->conns.memory)
 		drop_all(s);
 	wheel_cancel(s->wheel, &s->housekeeping);
 	tcp_syn_free(s->syns);
@@ -161,7 +148,7 @@ tcp_stack_free(struct tcp_stack *s)
 	tcp_timewait_free(s->timewaits);
 	tcp_pmtu_free(s->pmtu);
 	fini_pools(s);
-	free(s->heads);
+	heads_fini(&s->table);
 	free(s);
 }
 

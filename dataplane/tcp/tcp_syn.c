@@ -28,21 +28,11 @@ struct tcp_syn_queue {
 	} stages[STAGES];
 };
 
-static uint32_t
-heads_for(uint32_t cnt)
-{
-	uint32_t n = 16;
-
-	while (n < cnt)
-		n *= 2;
-	return n;
-}
-
 size_t
 tcp_syn_bytes(uint32_t cnt)
 {
 	return sizeof(struct tcp_syn_queue) + cnt * sizeof(struct tcp_half) +
-	       heads_for(cnt) * 2 * sizeof(uint16_t);
+	       heads_cnt(cnt) * 2 * sizeof(uint16_t);
 }
 
 struct tcp_syn_queue *
@@ -53,7 +43,7 @@ tcp_syn_new(uint32_t cnt)
 	if (!q)
 		return NULL;
 	q->cnt = cnt;
-	q->mask = heads_for(cnt) - 1;
+	q->mask = heads_cnt(cnt) - 1;
 	q->e = calloc(cnt, sizeof(*q->e));
 	q->heads = malloc((q->mask + 1) * sizeof(*q->heads));
 	q->per_prefix = calloc(q->mask + 1, sizeof(*q->per_prefix));

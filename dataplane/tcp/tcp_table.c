@@ -31,7 +31,7 @@ struct tcp_conn *
 tcp_table_find(const struct tcp_stack *s, uint32_t hash, const struct addr *remote, uint16_t rport,
                const struct addr *local, uint16_t lport)
 {
-	for (uint32_t i = s->heads[hash & s->mask]; i != TCP_NONE;) {
+	for (uint32_t i = *heads_of(&s->table, hash); i != TCP_NONE;) {
 		struct tcp_conn *c = conn_at(s, i);
 
 		if (is_conn(c, remote, rport, local, lport))
@@ -46,7 +46,7 @@ head_of(const struct tcp_conn *c)
 {
 	const struct tcp_stack *s = c->stack;
 
-	return &s->heads[tcp_hash(s, &c->remote, c->rport, &c->local, c->lport) & s->mask];
+	return heads_of(&s->table, tcp_hash(s, &c->remote, c->rport, &c->local, c->lport));
 }
 
 void

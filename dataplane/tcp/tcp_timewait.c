@@ -29,27 +29,16 @@ static_assert(sizeof(struct entry) <= 48, "tcp.md: TIME-WAIT, 48 B an entry");
 
 struct tcp_timewait {
 	struct entry *e;
-	uint32_t *heads;
-	uint32_t cnt, mask;
+	struct heads table; /* by hash of the four names */
+	uint32_t cnt;
 	uint32_t oldest, held; /* ring places in use, dead ones included */
 	uint32_t live;
 };
 
-static uint32_t
-heads_for(uint32_t cnt)
-{
-	uint32_t n = 16;
-
-	while (n < cnt)
-		n *= 2;
-	return n;
-}
-
 size_t
 tcp_timewait_bytes(uint32_t cnt)
 {
-	return sizeof(struct tcp_timewait) + cnt * sizeof(struct entry) +
-	       heads_for(cnt) * sizeof(uint32_t);
+	return sizeof(struct tcp_timewait) + cnt * sizeof(struct entry) + heads_bytes(cnt);
 }
 
 struct tcp_timewait *
@@ -60,14 +49,11 @@ tcp_timewait_new(uint32_t cnt)
 	if (!w)
 		return NULL;
 	w->cnt = cnt;
-	w->mask = heads_for(cnt) - 1;
 	w->e = malloc(cnt * sizeof(*w->e));
-	w->heads = malloc((w->mask + 1) * sizeof(*w->heads));
-	if (!w->e || !w->heads) {
+	if (!w->e || heads_init(&w->table, cnt)) {
 		tcp_timewait_free(w);
 		return NULL;
 	}
-	memset(w->heads, 0xff, (w->mask + 1) * sizeof(*w->heads));
 	return w;
 }
 
@@ -77,7 +63,7 @@ tcp_timewait_free(struct tcp_timewait *w)
 	if (!w)
 		return;
 	free(w->e);
-	free(w->heads);
+	heads_fini(&w->table);
 	free(w);
 }
 
@@ -91,7 +77,7 @@ static void
 kill(struct tcp_stack *s, struct entry *e)
 {
 	struct tcp_timewait *w = s->timewaits;
-	uint32_t *at = &w->heads[e->hash & w->mask];
+	uint32_t *at = heads_of(&w->table, e->hash);
 
 	if (e->is_dead)
 		return;
@@ -117,7 +103,7 @@ static void
 push(struct tcp_stack *s, const struct entry *what)
 {
 	struct tcp_timewait *w = s->timewaits;
-	uint32_t i, *head = &w->heads[what->hash & w->mask];
+	uint32_t i, *head = heads_of(&w->table, what->hash);
 
 	if (w->held == w->cnt) {
 		if (!w->e[w->oldest].is_dead)
@@ -159,7 +145,7 @@ find(const struct tcp_stack *s, uint32_t hash, const struct addr *remote, uint16
 {
 	const struct tcp_timewait *w = s->timewaits;
 
-	for (uint32_t i = w->heads[hash & w->mask]; i != TCP_NONE; i = w->e[i].next) {
+	for (uint32_t i = *heads_of(&w->table, hash); i != TCP_NONE; i = w->e[i].next) {
 		struct entry *e = &w->e[i];
 
 		if (e->hash == hash && e->rport == rport && e->lport == lport &&
