@@ -217,7 +217,8 @@ remember(struct tcp_stack *s, const struct tcp_half *h)
 		a->remote.v4.tsval = h->ts_recent;
 	} else {
 		a->remote.v6 = h->remote;
-		again_at(k, k->head + 1)->remote.tsval = h->ts_recent;
+		if (is_wide)
+			again_at(k, k->head + 1)->remote.tsval = h->ts_recent;
 	}
 	k->head += width(a);
 	counter_set_value(&s->cnt->cookie_ring, tcp_cookies_used(k));

@@ -663,6 +663,29 @@ test_flood(void)
 	wire_end();
 }
 
+/* What takes the last place leaves the first one alone. */
+static void
+test_ring_last(bool ts)
+{
+	uint32_t first;
+
+	wire_defaults();
+	w.cfg.cookie_ring_cnt = ts ? 3 : 2;
+	w.cfg.timestamps = ts;
+	start_full();
+	first = take_cookie(1460, 15, false, false);
+	w.us = v6(1, 1);
+	w.peer = v6(2, 2);
+	take_cookie(1460, 15, false, ts);
+	CHECK(w.n.cookie_ring == w.cfg.cookie_ring_cnt && w.n.full_cookies == 0);
+	wire_pass_ms(1200);
+	CHECK(w.n.cookies_again == 2);
+	while (w.read < w.out_cnt && w.out[w.read].dport == 1)
+		w.read++; /* the queue's own */
+	CHECK(w.out[w.read].dport == 40000 && w.out[w.read].seq == first);
+	wire_end();
+}
+
 int
 main(void)
 {
@@ -686,6 +709,8 @@ main(void)
 	test_two_answers(false);
 	test_two_answers(true);
 	test_ring_full();
+	test_ring_last(false);
+	test_ring_last(true);
 	test_burst();
 	test_sweep();
 	test_flood();
