@@ -265,6 +265,8 @@ mark(struct tcp_cookies *k, uint32_t now_ms)
 		return;
 	if (k->mark_cnt - k->mark_done[PASSES - 1] < MARKS)
 		k->mark_cnt++; /* else the newest one moves: what it stood for comes a little late */
+	else if (k->mark_done[0] == k->mark_cnt)
+		return; /* unless the first pass is through with it: a place will be free soon */
 	k->marks[(k->mark_cnt - 1) % MARKS].end = k->head;
 	k->marks[(k->mark_cnt - 1) % MARKS].ms = now_ms;
 }

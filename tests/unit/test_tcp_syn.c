@@ -686,6 +686,52 @@ test_ring_last(bool ts)
 	wire_end();
 }
 
+static void
+cookie_to(unsigned port)
+{
+	w.peer_port = (uint16_t)port;
+	take_cookie(1460, 15, false, false);
+	w.out_cnt = w.read = 0;
+}
+
+/* A segment to `port` left within so many milliseconds. */
+static bool
+is_sent_within(unsigned port, unsigned ms)
+{
+	bool found = false;
+
+	for (unsigned t = 0; t < ms && !found; t++) {
+		wire_pass_ms(1);
+		for (unsigned i = 0; i < w.out_cnt; i++)
+			found |= w.out[i].dport == port;
+		w.out_cnt = w.read = 0;
+	}
+	return found;
+}
+
+/* The ring remembers 64 moments. With all of them behind their first second, what comes now has its own first second all the same. */
+static void
+test_moments_full(void)
+{
+	enum { MANY = 8300, MOMENTS = 70 };
+
+	wire_defaults();
+	start_full();
+	for (unsigned i = 0; i < MANY; i++)
+		cookie_to(1000 + i);
+	CHECK(is_sent_within(1000, 1100)); /* so many that the ring is looked at every 5 ms */
+	for (unsigned i = 0; i < MOMENTS; i++) {
+		cookie_to(1000 + MANY + i);
+		is_sent_within(0, 5);
+	}
+	CHECK(is_sent_within(1000 + MANY + MOMENTS - 1, 1200));
+	cookie_to(60000);
+	CHECK(is_sent_within(60000, 2200));
+	is_sent_within(0, 4000);
+	CHECK(w.n.cookies_again == 2 * (MANY + MOMENTS + 1) && w.n.cookie_ring == 0);
+	wire_end();
+}
+
 int
 main(void)
 {
@@ -711,6 +757,7 @@ main(void)
 	test_ring_full();
 	test_ring_last(false);
 	test_ring_last(true);
+	test_moments_full();
 	test_burst();
 	test_sweep();
 	test_flood();
