@@ -18,8 +18,11 @@ enum {
 	ICMP6_PARAMETER = 4,
 	ICMP6_ECHO = 128,
 	ICMP6_ECHO_REPLY = 129,
+	ICMP6_MLD_QUERY = 130,
+	ICMP6_MLD_DONE = 132,
 	ICMP6_RS = 133,
 	ICMP6_REDIRECT = 137,
+	ICMP6_MLD2_REPORT = 143,
 };
 
 /* The request becomes the reply: addresses change places, the sum follows (RFC 1624), and it goes back to the MAC it came from, so
@@ -189,6 +192,8 @@ icmp6_input(struct packet *p, struct frame *f)
 		frame_drop(p, f, why);
 	else if (type >= ICMP6_RS && type <= ICMP6_REDIRECT)
 		nd_input(p, f);
+	else if ((type >= ICMP6_MLD_QUERY && type <= ICMP6_MLD_DONE) || type == ICMP6_MLD2_REPORT)
+		mld_input(p, f);
 	else if (f->is_multicast || f->ip.dst.b[0] == 0xff)
 		frame_drop(p, f, C_drop_icmp_broadcast);
 	else if (type == ICMP6_ECHO)

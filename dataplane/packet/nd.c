@@ -27,15 +27,6 @@ struct nd {
 static const struct addr unspecified;
 static const struct addr all_nodes = { { 0xff, 0x02, [15] = 1 } };
 
-static struct addr
-solicited_node(const struct addr *a)
-{
-	struct addr g = { { 0xff, 0x02, [11] = 1, [12] = 0xff } };
-
-	memcpy(g.b + 13, a->b + 13, 3);
-	return g;
-}
-
 /* Every option has at least 8 bytes, so the loop ends. */
 static enum packet_counter
 options(const uint8_t *o, size_t len, struct nd *nd)
@@ -82,13 +73,6 @@ parse(const struct frame *f, struct nd *nd)
 	if (nd->type == ND_NA && (dad || (to_group && (nd->flags & NA_SOLICITED))))
 		return C_drop_nd_bad;
 	return PASS;
-}
-
-static void
-group_mac(const struct addr *group, uint8_t mac[6])
-{
-	mac[0] = mac[1] = 0x33;
-	memcpy(mac + 2, group->b + 12, 4);
 }
 
 /* dst_mac NULL: dst is a group. option 0: no link-layer address in it. */

@@ -48,6 +48,7 @@ packet_new(struct packet_port *port, unsigned worker, const struct packet_dev *d
 	            NEIGH_CONFIRMED_REPLY_PER_S / 4);
 	p->announce_us = worker == 0 && !c->no_announce ? 0 : UINT64_MAX;
 	p->due_us = p->announce_us;
+	mld_init(p);
 	init_gateways(p);
 	return p;
 }
@@ -111,12 +112,6 @@ common_bits(const struct addr *a, const struct addr *b)
 	return 128;
 }
 
-static bool
-is_link_local(const struct addr *a)
-{
-	return a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80;
-}
-
 bool
 packet_source_for(const struct packet *p, const struct addr *dst, struct addr *src)
 {
@@ -132,7 +127,7 @@ packet_source_for(const struct packet *p, const struct addr *dst, struct addr *s
 		unsigned bits = common_bits(&l->addr, dst);
 
 		if (l->v4 != v4 || local_state(l) == LOCAL_DUPLICATE ||
-		    (!v4 && is_link_local(&l->addr) != is_link_local(dst)))
+		    (!v4 && addr_is_link_local(&l->addr) != addr_is_link_local(dst)))
 			continue;
 		if (!best || bits > most) {
 			best = l;
@@ -256,6 +251,10 @@ announce(struct packet *p)
 	struct packet_port *port = p->port;
 	unsigned step = p->announce_step++;
 
+	if (step == 0)
+		mld_join(
+		        p,
+		        true); /* before DAD, whose solicitations come to the group (RFC 4862 5.4.2) */
 	for (unsigned i = 0; i < port->local_cnt; i++) {
 		struct local_addr *l = &port->local[i];
 		uint8_t was = LOCAL_TENTATIVE;
@@ -273,6 +272,8 @@ announce(struct packet *p)
 		else
 			nd_announce(p, l);
 	}
+	if (step == 1)
+		mld_join(p, false);
 	p->announce_us = step + 1 < ANNOUNCE_STEPS ? p->now_us + gap_us[step] : UINT64_MAX;
 }
 
@@ -283,6 +284,7 @@ timers(struct packet *p)
 	if (p->now_us >= p->announce_us)
 		announce(p);
 	timer_due(p, p->announce_us);
+	mld_timers(p);
 	neigh_timers(p);
 	frag_timers(p);
 }

@@ -95,7 +95,7 @@ check_gateway(const struct packet_port *port, const struct addr *g, bool v4)
 		return NULL;
 	if (addr_is_v4(g) != v4)
 		return v4 ? "gateway4 is not an IPv4 address" : "gateway6 is not an IPv6 address";
-	if (on_link(port, g) || (!v4 && g->b[0] == 0xfe && (g->b[1] & 0xc0) == 0x80))
+	if (on_link(port, g) || (!v4 && addr_is_link_local(g)))
 		return NULL;
 	return v4 ? "gateway4 is in no network of this port's addresses"
 	          : "gateway6 is in no network of this port's addresses";

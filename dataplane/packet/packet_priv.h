@@ -6,6 +6,7 @@
  *         rings (many producers, one consumer; pairing inside rte_ring).
  */
 #pragma once
+#include "base/rng.h"
 #include "base/siphash.h"
 #include "dataplane/packet/neigh.h"
 #include "dataplane/packet/frag.h"
@@ -96,6 +97,15 @@ struct frame {
 	struct ip_view ip;
 };
 
+/* What this worker owes to queriers (mld.c); UINT64_MAX: nothing. */
+struct mld {
+	struct rng rng;
+	uint64_t response_us, asked; /* a bit for each of port->local[] */
+	uint64_t unasked_us;
+	unsigned unasked_left;
+	uint64_t old_querier_until_us; /* version 1 until then */
+};
+
 struct packet {
 	struct packet_port *port;
 	struct packet_dev dev;
@@ -120,6 +130,7 @@ struct packet {
 	struct bucket echo, solicit, copy, reply, reply_confirmed;
 	struct neigh_table neigh;
 	struct frag_table frag;
+	struct mld mld;
 	uint64_t announce_us;
 	unsigned announce_step;
 	uint32_t capture_generation;
@@ -172,6 +183,30 @@ bucket_take(struct bucket *b, uint64_t now_us)
 	return true;
 }
 
+static inline bool
+addr_is_link_local(const struct addr *a)
+{
+	return a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80;
+}
+
+/* RFC 4291 2.7.1 */
+static inline struct addr
+solicited_node(const struct addr *a)
+{
+	struct addr g = { { 0xff, 0x02, [11] = 1, [12] = 0xff } };
+
+	memcpy(g.b + 13, a->b + 13, 3);
+	return g;
+}
+
+/* RFC 2464 7 */
+static inline void
+group_mac(const struct addr *group, uint8_t mac[6])
+{
+	mac[0] = mac[1] = 0x33;
+	memcpy(mac + 2, group->b + 12, 4);
+}
+
 static inline void
 timer_due(struct packet *p, uint64_t at_us)
 {
@@ -204,6 +239,12 @@ void nd_input(struct packet *p, struct frame *f);
 void nd_solicit(struct packet *p, const struct neigh *n, bool unicast);
 void nd_announce(struct packet *p, const struct local_addr *l);
 void nd_detect(struct packet *p, const struct local_addr *l);
+
+/* mld.c: packet_new(); at the first announcement and at the second; timers(); ICMPv6 130 to 132 and 143, takes the frame. */
+void mld_init(struct packet *p);
+void mld_join(struct packet *p, bool is_first);
+void mld_timers(struct packet *p);
+void mld_input(struct packet *p, struct frame *f);
 
 /* ip_in.c, ip4.c, ip6.c */
 void ip_input(struct packet *p, struct frame *f);

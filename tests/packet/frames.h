@@ -87,6 +87,18 @@ ip_frame(struct addr src, struct addr dst, uint8_t proto, uint8_t hop, uint16_t 
 	return b;
 }
 
+/* Extension headers put between an IPv6 header and its payload; the first names `next`. */
+static inline struct bytes
+extended(struct bytes b, uint8_t first, const void *ext, size_t len)
+{
+	memmove(b.d + 54 + len, b.d + 54, b.len - 54);
+	memcpy(b.d + 54, ext, len);
+	b.d[14 + 6] = first;
+	b.len += len;
+	store_be16(b.d + 14 + 4, (uint16_t)(b.len - 54));
+	return b;
+}
+
 static inline struct bytes
 tcp_bytes(struct addr src, struct addr dst, uint16_t sport, uint16_t dport, size_t data)
 {
