@@ -23,6 +23,7 @@
 #define JOB_LANE_BYTES   4096
 #define JOB_PART_TEXT    (64 * 1024) /* paths, types and names of all parts */
 #define JOB_HEAD_BYTES   256         /* of a part, for its magic */
+#define JOB_OUTSIDE      16384       /* of the text in a multipart without parts */
 #define JOB_FIELD_MAX    4096        /* bytes of a header field that customers' rules look at */
 #define JOB_SCAN_DEFAULT (512 * 1024)
 #define JOB_NO_PART      UINT16_MAX
@@ -57,6 +58,14 @@ struct part_info {
 	        tail_offset;   /* its first byte past the window: in the tail, in the part */
 	const char *real_type; /* by magic; NULL not known */
 	uint8_t sha[32];
+};
+
+/* A part's bytes, whatever they are. */
+struct job_leaf {
+	bool has_sha;
+	SHA256_CTX sha;
+	size_t head_used;
+	char head[JOB_HEAD_BYTES];
 };
 
 enum job_state {
@@ -103,15 +112,16 @@ struct engine_job {
 	struct url_finder url_finder;
 	struct phone_set phones;
 	struct phone_finder phone_finder;
-	SHA256_CTX sha;
 	/* the part under way */
-	bool part_is_text, part_is_html, part_sha;
+	struct job_leaf leaf, uu_leaf; /* uu_leaf: of a file in its text */
+	bool part_is_text, part_is_html;
 	uint16_t part;
 	size_t block_used;
 	uint64_t block_offset;
 	char block[JOB_BLOCK];
-	size_t head_used;
-	char head[JOB_HEAD_BYTES];
+	/* text before the first boundary of the outermost multipart, which some programs show when no boundary ever comes */
+	size_t outside_used;
+	char outside[JOB_OUTSIDE];
 	/* window */
 	uint64_t text_bytes;
 	char tail[ENGINE_TAIL_BYTES]; /* ring of text past the window */
@@ -183,6 +193,7 @@ bool job_has_lane(const struct engine_job *j, enum lane lane);
 void job_on_part_begin(void *ctx, const struct mime_part *p);
 void job_on_data(void *ctx, const struct mime_part *p, struct span data, uint64_t offset);
 void job_on_part_end(void *ctx, const struct mime_part *p);
+void job_on_outside(void *ctx, const struct mime_part *p, struct span data);
 void job_on_html_text(void *ctx, enum html_lane lane, struct span utf8);
 void job_on_html_attr(void *ctx, const struct html_attr *a);
 void job_text_tail(struct engine_job *j);
@@ -202,8 +213,11 @@ void job_on_header(void *ctx, const struct mime_header *h);
 void job_header_features(struct engine_job *j);
 
 /* job_attach.c */
-void job_attachment_begin(struct engine_job *j, const struct mime_part *p, struct part_info *info);
-void job_attachment_end(struct engine_job *j, struct part_info *info);
+/* Each part that is no container: its bytes go to the leaf that job_leaf() gives. */
+struct job_leaf *job_leaf(struct engine_job *j, const struct mime_part *p);
+void job_leaf_begin(struct engine_job *j, const struct mime_part *p, struct part_info *info);
+void job_leaf_data(struct job_leaf *l, struct span data);
+void job_leaf_end(struct engine_job *j, struct job_leaf *l, struct part_info *info);
 void job_hex(const struct part_info *info, char digest[64]);
 
 /* job_finish.c */

@@ -52,16 +52,20 @@ magic_of(struct span head)
 	return NULL;
 }
 
-void
-job_attachment_begin(struct engine_job *j, const struct mime_part *p, struct part_info *info)
+struct job_leaf *
+job_leaf(struct engine_job *j, const struct mime_part *p)
+{
+	return p->flags & MIME_F_UU_IN_TEXT ? &j->uu_leaf : &j->leaf;
+}
+
+static void
+attachment_begin(struct engine_job *j, const struct mime_part *p)
 {
 	struct span name = p->name;
 	char ext[32];
 	const char *dot;
 	size_t n;
 
-	if (!info->is_attachment)
-		return;
 	j->features[F_ATTACHMENTS]++;
 	/* Windows drops dots and blanks at the end of a name. */
 	while (name.len > 0 && (name.p[name.len - 1] == '.' || name.p[name.len - 1] == ' '))
@@ -76,6 +80,30 @@ job_attachment_begin(struct engine_job *j, const struct mime_part *p, struct par
 	        span_is(span(ext, n), "htm") || span_is(span(ext, n), "html") ||
 	        span_is(span(ext, n), "shtml") || span_is(span(ext, n), "svg");
 	job_list_hits(j, SNAPSHOT_LIST_NAME, span(ext, n), "attachment", name, key_set_find);
+}
+
+void
+job_leaf_begin(struct engine_job *j, const struct mime_part *p, struct part_info *info)
+{
+	struct job_leaf *l = job_leaf(j, p);
+
+	l->head_used = 0;
+	l->has_sha = info->is_attachment || j->w->cfg.want_all_hashes;
+	if (l->has_sha)
+		SHA256_Init(&l->sha);
+	if (info->is_attachment)
+		attachment_begin(j, p);
+}
+
+void
+job_leaf_data(struct job_leaf *l, struct span data)
+{
+	size_t n = MIN(sizeof(l->head) - l->head_used, data.len);
+
+	if (l->has_sha)
+		SHA256_Update(&l->sha, data.p, data.len);
+	memcpy(l->head + l->head_used, data.p, n);
+	l->head_used += n;
 }
 
 /* EICAR's definition of the test file: it begins with the 68 characters and has nothing after them but white space (blank, tab,
@@ -109,11 +137,14 @@ job_hex(const struct part_info *info, char digest[64])
 }
 
 void
-job_attachment_end(struct engine_job *j, struct part_info *info)
+job_leaf_end(struct engine_job *j, struct job_leaf *l, struct part_info *info)
 {
-	struct span head = span(j->head, j->head_used);
+	struct span head = span(l->head, l->head_used);
 	char digest[64];
 
+	if (l->has_sha)
+		SHA256_Final(info->sha, &l->sha);
+	info->has_sha = l->has_sha;
 	if (is_eicar(head, info->bytes))
 		job_hit(j, j->s->eicar_rule, 0, "attachment", info->name);
 	if (!info->is_attachment)

@@ -81,15 +81,13 @@ job_on_part_begin(void *ctx, const struct mime_part *p)
 	j->features[F_PARTS]++;
 	if (p->flags & MIME_F_CONTAINER)
 		return;
+	info->is_attachment = !is_text(p) || p->name.len > 0 || p->flags & MIME_F_ATTACHMENT;
+	job_leaf_begin(j, p, info);
+	if (p->flags & MIME_F_UU_IN_TEXT)
+		return; /* the text around it is the part under way */
 	j->part = (uint16_t)p->index;
 	j->part_is_text = is_text(p);
 	j->part_is_html = is_html(p);
-	j->head_used = 0;
-	info->is_attachment = !j->part_is_text || p->name.len > 0 || p->flags & MIME_F_ATTACHMENT;
-	j->part_sha = info->is_attachment || j->w->cfg.want_all_hashes;
-	if (j->part_sha)
-		SHA256_Init(&j->sha);
-	job_attachment_begin(j, p, info);
 	if (j->part_is_text)
 		text_begin(j, p->charset, j->part);
 	j->features[F_HTML_PARTS] += j->part_is_html;
@@ -228,12 +226,8 @@ job_on_data(void *ctx, const struct mime_part *p, struct span data, uint64_t off
 
 	if (p->index >= MIME_PARTS_MAX)
 		return;
-	if (j->part_sha)
-		SHA256_Update(&j->sha, data.p, data.len);
-	n = MIN(sizeof(j->head) - j->head_used, data.len);
-	memcpy(j->head + j->head_used, data.p, n);
-	j->head_used += n;
-	if (!j->part_is_text)
+	job_leaf_data(job_leaf(j, p), data);
+	if (!j->part_is_text || p->flags & MIME_F_UU_IN_TEXT)
 		return;
 	n = (size_t)MIN((uint64_t)data.len, j->w->cfg.scan_bytes - j->text_bytes);
 	j->text_bytes += n;
@@ -299,6 +293,34 @@ text_end(struct engine_job *j)
 }
 
 void
+job_on_outside(void *ctx, const struct mime_part *p, struct span data)
+{
+	struct engine_job *j = ctx;
+	size_t n = MIN(sizeof(j->outside) - j->outside_used, data.len);
+
+	if (p->index != 0)
+		return;
+	memcpy(j->outside + j->outside_used, data.p, n);
+	j->outside_used += n;
+}
+
+/* A multipart in which no part ever began: what is there is its text, as some mail programs show it. */
+static void
+outside_text(struct engine_job *j, const struct mime_part *p)
+{
+	struct span text = span(j->outside, j->outside_used);
+
+	if (text.len == 0 || text.len > j->w->cfg.scan_bytes - j->text_bytes)
+		return;
+	j->text_bytes += text.len;
+	j->part = (uint16_t)p->index;
+	j->part_is_html = memmem(text.p, text.len, "</", 2) != NULL;
+	text_begin(j, span("", 0), j->part);
+	text_data(j, text);
+	text_end(j);
+}
+
+void
 job_on_part_end(void *ctx, const struct mime_part *p)
 {
 	struct engine_job *j = ctx;
@@ -309,15 +331,17 @@ job_on_part_end(void *ctx, const struct mime_part *p)
 	info = &j->parts[p->index];
 	info->bytes = p->flags & MIME_F_CONTAINER ? 0 : p->bytes;
 	info->flags = p->flags;
+	if (p->flags & MIME_F_EMPTY_MULTIPART && p->index == 0)
+		outside_text(j, p);
 	if (p->flags & MIME_F_CONTAINER)
 		return;
+	if (p->flags & MIME_F_UU_IN_TEXT) {
+		job_leaf_end(j, &j->uu_leaf, info);
+		return;
+	}
 	if (j->part_is_text)
 		text_end(j);
-	if (j->part_sha) {
-		SHA256_Final(info->sha, &j->sha);
-		info->has_sha = true;
-	}
-	job_attachment_end(j, info);
+	job_leaf_end(j, &j->leaf, info);
 	j->part_is_text = false;
 }
 

@@ -23,6 +23,7 @@ static const struct mime_ops mime_ops = { .on_header = job_on_header,
 	                                  .on_part_begin = job_on_part_begin,
 	                                  .on_data = job_on_data,
 	                                  .on_part_end = job_on_part_end,
+	                                  .on_outside = job_on_outside,
 	                                  .to_utf8 = to_utf8 };
 static const struct html_ops html_ops = { .on_text = job_on_html_text,
 	                                  .on_attr = job_on_html_attr };

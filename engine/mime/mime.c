@@ -3,18 +3,20 @@
  *
  * Why     Two layers. The lower one cuts the stream at lines that may be boundaries, and holds back a line
  *         end until the next line is known not to be one (the line end before a boundary belongs to
- *         it). The upper one is a stack of open parts. Everything else passes by in blocks. Over 500 lines: both
- *         layers share one struct.
+ *         it). The upper one is a stack of open parts. Everything else passes by in blocks. A mail in base64 is fed to
+ *         a second parser, which counts on where the first one is. Over 500 lines: both layers share one struct.
  */
 #include "engine/mime/mime.h"
 #include "base/block64.h"
 #include "engine/mime/mime_decode.h"
 #include "engine/mime/mime_field.h"
+#include "engine/mime/mime_inline.h"
 
 #define NODES_MAX    (MIME_DEPTH_MAX + 2)    /* containers, and a leaf in the innermost */
 #define CAND_MAX     (MIME_BOUNDARY_MAX + 8) /* of a line that may be a boundary: enough to decide */
 #define OUT_BYTES    8192
 #define CHARSET_MAX  40
+#define ENCODED_MAX  2 /* encoded messages that are opened, one inside another */
 #define ENCODING_MAX 32
 
 enum state {
@@ -51,6 +53,15 @@ struct mime {
 	uint8_t eol_len; /* line end held back */
 	unsigned cand_len, hdr_len, hdr_name_len, hdr_colon;
 	struct mime_dec dec;
+	/* Files in plain text: the one under way is no node, for the text around it stays open. */
+	struct mime_inline uu;
+	bool has_uu_text, in_uu_file; /* the leaf is looked at; uu_node is open */
+	struct node uu_node;
+	/* Of an encoded message; NULL in the innermost parser. */
+	struct mime *inner;
+	bool in_inner;
+	unsigned base_depth;   /* of an inner parser: depth of its first part */
+	struct span base_path; /* path of the encoded message; "" of the mail itself */
 	char cand[CAND_MAX];
 	char hdr[MIME_HEADER_BYTES_MAX], value[MIME_HEADER_BYTES_MAX], out[OUT_BYTES];
 };
@@ -68,8 +79,9 @@ flag(struct mime *m, uint32_t f)
 	m->flags |= f;
 }
 
-struct mime *
-mime_new(const struct mime_ops *ops, void *ctx)
+/* With a parser for a message in base64, and for one in that. */
+static struct mime *
+parser_new(const struct mime_ops *ops, void *ctx, unsigned inner_cnt)
 {
 	struct mime *m = calloc(1, sizeof(*m));
 
@@ -77,13 +89,31 @@ mime_new(const struct mime_ops *ops, void *ctx)
 		return NULL;
 	m->ops = ops;
 	m->ctx = ctx;
-	mime_reset(m);
+	if (inner_cnt == 0)
+		return m;
+	m->inner = parser_new(ops, ctx, inner_cnt - 1);
+	if (m->inner)
+		return m;
+	free(m);
+	return NULL;
+}
+
+struct mime *
+mime_new(const struct mime_ops *ops, void *ctx)
+{
+	struct mime *m = parser_new(ops, ctx, ENCODED_MAX);
+
+	if (m)
+		mime_reset(m);
 	return m;
 }
 
 void
 mime_free(struct mime *m)
 {
+	if (!m)
+		return;
+	mime_free(m->inner);
 	free(m);
 }
 
@@ -98,6 +128,9 @@ push(struct mime *m, const char *default_type)
 	m->state = IN_HEADER;
 	if (up)
 		len = snprintf(n->path, sizeof(n->path), "%s.%u", up->path, ++up->child_cnt);
+	else if (m->base_path.len > 0)
+		len = snprintf(n->path, sizeof(n->path), "%.*s.1", (int)m->base_path.len,
+		               m->base_path.p);
 	else
 		len = snprintf(n->path, sizeof(n->path), "1");
 	n->part = (struct mime_part){
@@ -107,7 +140,7 @@ push(struct mime *m, const char *default_type)
 		.name = span("", 0),
 		.encoding_name = span("", 0),
 		.index = m->part_cnt++,
-		.depth = m->node_cnt,
+		.depth = m->base_depth + m->node_cnt,
 	};
 	n->boundary_len = n->child_cnt = 0;
 	n->is_multipart = n->is_closed = n->has_type = n->has_encoding = n->has_file_name = false;
@@ -116,22 +149,32 @@ push(struct mime *m, const char *default_type)
 	m->hdr_has_name = m->hdr_is_cut = false;
 }
 
-void
-mime_reset(struct mime *m)
+/* parts and headers that were told before; 0 for the mail itself. */
+static void
+restart(struct mime *m, unsigned parts, unsigned headers)
 {
-	m->node_cnt = m->part_cnt = m->header_cnt = m->boundary_cnt = 0;
+	m->part_cnt = parts;
+	m->header_cnt = headers;
+	m->node_cnt = m->boundary_cnt = 0;
 	m->flags = 0;
 	m->is_bol = true;
 	m->is_skipping = false;
+	m->has_uu_text = m->in_uu_file = m->in_inner = false;
 	m->eol_len = 0;
 	m->cand_len = 0;
 	push(m, "text/plain");
 }
 
+void
+mime_reset(struct mime *m)
+{
+	restart(m, 0, 0);
+}
+
 uint32_t
 mime_flags(const struct mime *m)
 {
-	return m->flags;
+	return m->flags | (m->in_inner ? mime_flags(m->inner) : 0);
 }
 
 /* ---- fields that shape the part ---- */
@@ -257,7 +300,7 @@ end_field(struct mime *m)
 		                  .raw = raw,
 		                  .path = top(m)->part.path,
 		                  .part = top(m)->part.index,
-		                  .is_top = m->node_cnt == 1 };
+		                  .is_top = m->base_depth + m->node_cnt == 1 };
 	h.value =
 	        span(m->value, mime_decode_words(raw, m->value, sizeof(m->value), m->ops, m->ctx));
 	m->ops->on_header(m->ctx, &h);
@@ -272,12 +315,36 @@ is_message(struct span type)
 	       span_is(type, "message/news");
 }
 
+/* The innermost node is a message whose bytes have to be decoded before they can be parsed. */
+static void
+inner_begin(struct mime *m)
+{
+	struct mime *in = m->inner;
+
+	m->state = IN_BODY;
+	mime_dec_begin(&m->dec, top(m)->part.encoding);
+	m->in_inner = true;
+	in->base_depth = m->node_cnt;
+	in->base_path = top(m)->part.path;
+	restart(in, m->part_cnt, m->header_cnt);
+}
+
+static void
+inner_end(struct mime *m)
+{
+	mime_end(m->inner);
+	m->in_inner = false;
+	m->part_cnt = m->inner->part_cnt;
+	m->header_cnt = m->inner->header_cnt;
+	m->flags |= m->inner->flags;
+}
+
 /* The header of the innermost part is over: what is it? */
 static void
 end_header(struct mime *m)
 {
 	struct node *n = top(m);
-	bool is_multi, is_msg;
+	bool is_multi, is_msg, is_encoded = false;
 
 	end_field(m);
 	is_multi = n->part.type.len > 10 && !memcmp(n->part.type.p, "multipart/", 10);
@@ -288,9 +355,10 @@ end_header(struct mime *m)
 	}
 	if (is_msg && n->part.encoding != MIME_ENC_NONE && n->part.encoding != MIME_ENC_UNKNOWN) {
 		flag(m, MIME_F_ENCODED_MESSAGE);
-		is_msg = false;
+		is_encoded = true;
+		is_msg = m->inner != NULL;
 	}
-	if ((is_multi || is_msg) && m->node_cnt > MIME_DEPTH_MAX) {
+	if ((is_multi || is_msg) && m->base_depth + m->node_cnt > MIME_DEPTH_MAX) {
 		flag(m, MIME_F_TOO_DEEP);
 		is_multi = is_msg = false;
 	}
@@ -306,23 +374,115 @@ end_header(struct mime *m)
 	} else {
 		m->state = IN_BODY;
 		mime_dec_begin(&m->dec, n->part.encoding);
+		mime_inline_begin(&m->uu);
+		m->has_uu_text = span_is(n->part.type, "text/plain");
 	}
 	m->flags |= n->part.flags;
 	if (m->ops->on_part_begin)
 		m->ops->on_part_begin(m->ctx, &n->part);
-	if (is_msg)
+	if (is_msg && is_encoded)
+		inner_begin(m);
+	else if (is_msg)
 		push(m, "text/plain");
 }
 
 static void
+part_data(struct mime *m, struct mime_part *part, struct span data)
+{
+	uint64_t offset = part->bytes;
+
+	part->bytes += data.len;
+	if (data.len > 0 && m->ops->on_data)
+		m->ops->on_data(m->ctx, part, data, offset);
+}
+
+/* A file in the text of the leaf begins. */
+static void
+uu_file_begin(struct mime *m)
+{
+	struct node *up = top(m), *n = &m->uu_node;
+	size_t name_len;
+	int len;
+
+	if (m->part_cnt >= MIME_PARTS_MAX) {
+		flag(m, MIME_F_TOO_MANY_PARTS);
+		return;
+	}
+	len = snprintf(n->path, sizeof(n->path), "%s.%u", up->path, ++up->child_cnt);
+	name_len = mime_decode_words(span(m->uu.name, m->uu.name_len), n->name, sizeof(n->name),
+	                             m->ops, m->ctx);
+	n->part = (struct mime_part){
+		.path = span(n->path, (size_t)len),
+		.type = span_z("application/octet-stream"),
+		.charset = span("", 0),
+		.name = span(n->name, name_len),
+		.encoding_name = span_z("uuencode"),
+		.encoding = MIME_ENC_UU,
+		.index = m->part_cnt++,
+		.depth = up->part.depth + 1,
+		.flags = MIME_F_ATTACHMENT | MIME_F_UU_IN_TEXT,
+	};
+	m->flags |= n->part.flags;
+	m->in_uu_file = true;
+	if (m->ops->on_part_begin)
+		m->ops->on_part_begin(m->ctx, &n->part);
+}
+
+static void
+uu_file_end(struct mime *m, bool is_cut)
+{
+	if (!m->in_uu_file)
+		return;
+	m->in_uu_file = false;
+	if (is_cut)
+		m->uu_node.part.flags |= MIME_F_BAD_UU;
+	m->flags |= m->uu_node.part.flags;
+	if (m->ops->on_part_end)
+		m->ops->on_part_end(m->ctx, &m->uu_node.part);
+}
+
+/* uu holds a line that may be of a file; the text's own event came before. */
+static void
+uu_line(struct mime *m)
+{
+	char out[MIME_DEC_CAP_MIN];
+	size_t n;
+	bool is_bad;
+	enum mime_inline_event e = mime_inline_line(&m->uu, out, &n, &is_bad);
+
+	if (e == MIME_INLINE_BEGIN)
+		uu_file_begin(m);
+	if (m->in_uu_file && is_bad)
+		m->uu_node.part.flags |= MIME_F_BAD_UU;
+	if (m->in_uu_file)
+		part_data(m, &m->uu_node.part, span(out, n));
+	if (e == MIME_INLINE_END)
+		uu_file_end(m, false);
+}
+
+/* Decoded bytes of the innermost part. */
+static void
 deliver(struct mime *m, const char *p, size_t len)
 {
 	struct mime_part *part = &top(m)->part;
-	uint64_t offset = part->bytes;
+	struct span s = span(p, len);
 
-	part->bytes += len;
-	if (len > 0 && m->ops->on_data)
-		m->ops->on_data(m->ctx, part, span(p, len), offset);
+	if (m->in_inner) {
+		mime_feed(m->inner, s);
+		return;
+	}
+	if (!m->has_uu_text) {
+		part_data(m, part, s);
+		return;
+	}
+	while (s.len > 0) {
+		size_t n = mime_inline_take(&m->uu, s);
+
+		part_data(m, part, span(s.p, n));
+		s = span_skip(s, n);
+		if (m->uu.is_whole)
+			uu_line(m);
+	}
 }
 
 static void
@@ -340,25 +500,38 @@ leaf_bytes(struct mime *m, struct span s)
 	}
 }
 
+/* The last bytes of a leaf, and of what is inside it. */
+static void
+end_leaf(struct mime *m)
+{
+	size_t len = mime_dec_end(&m->dec, m->out, sizeof(m->out));
+
+	flag(m, m->dec.flags);
+	deliver(m, m->out, len);
+	if (m->in_inner) {
+		inner_end(m);
+		return;
+	}
+	if (m->has_uu_text && m->uu.len > 0)
+		uu_line(m);
+	uu_file_end(m, true);
+	m->has_uu_text = false;
+}
+
 /* The innermost part is over. */
 static void
 pop(struct mime *m)
 {
 	struct node *n = top(m);
 
-	if (m->state == IN_BODY) {
-		size_t len = mime_dec_end(&m->dec, m->out, sizeof(m->out));
-
-		flag(m, m->dec.flags);
-		deliver(m, m->out, len);
-	}
+	if (m->state == IN_BODY)
+		end_leaf(m);
 	if (n->is_multipart && !n->is_closed) {
-		flag(m, MIME_F_UNCLOSED |
-		                (n->child_cnt == 0 && !(n->part.flags & MIME_F_TOO_MANY_PARTS)
-		                         ? MIME_F_EMPTY_MULTIPART
-		                         : 0));
+		flag(m, MIME_F_UNCLOSED);
 		m->boundary_cnt--;
 	}
+	if (n->is_multipart && n->child_cnt == 0 && !(n->part.flags & MIME_F_TOO_MANY_PARTS))
+		flag(m, MIME_F_EMPTY_MULTIPART);
 	if (m->ops->on_part_end)
 		m->ops->on_part_end(m->ctx, &n->part);
 	m->node_cnt--;
@@ -453,7 +626,7 @@ first_line(struct mime *m)
 		end_header(m);
 		return;
 	}
-	for (n = 0; n < len && p[n] > ' ' && p[n] != ':' && p[n] != 127; n++)
+	for (n = 0; n < len && (unsigned char)p[n] > ' ' && p[n] != ':' && p[n] != 127; n++)
 		;
 	m->hdr_name_len = (unsigned)n;
 	while (n > 0 && n < len && (p[n] == ' ' || p[n] == '\t')) /* "Subject : x" */
@@ -654,7 +827,7 @@ mime_flag_name(unsigned bit)
 		"bad_encoding",    "bad_type",         "no_boundary",      "unclosed",
 		"empty_multipart", "boundary_junk",    "too_deep",         "too_many_parts",
 		"header_junk",     "header_long",      "too_many_headers", "dup_header",
-		"raw_8bit_header",
+		"raw_8bit_header", "uu_in_text",
 	};
 
 	return bit < ARRAY_LEN(names) ? names[bit] : NULL;

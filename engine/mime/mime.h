@@ -13,9 +13,12 @@
  *
  * Tree    The mail itself is part "1"; the children of a multipart "1" are "1.1", "1.2"; the mail inside
  *         a message/rfc822 part "1.2" is "1.2.1". Containers have 0 bytes. A base64 or quoted-printable
- *         message/rfc822 (RFC 2046 forbids it) is a leaf with its decoded bytes and MIME_F_ENCODED_MESSAGE.
+ *         message/rfc822 (RFC 2046 forbids it) is opened too (MIME_F_ENCODED_MESSAGE), two deep; a third is a leaf
+ *         with its decoded bytes. A file that was uuencoded into text/plain part "1.2" is "1.2.1" (MIME_F_UU_IN_TEXT), and
+ *         its lines are bytes of the text as well: some mail programs show one, some the other.
  * Order   on_header of a part come before its on_part_begin, then on_data of a leaf, then on_part_end;
- *         a container's on_part_end comes after those of its children.
+ *         a container's on_part_end comes after those of its children. Between on_part_begin and on_part_end of a
+ *         MIME_F_UU_IN_TEXT part come on_data of the text around it.
  */
 #pragma once
 #include "base/base.h"
@@ -60,6 +63,7 @@ enum mime_flag {
 	MIME_F_DUP_HEADER =
 	        1u << 19, /* Content-Type or -Transfer-Encoding twice (the first counts) */
 	MIME_F_RAW_8BIT_HEADER = 1u << 20, /* bytes >= 0x80 in a field that are not UTF-8 */
+	MIME_F_UU_IN_TEXT = 1u << 21,      /* see Tree */
 };
 
 /* One header field. value is raw unfolded, words of RFC 2047 decoded, UTF-8, outer blanks removed. */
@@ -104,7 +108,7 @@ struct mime_ops {
 
 struct mime;
 
-/* About 200 KB, for start-up. NULL without memory. ops must outlive it. */
+/* About 600 KB, for start-up. NULL without memory. ops must outlive it. */
 struct mime *mime_new(const struct mime_ops *ops, void *ctx);
 void mime_free(struct mime *m);
 

@@ -11,7 +11,7 @@
 
 struct dump {
 	struct charset_set *charsets;
-	EVP_MD_CTX *sha[MIME_DEPTH_MAX + 2];
+	EVP_MD_CTX *sha[MIME_DEPTH_MAX + 3];
 	bool headers, quiet;
 };
 

@@ -59,7 +59,7 @@ on_begin(void *ctx, const struct mime_part *p)
 {
 	struct sum *s = ctx;
 
-	BUG_ON(++s->open > MIME_DEPTH_MAX + 2);
+	BUG_ON(++s->open > MIME_DEPTH_MAX + 3); /* containers, a text, a file in it */
 	event(s, BEGIN, p->index);
 	mix_text(s, p->path);
 	mix_text(s, p->type);

@@ -194,6 +194,13 @@ static const struct {
 	{ HEAD "\r\ncall (800) 555-0100 now\r\n", "", "x@tag.test", 1, ACTION_DELIVER, FILTER_NONE, 0, "BADPHONE" },
 	{ HEAD "Content-Type: application/zip; name=\"a.pdf.EXE\"\r\n\r\nxx", "", "ann@acme.test", 1, ACTION_BLOCK, FILTER_ATTACHMENT, 0, "BADNAME" },
 	{ HEAD "Content-Type: image/png; name=\"a.png\"\r\n\r\nMZ\x90xxxxx", "", "ann@acme.test", 1, ACTION_BLOCK, FILTER_ATTACHMENT, 0, "BADTYPE" },
+	/* a file that is uuencoded into the text, and the text around it; a mail in base64; a multipart that never has a part */
+	{ HEAD "\r\nx\r\nbegin 644 a.exe\r\n#86)C\r\nend\r\nhttp://www.scored.example/\r\n", "", "ann@acme.test", 1, ACTION_BLOCK, FILTER_ATTACHMENT, 1500, "BADNAME" },
+	{ HEAD "\r\nbegin 644 a.png\r\n%35J0``$\r\nend\r\n", "", "ann@acme.test", 1, ACTION_BLOCK, FILTER_ATTACHMENT, 0, "BADTYPE" },
+	{ HEAD "\r\nbegin 644 a.exe\r\nof it\r\nend\r\n", "", "ann@acme.test", 1, ACTION_DELIVER, FILTER_NONE, 0, NULL },
+	{ HEAD "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\nU3ViamVjdDogYQoKVGhpcyBpcyB0aGUgU0VDT05EIHBocmFzZS4K\r\n", "", "ann@acme.test", 1, ACTION_BLOCK, FILTER_PHRASE, 0, "BADPHRASE" },
+	{ HEAD "Content-Type: multipart/mixed; boundary=x\r\n\r\n--y\r\n\r\nThis is the SECOND phrase.\r\n--y--\r\n", "", "ann@acme.test", 1, ACTION_BLOCK, FILTER_PHRASE, 0, "BADPHRASE" },
+	{ HEAD "Content-Type: multipart/mixed; boundary=x\r\n\r\nThis is the SECOND phrase.\r\n--x\r\n\r\na\r\n--x--\r\n", "", "ann@acme.test", 1, ACTION_DELIVER, FILTER_NONE, 0, NULL },
 	{ HEAD "\r\nx\r\n", "a@b.senders.example", "ann@acme.test", 1, ACTION_BLOCK, FILTER_SENDER, 0, NULL },
 	{ HEAD "\r\nx\r\n", "", "ann@acme.test", 0xc6336407, ACTION_BLOCK, FILTER_IP, 0, NULL },
 	{ HEAD "\r\nx\r\n", "", "ann@tag.test", 0xc6336407, ACTION_TAG, FILTER_IP, 0, NULL },

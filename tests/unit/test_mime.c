@@ -132,6 +132,31 @@ static const struct { const char *in, *out; uint32_t flags; } cases[] = {
 	{ "Content-Type: a/b; name=x\nContent-Disposition: ATTACHMENT; filename=\"a\\\"b;c\"\n\n",
 	  "1:Content-Disposition=ATTACHMENT; filename=\"a\\\"b;c\"|<1 a/b a\"b;c||>1|", MIME_F_ATTACHMENT },
 	{ "Content-Type: text/html\nContent-Type: text/plain\n\na", "<1 text/html|a|>1|", MIME_F_DUP_HEADER },
+	{ "X-\xfc: a\nContent-Type: text/html\n\nh", "1:X-\xfc=a|<1 text/html|h|>1|", 0 },
+	/* files in text: the text keeps its lines */
+	{ "\nhi\nbegin 644 f.txt\n#86)C\n`\nend\nbye\n",
+	  "<1 text/plain|hi/begin 644 f.txt/#86)C/<1.1 application/octet-stream f.txt|abc`/end/|>1.1|bye/|>1|",
+	  MIME_F_ATTACHMENT | MIME_F_UU_IN_TEXT },
+	{ MP("x") "--x\n\nbegin 0755 a b\n#86)C\nend\nbegin 644 c\n#86)C\n--x--",
+	  "<1 multipart/mixed|<1.1 text/plain|begin 0755 a b/#86)C/<1.1.1 application/octet-stream a b|abcend/|>1.1.1|"
+	  "begin 644 c/#86)C<1.1.2 application/octet-stream c|abc|>1.1.2||>1.1||>1|",
+	  MIME_F_ATTACHMENT | MIME_F_UU_IN_TEXT | MIME_F_BAD_UU },
+	{ "\nbegin 644 f\nnot one\nbegin 9 x\nbegin\nbegin 644 f\n#86)", "<1 text/plain|begin 644 f/not one/begin 9 x/begin/"
+	  "begin 644 f/#86)<1.1 application/octet-stream f|ab@|>1.1||>1|", MIME_F_ATTACHMENT | MIME_F_UU_IN_TEXT | MIME_F_BAD_UU },
+	{ "\nbegin 644 f\n#86)C\nspam spam\n#86)C\nend", "<1 text/plain|begin 644 f/#86)C/<1.1 application/octet-stream f|abc"
+	  "spam spam/#86)C/abcend|>1.1||>1|", MIME_F_ATTACHMENT | MIME_F_UU_IN_TEXT | MIME_F_BAD_UU },
+	{ "Content-Type: text/html\n\nbegin 644 f\n#86)C\nend\n", "<1 text/html|begin 644 f/#86)C/end/|>1|", 0 },
+	/* mails in base64 or quoted-printable are opened, two deep */
+	{ MP("x") "--x\nContent-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\nQTogYgpDb250ZW50LVR5cGU6IG11bHRpcG"
+	  "FydC9taXhlZDsgYm91bmRhcnk9eQoKLS15CgphCi0teS0tCg==\n--x\n\nc\n--x--",
+	  "<1 multipart/mixed|1.1:Content-Transfer-Encoding=base64|<1.1 message/rfc822|1.1.1:A=b|<1.1.1 multipart/mixed|"
+	  "<1.1.1.1 text/plain|a|>1.1.1.1||>1.1.1||>1.1|<1.2 text/plain|c|>1.2||>1|", MIME_F_MESSAGE | MIME_F_ENCODED_MESSAGE },
+	{ "Content-Type: message/rfc822\nContent-Transfer-Encoding: quoted-printable\n\nContent-Type=3A message/rfc822\n"
+	  "Content-Transfer-Encoding: base64\n\nQ29udGVudC1UeXBlOiBtZXNzYWdlL3JmYzgyMgpDb250ZW50LVRyYW5zZmVyLUVuY29k"
+	  "aW5nOiBiYXNlNjQKCllXSmo=3D\n", "1:Content-Transfer-Encoding=quoted-printable|<1 message/rfc822|1.1:Content-Transfer-Encoding=base64|"
+	  "<1.1 message/rfc822|1.1.1:Content-Transfer-Encoding=base64|<1.1.1 message/rfc822|abc|>1.1.1||>1.1||>1|",
+	  MIME_F_MESSAGE | MIME_F_ENCODED_MESSAGE },
+	{ MP("x") "only --x\n--x--\nepi", "<1 multipart/mixed||>1|", MIME_F_EMPTY_MULTIPART },
 };
 /* clang-format on */
 
