@@ -168,6 +168,16 @@ rule_names(const struct engine_job *j, int first, char *out, size_t cap)
 }
 
 static void
+score_words(const struct engine_job *j, struct engine_verdict *v)
+{
+	int n = snprintf(v->reason, sizeof(v->reason), "score %.1f", v->score_milli / 1000.0);
+
+	if (j->has_model)
+		snprintf(v->reason + n, sizeof(v->reason) - (size_t)n, ", model %.3f",
+		         model_probability(j->model_logodds));
+}
+
+static void
 content_words(const struct engine_job *j, const struct policy_result *res, int first,
               struct engine_verdict *v)
 {
@@ -178,7 +188,7 @@ content_words(const struct engine_job *j, const struct policy_result *res, int f
 		snprintf(v->reason, sizeof(v->reason), "customer rule of priority %u",
 		         res->custom->priority);
 	else if (res->filter == FILTER_SCORE)
-		snprintf(v->reason, sizeof(v->reason), "score %.1f", v->score_milli / 1000.0);
+		score_words(j, v);
 	else if (r && h->line)
 		snprintf(v->reason, sizeof(v->reason), "%s:%u", r->name.p, h->line);
 	else if (r)

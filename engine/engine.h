@@ -49,6 +49,7 @@ struct engine_config {
 	uint64_t scan_bytes;  /* 0: 512 KiB */
 	bool want_text;       /* keep the folded text for engine_job_text(): tools */
 	bool want_all_hashes; /* sha256 of text parts too: tools */
+	bool want_features;   /* of the learned model, without one too: tools */
 };
 
 /* Slots with their parsers (about 2 MB). NULL without memory. */

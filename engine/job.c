@@ -65,6 +65,7 @@ reset_parsers(struct engine_job *j)
 	j->text_bytes = j->tail_total = 0;
 	j->text_used = 0;
 	j->body_at = UINT64_MAX;
+	job_model_begin(j);
 }
 
 static struct engine_job *
@@ -187,6 +188,10 @@ end_step(struct engine_job *j)
 		break;
 	case JOB_RULES:
 		job_rules_finish(j);
+		j->state = JOB_MODEL;
+		break;
+	case JOB_MODEL:
+		job_model_finish(j);
 		counter_inc(&j->w->counters.jobs_done);
 		j->state = JOB_DONE;
 		break;

@@ -10,6 +10,7 @@
 #pragma once
 #include "engine/engine.h"
 #include "engine/mime/mime.h"
+#include "engine/model/words.h"
 #include "engine/snapshot_impl.h"
 #include "engine/text/charset.h"
 #include "engine/text/fold.h"
@@ -74,6 +75,7 @@ enum job_state {
 	JOB_STREAMS, /* ends of the streams are due */
 	JOB_URLS,
 	JOB_RULES,
+	JOB_MODEL,
 	JOB_DONE,
 };
 
@@ -150,7 +152,13 @@ struct engine_job {
 	char part_text[JOB_PART_TEXT];
 	/* headers that features need */
 	char from_domain[256], from_name_domain[256], replyto_domain[256];
-	unsigned url_at; /* JOB_URLS: the next one */
+	/* learned model */
+	bool has_model; /* model_logodds is an answer */
+	float model_logodds;
+	struct model_words model_words;
+	struct model_vector model_vector;
+	char received_at[72]; /* end of the first Received field: tools */
+	unsigned url_at;      /* JOB_URLS: the next one */
 	struct span hosts[64];
 	/* tools */
 	char *text; /* folded text; NULL unless asked for */
@@ -211,6 +219,14 @@ void job_locate_subject(struct engine_job *j, uint64_t read);
 /* job_header.c */
 void job_on_header(void *ctx, const struct mime_header *h);
 void job_header_features(struct engine_job *j);
+
+/* job_model.c */
+bool job_wants_model(const struct engine_job *j);
+void job_model_begin(struct engine_job *j);
+void job_model_header(struct engine_job *j, const struct mime_header *h);
+void job_model_text(struct engine_job *j, struct span text, uint64_t at);
+void job_model_url(struct engine_job *j, const struct url *u);
+void job_model_finish(struct engine_job *j);
 
 /* job_attach.c */
 /* Each part that is no container: its bytes go to the leaf that job_leaf() gives. */

@@ -108,6 +108,7 @@ job_urls_step(struct engine_job *j)
 	rest = scheme_end ? span_skip(u->canonical, (size_t)(scheme_end - u->canonical.p) + 3)
 	                  : u->canonical;
 	url_features(j, u);
+	job_model_url(j, u);
 	if (!is_allowed_url(j, u, rest)) {
 		job_list_hits(j, SNAPSHOT_LIST_DOMAIN, u->host, "url", u->canonical,
 		              domain_set_find);

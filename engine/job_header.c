@@ -188,6 +188,8 @@ job_on_header(void *ctx, const struct mime_header *h)
 	if (!h->is_top)
 		return;
 	field_features(j, h);
+	if (job_wants_model(j))
+		job_model_header(j, h);
 	header_rules(j, h);
 	custom_rules(j, h);
 	if (span_ieq_z(h->name, "subject")) {

@@ -197,6 +197,7 @@ job_lane_flush(struct engine_job *j, struct text_lane *l)
 		feed_stream(j, LANE_FOLDED, text);
 		feed_stream(j, LANE_CUSTOM_LIT, text);
 		feed_stream(j, LANE_CUSTOM_RE, text);
+		job_model_text(j, text, l->base);
 		if (j->text)
 			keep_text(j, text);
 	} else {

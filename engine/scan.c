@@ -1,23 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * scan.c - one mail file to one line of JSON (interfaces.md has the keys)
  */
-#include "engine/scan.h"
 #include "base/clock.h"
-#include "engine/job.h"
 #include "engine/json_out.h"
+#include "engine/scan_internal.h"
 
-#define SCAN_DOMAIN     "scan.invalid"
 #define SCAN_FILE_BYTES (256u << 20)
-
-struct scanner {
-	struct snapshot *s;
-	struct engine_worker *w;
-};
 
 struct scanner *
 scan_new(const struct snapshot_input *in, bool want_text, struct snapshot_errors *errors)
 {
-	struct engine_config cfg = { .want_text = want_text, .want_all_hashes = true };
+	struct engine_config cfg = { .want_text = want_text,
+		                     .want_all_hashes = true,
+		                     .want_features = true };
 	struct snapshot_customer *c = calloc(in->customer_cnt + 1, sizeof(*c));
 	struct scanner *x = calloc(1, sizeof(*x));
 	struct snapshot_input with = *in;
@@ -172,6 +167,7 @@ struct answer {
 	enum policy_action action;
 	enum policy_filter filter;
 	const char *reason;
+	const struct scan_reasons *reasons; /* of the model */
 };
 
 static void
@@ -186,7 +182,7 @@ print_all(FILE *f, const char *name, const struct engine_job *j, const struct an
 	json_out_string(&o, "filter", span_z(policy_filter_name(a->filter)));
 	json_out_string(&o, "reason", span_z(a->reason));
 	json_out_decimal(&o, "score", j->score_milli / 1000.0);
-	json_out_null(&o, "model");
+	scan_print_model(&o, j, a->reasons);
 	json_out_number(&o, "generation", (int64_t)j->s->generation);
 	print_rules(&o, j);
 	print_urls(&o, j);
@@ -228,8 +224,8 @@ refused_at_rcpt(const struct scanner *x, const struct engine_client *client,
 	}
 }
 
-static void
-run(struct engine_job *j, struct span mail)
+void
+scan_run(struct engine_job *j, struct span mail)
 {
 	for (size_t at = 0; at < mail.len;)
 		at += engine_job_step(j, span_skip(mail, at), UINT64_MAX);
@@ -252,7 +248,7 @@ locate(struct scanner *x, struct engine_job *j, struct engine_mail m, struct spa
 	again = engine_job_begin(x->w, &m);
 	BUG_ON(!again);
 	job_locate_begin(again, j);
-	run(again, mail);
+	scan_run(again, mail);
 	engine_job_put(again);
 }
 
@@ -266,6 +262,7 @@ scan_bytes(struct scanner *x, const char *name, struct span mail, const struct s
 	struct span local = at ? span(env->rcpt.p, (size_t)(at - env->rcpt.p)) : span_z("scan");
 	struct span domain = at ? span_skip(env->rcpt, local.len + 1) : span_z(SCAN_DOMAIN);
 	uint64_t start = clock_mono_us();
+	struct scan_reasons reasons;
 	struct engine_verdict v;
 	struct engine_rcpt r;
 	struct engine_job *j;
@@ -274,12 +271,14 @@ scan_bytes(struct scanner *x, const char *name, struct span mail, const struct s
 	engine_country(x->s, &client.addr, client.country);
 	j = engine_job_begin(x->w, &m);
 	BUG_ON(!j);
-	run(j, mail);
+	scan_run(j, mail);
 	engine_decide(j, local, domain, &v);
 	if (!refused_at_rcpt(x, &client, env, local, domain, &r, &a))
-		a = (struct answer){ v.action, v.filter, v.reason };
+		a = (struct answer){ v.action, v.filter, v.reason, NULL };
 	start = clock_mono_us() - start;
 	locate(x, j, m, mail);
+	scan_reasons(x, j, m, mail, &reasons);
+	a.reasons = &reasons;
 	print_all(out, name, j, &a, start);
 	engine_job_put(j);
 	return a.action == ACTION_DELIVER ? SCAN_DELIVER : SCAN_OTHER;
@@ -298,16 +297,16 @@ print_error(const char *path, const char *why, FILE *out)
 	return SCAN_ERROR;
 }
 
-enum scan_outcome
-scan_file(struct scanner *x, const char *path, const struct scan_envelope *env, FILE *out)
+char *
+scan_read_file(const char *path, size_t *len)
 {
-	FILE *f = fopen(path, "rb");
-	enum scan_outcome rc;
+	FILE *f = fopen(path, "rbe");
 	size_t cap = 65536, n = 0, got;
 	char *p = NULL;
+	int rc = 0;
 
 	if (!f)
-		return print_error(path, strerror(errno), out);
+		return NULL;
 	do {
 		cap = p ? cap * 2 : cap;
 		p = realloc(p, cap);
@@ -315,10 +314,26 @@ scan_file(struct scanner *x, const char *path, const struct scan_envelope *env, 
 		n += got = fread(p + n, 1, cap - n, f);
 	} while (got > 0 && cap < SCAN_FILE_BYTES);
 	if (ferror(f))
-		rc = print_error(path, strerror(errno), out);
-	else
-		rc = scan_bytes(x, path, span(p, n), env, out);
+		rc = errno;
 	fclose(f);
+	*len = n;
+	if (rc == 0)
+		return p;
+	free(p);
+	errno = rc;
+	return NULL;
+}
+
+enum scan_outcome
+scan_file(struct scanner *x, const char *path, const struct scan_envelope *env, FILE *out)
+{
+	size_t n;
+	char *p = scan_read_file(path, &n);
+	enum scan_outcome rc;
+
+	if (!p)
+		return print_error(path, strerror(errno), out);
+	rc = scan_bytes(x, path, span(p, n), env, out);
 	free(p);
 	return rc;
 }

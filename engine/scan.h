@@ -13,6 +13,8 @@
 
 struct scanner;
 
+#define SCAN_DOMAIN "scan.invalid" /* of the customer "scan" */
+
 /* Builds a snapshot of `in` (generation 1) with one customer more, id "scan", whose default profile judges mails without --rcpt.
  * NULL after errors. */
 struct scanner *scan_new(const struct snapshot_input *in, bool want_text,
@@ -38,3 +40,16 @@ enum scan_outcome scan_file(struct scanner *s, const char *path, const struct sc
 /* The same for bytes in memory. */
 enum scan_outcome scan_bytes(struct scanner *s, const char *name, struct span mail,
                              const struct scan_envelope *env, FILE *out);
+
+/* What training and evaluation want of a mail. */
+struct scan_facts {
+	const struct model_vector *vector; /* until the next scan */
+	bool has_model;
+	float logodds; /* the model's */
+	int32_t score_milli;
+	enum policy_filter filter; /* that decided */
+	int64_t received_s; /* time of the first Received field, seconds since 1970; 0 not known */
+};
+
+/* Judged as to the customer "scan", without an envelope. */
+enum scan_outcome scan_facts(struct scanner *s, const char *path, struct scan_facts *out);

@@ -121,6 +121,28 @@ open_geo(struct snapshot *s, const struct snapshot_input *in, struct snapshot_er
 	free(g);
 }
 
+/* The file is read anew each time; the same content is one copy in memory. */
+static void
+open_model(struct snapshot *s, const struct snapshot_input *in, struct snapshot_errors *e)
+{
+	const struct model *before = in->prev ? in->prev->model : NULL;
+	char why[256];
+
+	if (!in->model_path)
+		return;
+	s->model = model_load(in->model_path, why, sizeof(why));
+	if (!s->model) {
+		error_add(e, (struct error_at){ in->model_path, 0, 0 }, "%s", why);
+		return;
+	}
+	if (before && !memcmp(&before->head, &s->model->head, sizeof(before->head)) &&
+	    !memcmp(before->weight, s->model->weight, sizeof(before->weight))) {
+		model_put(s->model);
+		s->model = model_get(in->prev->model);
+		s->stats.shared_part_cnt++;
+	}
+}
+
 static void
 index_rules(struct snapshot *s)
 {
@@ -167,9 +189,6 @@ snapshot_build(const struct snapshot_input *in, struct snapshot_errors *e)
 	BUG_ON(!s);
 	s->slot = UINT32_MAX;
 	s->generation = in->generation;
-	if (in->model_path)
-		error_add(e, (struct error_at){ in->model_path, 0, 0 },
-		          "models are not available in this version");
 	if (!take_slot(s))
 		error_add(e, (struct error_at){ "snapshot", 0, 0 },
 		          "%d generations are still in use", GENERATIONS_LIVE_MAX);
@@ -177,6 +196,7 @@ snapshot_build(const struct snapshot_input *in, struct snapshot_errors *e)
 	index_rules(s);
 	make_lists(s, in->prev, e);
 	open_geo(s, in, e);
+	open_model(s, in, e);
 	s->policy = snapshot_policy_build(s, in, e);
 	snapshot_compile_lanes(s, in, e);
 	fill_stats(s, in, start_us);
@@ -208,6 +228,7 @@ snapshot_free(struct snapshot *s)
 		geo_close(s->geo->geo);
 		free(s->geo);
 	}
+	model_put(s->model);
 	free(s->negated);
 	free(s->exists);
 	policy_free(s->policy);

@@ -10,6 +10,7 @@
 #include "engine/lists/geo.h"
 #include "engine/lists/ip_set.h"
 #include "engine/match/match.h"
+#include "engine/model/model.h"
 #include "engine/policy/policy.h"
 #include "engine/ruleset.h"
 #include "engine/snapshot.h"
@@ -72,6 +73,7 @@ struct snapshot {
 	struct list_ref *list[SNAPSHOT_LIST_KINDS];
 	size_t list_cnt[SNAPSHOT_LIST_KINDS];
 	struct geo_part *geo;
+	struct model *model; /* NULL: none */
 	struct policy *policy;
 	uint32_t eicar_rule; /* built in */
 	uint32_t *negated;   /* rules that hit when their pattern did not */

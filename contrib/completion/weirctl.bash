@@ -14,7 +14,7 @@ _weirctl()
 		word=${COMP_WORDS[i]}
 		if [ -n "$skip" ]; then skip=; continue; fi
 		case $word in
-		--socket|--config|--ip|--helo|--from|--rcpt|--rules|--customers|--model|--geo|--batch|--output|-o|--for|--why|--count|--seconds|--write|-w)
+		--socket|--config|--ip|--helo|--from|--rcpt|--rules|--customers|--model|--geo|--batch|--output|-o|--for|--why|--count|--seconds|--write|-w|--ham|--spam|--tsv|--root|--seed)
 			skip=1 ;;
 		-*) ;;
 		*) if [ -z "$command" ]; then command=$word; elif [ -z "$verb" ]; then verb=$word; fi ;;
@@ -22,13 +22,13 @@ _weirctl()
 	done
 
 	case $prev in
-	--socket|--config|--customers|--model|--geo|--batch|--output|-o|--write|-w)
+	--socket|--config|--customers|--model|--geo|--batch|--output|-o|--write|-w|--ham|--spam|--tsv)
 		COMPREPLY=($(compgen -f -- "$cur")); return ;;
-	--rules)
+	--rules|--root)
 		COMPREPLY=($(compgen -d -- "$cur")); return ;;
 	--for)
 		COMPREPLY=($(compgen -W "10m 1h 1d 7d" -- "$cur")); return ;;
-	--ip|--helo|--from|--rcpt|--why|--count|--seconds)
+	--ip|--helo|--from|--rcpt|--why|--count|--seconds|--seed)
 		return ;;
 	esac
 
@@ -36,6 +36,9 @@ _weirctl()
 		local own=
 		case "$command $verb" in
 		scan*) own="--ip --helo --from --rcpt --rules --customers --model --geo --batch --text --explain" ;;
+		train*) own="--ham --spam --root --seed --output" ;;
+		eval*) own="--tsv --root --model --rules" ;;
+		learn*) own="--model" ;;
 		capture*) own="--count --seconds --write" ;;
 		drain*) own="--wait --seconds" ;;
 		"ban add") own="--for --why" ;;
@@ -53,7 +56,8 @@ _weirctl()
 	"lookup ") COMPREPLY=($(compgen -W "ip domain url mailbox" -- "$cur")) ;;
 	"customer ") COMPREPLY=($(compgen -W "import export list show del" -- "$cur")) ;;
 	"config ") COMPREPLY=($(compgen -W "reference explain" -- "$cur")) ;;
-	scan*|"customer import") COMPREPLY=($(compgen -f -- "$cur")) ;;
+	"learn ") COMPREPLY=($(compgen -W "ham spam status promote" -- "$cur")) ;;
+	scan*|"learn ham"|"learn spam"|"customer import") COMPREPLY=($(compgen -f -- "$cur")) ;;
 	esac
 }
 complete -o filenames -F _weirctl weirctl

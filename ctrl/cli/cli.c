@@ -160,9 +160,8 @@ find_command(struct cli *c)
 static bool
 is_planned(const char *word)
 {
-	static const char *const words[] = { "top",     "runtime", "trace",   "rollback",
-		                             "stage",   "feed",    "mx",      "session",
-		                             "doctor",  "train",   "eval",    "db",
+	static const char *const words[] = { "top",     "runtime", "trace",   "rollback", "stage",
+		                             "feed",    "mx",      "session", "doctor",   "db",
 		                             "mailbox", "route",   "profile", "rule" };
 
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)

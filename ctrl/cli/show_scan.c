@@ -100,6 +100,26 @@ show_reasons(FILE *f, const json_t *scan)
 		fputs("  no rule hit\n", f);
 }
 
+/* The model's answer and what weighed most in it: + says spam. */
+static void
+show_model(FILE *f, const json_t *scan)
+{
+	const json_t *feature;
+	size_t i;
+
+	if (!json_is_number(json_object_get(scan, "model")))
+		return;
+	fprintf(f, "  model %.3f (%+.1f):", json_number_value(json_object_get(scan, "model")),
+	        json_number_value(json_object_get(scan, "model_points")));
+	json_array_foreach(json_object_get(scan, "model_features"), i, feature)
+	{
+		fputs(i ? ", " : " ", f);
+		show_text(f, text(feature, "feature"));
+		fprintf(f, " %+.2f", json_number_value(json_object_get(feature, "weight")));
+	}
+	fputc('\n', f);
+}
+
 static void
 show_contents(FILE *f, const json_t *scan)
 {
@@ -155,6 +175,7 @@ show_scan(FILE *f, const json_t *scan, bool is_explained)
 	if (!is_explained)
 		return;
 	show_reasons(f, scan);
+	show_model(f, scan);
 	show_contents(f, scan);
 	if (*text(scan, "text")) {
 		fputs("  text ", f);

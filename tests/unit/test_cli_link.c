@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * test_cli_link.c - weirctl against a daemon that answers as a table says: exit statuses, what was asked, replies in pieces
  */
-#include "ctrl/cli/cli.h"
 #include "tests/check.h"
+#include "tests/unit/weirctl_line.h"
 #include <pthread.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-#define WORDS_MAX 16
 
 static char dir[] = "/tmp/weirctl-XXXXXX";
 static char path[64];
@@ -54,19 +52,6 @@ listen_at(void)
 	unlink(path);
 	BUG_ON(fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 || listen(fd, 4) < 0);
 	return fd;
-}
-
-static int
-weirctl(const char *line)
-{
-	char buf[512], *argv[WORDS_MAX + 1] = { (char[]){ "weirctl" } }, *save;
-	int argc = 1;
-
-	snprintf(buf, sizeof(buf), "%s", line);
-	for (char *w = strtok_r(buf, " ", &save); w && argc < WORDS_MAX;
-	     w = strtok_r(NULL, " ", &save))
-		argv[argc++] = w;
-	return cli_main(argc, argv);
 }
 
 static void

@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * train.c - logistic regression by dual coordinate descent; calibration and thresholds on held-out mails
+ */
+#include "engine/model/train.h"
+#include "base/rng.h"
+#include <math.h>
+
+#define COST_DEFAULT       32.0
+#define HAM_WEIGHT_DEFAULT 1.0
+#define HELD_DEFAULT       0.15
+#define PASSES_DEFAULT     60
+#define STOP_AT            0.01 /* largest step of a pass, as a share of its bound */
+#define WEIGHT_TOP         32767.0
+
+struct example {
+	size_t at; /* in slots */
+	uint32_t cnt;
+	uint32_t order;                    /* as added */
+	float scale[MODEL_GROUPS], square; /* square: of the vector's length */
+	bool is_spam, is_held;
+	unsigned group;
+	int64_t time;
+	double score; /* of held-out mails */
+};
+
+struct train {
+	struct example *item;
+	size_t cnt, cap;
+	uint32_t *slots;
+	size_t slot_cnt, slot_cap;
+};
+
+struct train *
+train_new(void)
+{
+	struct train *t = calloc(1, sizeof(*t));
+
+	BUG_ON(!t);
+	return t;
+}
+
+void
+train_free(struct train *t)
+{
+	if (!t)
+		return;
+	free(t->item);
+	free(t->slots);
+	free(t);
+}
+
+void
+train_add(struct train *t, const struct model_vector *v, bool is_spam, unsigned group, int64_t time)
+{
+	if (t->cnt == t->cap) {
+		t->cap = t->cap ? t->cap * 2 : 1024;
+		t->item = realloc(t->item, t->cap * sizeof(*t->item));
+		BUG_ON(!t->item);
+	}
+	while (t->slot_cnt + v->cnt > t->slot_cap) {
+		t->slot_cap = t->slot_cap ? t->slot_cap * 2 : 1u << 20;
+		t->slots = realloc(t->slots, t->slot_cap * sizeof(*t->slots));
+		BUG_ON(!t->slots);
+	}
+	memcpy(t->slots + t->slot_cnt, v->slot, v->cnt * sizeof(*t->slots));
+	t->item[t->cnt] = (struct example){ .at = t->slot_cnt,
+		                            .cnt = v->cnt,
+		                            .order = (uint32_t)t->cnt,
+		                            .is_spam = is_spam,
+		                            .group = group,
+		                            .time = time };
+	model_scales(v->slot, v->cnt, t->item[t->cnt].scale);
+	for (uint32_t i = 0; i < v->cnt; i++) {
+		float x = t->item[t->cnt].scale[MODEL_GROUP_OF(v->slot[i])];
+
+		t->item[t->cnt].square += x * x;
+	}
+	t->slot_cnt += v->cnt;
+	t->cnt++;
+}
+
+/* ---- weights ---- */
+
+struct fit {
+	const struct train *t;
+	const struct example **item;
+	size_t cnt;
+	double *alpha; /* two a mail: the dual variable, and its distance to the bound */
+	float *w;
+	double cost, ham_weight;
+};
+
+static float
+product(const struct fit *f, const struct example *e)
+{
+	const uint32_t *s = f->t->slots + e->at;
+	float sum[MODEL_GROUPS] = { 0 }, z = 0;
+
+	for (uint32_t i = 0; i < e->cnt; i++)
+		sum[MODEL_GROUP_OF(s[i])] += f->w[MODEL_SLOT_OF(s[i])];
+	for (unsigned g = 0; g < MODEL_GROUPS; g++)
+		z += sum[g] * e->scale[g];
+	return z;
+}
+
+static void
+add_to(struct fit *f, const struct example *e, double by)
+{
+	const uint32_t *s = f->t->slots + e->at;
+	float step[MODEL_GROUPS];
+
+	for (unsigned g = 0; g < MODEL_GROUPS; g++)
+		step[g] = (float)by * e->scale[g];
+	for (uint32_t i = 0; i < e->cnt; i++)
+		f->w[MODEL_SLOT_OF(s[i])] += step[MODEL_GROUP_OF(s[i])];
+}
+
+/* One variable to its optimum, the others fixed (algorithm 4 of the paper: Newton steps, kept inside the bound). Returns how far it
+ * went, as a share of the bound. */
+static double
+solve_one(struct fit *f, size_t i)
+{
+	const struct example *e = f->item[i];
+	double y = e->is_spam ? 1 : -1;
+	double bound = f->cost * (e->is_spam ? 1 : f->ham_weight);
+	double xx = MAX((double)e->square, 1e-6);
+	double b = y * (double)product(f, e);
+	double *a = &f->alpha[2 * i], sign = 1, old, z, slope;
+	unsigned lo = 0;
+
+	if (0.5 * xx * (a[1] - a[0]) + b < 0) {
+		lo = 1;
+		sign = -1;
+	}
+	old = z = a[lo];
+	if (bound - z < 0.5 * bound)
+		z *= 0.1;
+	slope = xx * (z - old) + sign * b + log(z / (bound - z));
+	for (unsigned n = 0; n < 100 && fabs(slope) > 1e-3; n++) {
+		double next = z - slope / (xx + bound / (bound - z) / z);
+
+		z = next <= 0 ? z * 0.1 : next;
+		slope = xx * (z - old) + sign * b + log(z / (bound - z));
+	}
+	a[lo] = z;
+	a[1 - lo] = bound - z;
+	add_to(f, e, sign * (z - old) * y);
+	return fabs(z - old) / bound;
+}
+
+static void
+fit_begin(struct fit *f)
+{
+	for (size_t i = 0; i < f->cnt; i++) {
+		double bound = f->cost * (f->item[i]->is_spam ? 1 : f->ham_weight);
+		double a = MIN(0.001 * bound, 1e-8);
+
+		f->alpha[2 * i] = a;
+		f->alpha[2 * i + 1] = bound - a;
+		add_to(f, f->item[i], f->item[i]->is_spam ? a : -a);
+	}
+}
+
+static void
+fit_run(struct fit *f, const struct train_options *o)
+{
+	size_t *order = malloc((f->cnt + 1) * sizeof(*order));
+	unsigned pass_max = o->pass_max ? o->pass_max : PASSES_DEFAULT;
+	struct rng r;
+
+	BUG_ON(!order);
+	rng_seed(&r, o->seed);
+	for (size_t i = 0; i < f->cnt; i++)
+		order[i] = i;
+	fit_begin(f);
+	for (unsigned pass = 0; pass < pass_max; pass++) {
+		double most = 0;
+
+		for (size_t i = f->cnt; i > 1; i--) {
+			size_t k = (size_t)rng_below(&r, i), swap = order[k];
+
+			order[k] = order[i - 1];
+			order[i - 1] = swap;
+		}
+		for (size_t i = 0; i < f->cnt; i++) {
+			double went = solve_one(f, order[i]);
+
+			most = MAX(most, went);
+		}
+		if (most < STOP_AT)
+			break;
+	}
+	free(order);
+}
+
+/* Weights of the mails that are not held out, or of all. The caller's to free. */
+static float *
+fit(const struct train *t, const struct train_options *o, bool all)
+{
+	struct fit f = { .t = t,
+		         .cost = o->cost > 0 ? o->cost : COST_DEFAULT,
+		         .ham_weight = o->ham_weight > 0 ? o->ham_weight : HAM_WEIGHT_DEFAULT };
+
+	f.item = calloc(t->cnt, sizeof(*f.item));
+	f.alpha = calloc(t->cnt, 2 * sizeof(*f.alpha));
+	f.w = calloc(MODEL_SLOTS, sizeof(*f.w));
+	BUG_ON(!f.item || !f.alpha || !f.w);
+	for (size_t i = 0; i < t->cnt; i++)
+		if (all || !t->item[i].is_held)
+			f.item[f.cnt++] = &t->item[i];
+	fit_run(&f, o);
+	free(f.item);
+	free(f.alpha);
+	return f.w;
+}
+
+/* ---- held-out mails ---- */
+
+static int
+by_group_and_time(const void *a, const void *b)
+{
+	const struct example *x = a, *y = b;
+
+	if (x->is_spam != y->is_spam)
+		return x->is_spam ? 1 : -1;
+	if (x->group != y->group)
+		return x->group < y->group ? -1 : 1;
+	if (x->time != y->time)
+		return x->time < y->time ? -1 : 1;
+	return x->order < y->order ? -1 : 1;
+}
+
+static void
+hold_out(struct train *t, double share)
+{
+	qsort(t->item, t->cnt, sizeof(*t->item), by_group_and_time);
+	for (size_t i = 0, end; i < t->cnt; i = end) {
+		for (end = i; end < t->cnt && t->item[end].group == t->item[i].group &&
+		              t->item[end].is_spam == t->item[i].is_spam;)
+			end++;
+		for (size_t k = i; k < end; k++)
+			t->item[k].is_held = (double)(end - k) <= (double)(end - i) * share + 0.5;
+	}
+}
+
+static size_t
+count(const struct train *t, bool is_spam, bool is_held)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->cnt; i++)
+		n += t->item[i].is_spam == is_spam && t->item[i].is_held == is_held;
+	return n;
+}
+
+/* Targets that are never certain (Platt, "Probabilistic outputs for support vector machines", 1999). */
+struct targets {
+	double spam, ham;
+};
+
+/* Loss of slope a and offset b on the held-out mails; its gradient and Hessian into g. */
+static double
+held_loss(const struct train *t, const struct targets *y, double a, double b, double g[5])
+{
+	double loss = 0;
+
+	memset(g, 0, 5 * sizeof(*g));
+	for (size_t i = 0; i < t->cnt; i++) {
+		const struct example *e = &t->item[i];
+		double z = a * e->score + b, p = 1 / (1 + exp(-z)), d, h = p * (1 - p);
+		double want = e->is_spam ? y->spam : y->ham;
+
+		if (!e->is_held)
+			continue;
+		d = p - want;
+		loss += log1p(exp(-fabs(z))) + (z > 0 ? (1 - want) * z : -want * z);
+		g[0] += d * e->score;
+		g[1] += d;
+		g[2] += h * e->score * e->score;
+		g[3] += h * e->score;
+		g[4] += h;
+	}
+	return loss;
+}
+
+/* Newton's method with steps that are halved until they help (Lin, Lin, Weng, "A note on Platt's probabilistic outputs", 2007). */
+static void
+calibrate(const struct train *t, float *slope, float *offset)
+{
+	struct targets y = { .spam = (double)count(t, true, true),
+		             .ham = (double)count(t, false, true) };
+	double a = 0, b = 0, g[5], next[5], loss;
+
+	y.spam = (y.spam + 1) / (y.spam + 2);
+	y.ham = 1 / (y.ham + 2);
+	loss = held_loss(t, &y, a, b, g);
+	for (unsigned n = 0; n < 100; n++) {
+		double haa = g[2] + 1e-12, hbb = g[4] + 1e-12, det = haa * hbb - g[3] * g[3];
+		double da = (hbb * g[0] - g[3] * g[1]) / det, by = 1;
+		double db = (haa * g[1] - g[3] * g[0]) / det;
+		double after = held_loss(t, &y, a - da, b - db, next);
+
+		while (after > loss && by > 1e-6) {
+			by /= 2;
+			after = held_loss(t, &y, a - by * da, b - by * db, next);
+		}
+		if (!(loss - after > 1e-9))
+			break;
+		a -= by * da;
+		b -= by * db;
+		loss = after;
+		memcpy(g, next, sizeof(g));
+	}
+	*slope = (float)MAX(a, 1e-3);
+	*offset = (float)b;
+}
+
+static int
+by_score_down(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x > y ? -1 : x < y;
+}
+
+/* Least score that at most `share` of the held-out ham reaches. */
+static double
+threshold(const struct train *t, double share)
+{
+	size_t n = 0, may;
+	double *ham = malloc((t->cnt + 1) * sizeof(*ham)), at;
+
+	BUG_ON(!ham);
+	for (size_t i = 0; i < t->cnt; i++)
+		if (t->item[i].is_held && !t->item[i].is_spam)
+			ham[n++] = t->item[i].score;
+	qsort(ham, n, sizeof(*ham), by_score_down);
+	may = (size_t)((double)n * share);
+	at = nextafter(ham[may], INFINITY);
+	free(ham);
+	return at;
+}
+
+static void
+measure(struct train *t, const struct train_options *o, struct model_head *h)
+{
+	struct fit f = { .t = t, .w = fit(t, o, false) };
+
+	for (size_t i = 0; i < t->cnt; i++)
+		if (t->item[i].is_held)
+			t->item[i].score = (double)product(&f, &t->item[i]);
+	free(f.w);
+	calibrate(t, &h->slope, &h->offset);
+	for (size_t i = 0; i < t->cnt; i++)
+		t->item[i].score = (double)h->slope * t->item[i].score + (double)h->offset;
+	h->block_logodds = (float)threshold(t, 0.001);
+	h->block_logodds = MAX(MODEL_BLOCK_MIN, MIN(MODEL_LOGODDS_MAX, h->block_logodds));
+	h->tag_logodds = MIN(h->block_logodds, (float)threshold(t, 0.005));
+	for (size_t i = 0; i < t->cnt; i++) {
+		const struct example *e = &t->item[i];
+
+		if (!e->is_held || e->score < (double)h->block_logodds)
+			continue;
+		h->held_caught_cnt += e->is_spam;
+		h->held_fp_cnt += !e->is_spam;
+	}
+}
+
+/* To int16 so that the largest fits. */
+static void
+quantise(const float *w, struct model *m)
+{
+	double top = 1e-9, scale;
+
+	for (size_t i = 0; i < MODEL_SLOTS; i++)
+		top = MAX(top, fabs((double)w[i]));
+	scale = WEIGHT_TOP / top;
+	for (size_t i = 0; i < MODEL_SLOTS; i++)
+		m->weight[i] = (int16_t)lrint((double)w[i] * scale);
+	m->head.slope = (float)((double)m->head.slope / scale);
+}
+
+struct model *
+train_run(struct train *t, const struct train_options *o, char *why, size_t cap)
+{
+	struct model *m;
+	float *w;
+
+	hold_out(t, o->held_share > 0 ? o->held_share : HELD_DEFAULT);
+	for (unsigned i = 0; i < 4; i++)
+		if (count(t, i & 1, i & 2) < TRAIN_LEAST) {
+			snprintf(why, cap,
+			         "too few mails: %zu %s to learn from and %zu to measure on; %d "
+			         "of each "
+			         "are the least",
+			         count(t, i & 1, false), i & 1 ? "spam" : "ham",
+			         count(t, i & 1, true), TRAIN_LEAST);
+			return NULL;
+		}
+	m = calloc(1, sizeof(*m));
+	BUG_ON(!m);
+	m->ref_cnt = 1;
+	measure(t, o, &m->head);
+	m->head.ham_cnt = (uint32_t)(count(t, false, false) + count(t, false, true));
+	m->head.spam_cnt = (uint32_t)(count(t, true, false) + count(t, true, true));
+	m->head.held_ham_cnt = (uint32_t)count(t, false, true);
+	m->head.held_spam_cnt = (uint32_t)count(t, true, true);
+	w = fit(t, o, true);
+	quantise(w, m);
+	free(w);
+	return m;
+}
