@@ -9,9 +9,8 @@
  *         The same input gives the same segments and bytes twice (nothing depends on memory that nobody wrote); one by one
  *         or in bursts nothing is left behind: no mbuf, timer, slice; no segment leaves that is malformed.
  */
-#include "dataplane/tcp/tcp.h"
-#include "dataplane/tcp/tcp_opt.h"
 #include "dataplane/tcp/tcp_seq.h"
+#include "tests/sim/seg_link.h"
 #include "tests/sim/sim_eal.h"
 #include <rte_mbuf.h>
 
@@ -36,7 +35,6 @@ struct world {
 	unsigned in_cnt, burst;
 };
 
-static struct rte_mempool *pool;
 static struct world world;
 
 static void
@@ -46,58 +44,25 @@ mix(struct world *w, uint64_t v)
 	w->sum ^= w->sum >> 29;
 }
 
-static struct rte_mbuf *
-link_alloc(void *ctx)
-{
-	(void)ctx;
-	return rte_pktmbuf_alloc(pool);
-}
-
 static void
-link_send(void *ctx, struct rte_mbuf *m, const struct addr *src, const struct addr *dst,
-          uint8_t tos, uint64_t now_us)
+link_out(const struct seg_value *v, uint64_t now_us)
 {
-	struct world *w = ctx;
-	const uint8_t *h = rte_pktmbuf_mtod(m, const uint8_t *);
-	unsigned head = (unsigned)(h[12] >> 4) * 4;
+	struct world *w = &world;
 	struct tcp_options o;
 
-	(void)src;
-	(void)dst;
-	(void)tos;
 	(void)now_us;
-	BUG_ON(head < 20 || head > m->pkt_len || m->pkt_len > 1480);
-	tcp_opt_parse(h + 20, head - 20, h[13] & TCP_SYN, &o);
+	tcp_opt_parse(v->opts, v->opts_len, v->flags & TCP_SYN, &o);
 	BUG_ON(o.is_bad);
-	BUG_ON((h[13] & TCP_SYN) && (h[13] & (TCP_FIN | TCP_RST)));
-	w->our_seq = load_be32(h + 4);
-	w->our_ack = load_be32(h + 8);
-	if (seq_gt(w->our_seq + m->pkt_len - head, w->top))
-		w->top = w->our_seq + m->pkt_len - head;
+	BUG_ON((v->flags & TCP_SYN) && (v->flags & (TCP_FIN | TCP_RST)));
+	w->our_seq = v->seq;
+	w->our_ack = v->ack;
+	if (seq_gt(v->seq + v->len, w->top))
+		w->top = v->seq + v->len;
 	if (w->burst == 1) /* bursts gather ACKs: only the bytes must agree then */
-		mix(w, m->pkt_len);
-	rte_pktmbuf_free(m);
+		mix(w, v->opts_len + v->len);
 }
 
-static unsigned
-link_mtu(void *ctx, const struct addr *dst)
-{
-	(void)ctx;
-	(void)dst;
-	return 1500;
-}
-
-static bool
-link_is_mine(void *ctx, const struct addr *src, uint16_t sport, const struct addr *dst,
-             uint16_t dport)
-{
-	(void)ctx;
-	(void)src;
-	(void)sport;
-	(void)dst;
-	(void)dport;
-	return true;
-}
+static struct seg_link wire = { .mtu = 1500, .out = link_out };
 
 static void
 on_open(struct tcp_conn *c, void *user)
@@ -170,12 +135,10 @@ read_all(struct world *w)
 static void
 segment(struct world *w, uint8_t kind, const uint8_t *p, size_t n)
 {
-	struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
-	uint8_t *h;
+	struct addr us = addr_v4(0x0a000002), peer = addr_v4(0x0a000001);
+	struct packet_in in = seg_link_in_raw(&wire, &peer, &us, p, n);
+	uint8_t *h = rte_pktmbuf_mtod(in.m, uint8_t *);
 
-	BUG_ON(!m);
-	h = (uint8_t *)rte_pktmbuf_append(m, (uint16_t)n);
-	memcpy(h, p, n);
 	if (n >= 20) {
 		store_be16(h, 40000);
 		store_be16(h + 2, w->our_port);
@@ -184,11 +147,7 @@ segment(struct world *w, uint8_t kind, const uint8_t *p, size_t n)
 		if (kind & 2)
 			store_be32(h + 8, w->our_seq + h[11]);
 	}
-	w->in[w->in_cnt++] = (struct packet_in){ .m = m,
-		                                 .src = addr_v4(0x0a000001),
-		                                 .dst = addr_v4(0x0a000002),
-		                                 .l4_len = (uint16_t)n,
-		                                 .csum_ok = true };
+	w->in[w->in_cnt++] = in;
 	if (w->in_cnt == BURST || kind & 4)
 		turn(w);
 }
@@ -231,7 +190,7 @@ call(struct world *w, uint8_t kind, uint8_t arg)
 static void
 begin(struct world *w, bool active, unsigned burst)
 {
-	struct tcp_link link = { w, link_alloc, link_send, link_mtu, link_is_mine, NULL };
+	struct tcp_link link = seg_link_tcp(&wire);
 	struct addr us = addr_v4(0x0a000002), peer = addr_v4(0x0a000001);
 	struct tcp_config cfg;
 
@@ -265,7 +224,7 @@ end(struct world *w)
 {
 	tcp_stack_free(w->stack);
 	BUG_ON(w->wheel.armed_cnt != 0);
-	BUG_ON(rte_mempool_in_use_count(pool) != 0);
+	BUG_ON(rte_mempool_in_use_count(wire.pool) != 0);
 }
 
 static uint64_t
@@ -421,9 +380,9 @@ run_flight(const uint8_t *data, size_t size)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	if (!pool) {
+	if (!wire.pool) {
 		sim_eal_init();
-		pool = sim_eal_pool("fuzz", 1023);
+		wire.pool = sim_eal_pool("fuzz", 1023);
 	}
 	if (size < 3 || size > 8192)
 		return 0;

@@ -67,22 +67,22 @@ put_opt(const struct script_opt *o, uint8_t *p)
 }
 
 void
-match_build(const struct script_seg *g, struct stack_in *out)
+match_build(const struct script_seg *g, struct seg_value *out)
 {
 	uint8_t opts[SCRIPT_OPTS_MAX * TCP_OPTIONS_MAX];
 	size_t n = 0;
 
-	*out = (struct stack_in){ .seq = from(&g->seq, st.peer_isn),
-		                  .ack = g->flags & TCP_ACK || g->ack.cmp ? from(&g->ack, st.iss)
-		                                                          : 0,
-		                  .len = (uint32_t)g->len.v,
-		                  .flags = g->flags,
-		                  .ecn = (uint8_t)g->ecn.v,
-		                  .wnd = g->win.cmp ? (uint16_t)g->win.v : 65535,
-		                  .urg = (uint16_t)g->urg.v,
-		                  .off = (uint8_t)g->off.v,
-		                  .cut = (uint16_t)g->cut.v,
-		                  .badsum = g->badsum };
+	*out = (struct seg_value){ .seq = from(&g->seq, st.peer_isn),
+		                   .ack = g->flags & TCP_ACK || g->ack.cmp ? from(&g->ack, st.iss)
+		                                                           : 0,
+		                   .len = (uint32_t)g->len.v,
+		                   .flags = g->flags,
+		                   .tos = (uint8_t)g->ecn.v,
+		                   .wnd = g->win.cmp ? (uint16_t)g->win.v : 65535,
+		                   .urg = (uint16_t)g->urg.v,
+		                   .off = (uint8_t)g->off.v,
+		                   .cut = (uint16_t)g->cut.v,
+		                   .is_sum_bad = g->badsum };
 	for (unsigned i = 0; i < g->opt_cnt; i++)
 		n += put_opt(&g->opts[i], opts + n);
 	while (n % 4)
@@ -163,11 +163,11 @@ match_opts(const struct script_seg *g, const struct stack_out *o)
 	for (unsigned i = 0; i < g->opt_cnt; i++) {
 		size_t n;
 
-		if (!match_opt(&g->opts[i], o->opts + at, o->opts_len - at, &n))
+		if (!match_opt(&g->opts[i], o->v.opts + at, o->v.opts_len - at, &n))
 			return false;
 		at += n;
 	}
-	return at == o->opts_len;
+	return at == o->v.opts_len;
 }
 
 bool
@@ -179,17 +179,17 @@ match_out(const struct script_line *l, const struct stack_out *o, int *col)
 		bool ok;
 		int col;
 	} row[] = {
-		{ o->flags == g->flags, g->flags_col },
-		{ match_relative(&g->seq, o->seq, st.iss), g->seq.col },
-		{ !(g->flags & TCP_ACK) || match_relative(&g->ack, o->ack, st.peer_isn),
+		{ o->v.flags == g->flags, g->flags_col },
+		{ match_relative(&g->seq, o->v.seq, st.iss), g->seq.col },
+		{ !(g->flags & TCP_ACK) || match_relative(&g->ack, o->v.ack, st.peer_isn),
 		  g->ack.col },
-		{ match_number(g->len.cmp ? &g->len : &zero, o->len),
+		{ match_number(g->len.cmp ? &g->len : &zero, o->v.len),
 		  g->len.cmp ? g->len.col : l->col },
-		{ match_number(&g->win, o->wnd), g->win.col },
-		{ match_number(&g->ecn, o->ecn), g->ecn.col },
+		{ match_number(&g->win, o->v.wnd), g->win.col },
+		{ match_number(&g->ecn, o->v.tos), g->ecn.col },
 		{ !g->has_opts || match_opts(g, o), g->opts_col },
-		{ o->sport == st.our_port && o->dport == st.peer_port &&
-		          addr_eq(&o->dst, &st.peer) && addr_eq(&o->src, &st.us),
+		{ o->v.sport == st.our_port && o->v.dport == st.peer_port &&
+		          addr_eq(&o->v.dst, &st.peer) && addr_eq(&o->v.src, &st.us),
 		  l->col },
 		{ !o->is_payload_wrong, g->len.cmp ? g->len.col : l->col },
 	};
@@ -254,19 +254,19 @@ match_text_out(const struct stack_out *o, char *out)
 	char flags[9];
 
 	*out = 0;
-	say(out, "%s seq %d", script_flags(o->flags, flags), (int32_t)(o->seq - st.iss));
-	if (o->flags & TCP_ACK)
-		say(out, " ack %d", (int32_t)(o->ack - st.peer_isn));
-	if (o->len)
-		say(out, " len %u", o->len);
-	say(out, " win %u%s opt", o->wnd, o->ecn ? " ecn" : "");
-	for (unsigned i = 0; i < o->opts_len;) {
-		say_opt(o->opts + i, out);
-		i += o->opts[i] <= K_NOP ? 1u : MAX(o->opts[i + 1], 2);
+	say(out, "%s seq %d", script_flags(o->v.flags, flags), (int32_t)(o->v.seq - st.iss));
+	if (o->v.flags & TCP_ACK)
+		say(out, " ack %d", (int32_t)(o->v.ack - st.peer_isn));
+	if (o->v.len)
+		say(out, " len %u", o->v.len);
+	say(out, " win %u%s opt", o->v.wnd, o->v.tos ? " ecn" : "");
+	for (unsigned i = 0; i < o->v.opts_len;) {
+		say_opt(o->v.opts + i, out);
+		i += o->v.opts[i] <= K_NOP ? 1u : MAX(o->v.opts[i + 1], 2);
 	}
 	if (o->is_payload_wrong)
 		say(out, " (WRONG BYTES)");
-	if (o->dport != st.peer_port || o->sport != st.our_port)
-		say(out, " (ports %u to %u)", o->sport, o->dport);
+	if (o->v.dport != st.peer_port || o->v.sport != st.our_port)
+		say(out, " (ports %u to %u)", o->v.sport, o->v.dport);
 	return out;
 }

@@ -9,7 +9,7 @@
 #define MATCH_TEXT 600
 
 /* The script's segment as the peer sends it. */
-void match_build(const struct script_seg *g, struct stack_in *out);
+void match_build(const struct script_seg *g, struct seg_value *out);
 
 bool match_number(const struct script_num *n, int64_t got);
 

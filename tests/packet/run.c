@@ -88,7 +88,7 @@ pass(const struct script_line *l)
 static void
 do_inject(const struct script_line *l)
 {
-	struct stack_in in;
+	struct seg_value in;
 	unsigned before = st.out_cnt;
 
 	if (!pass(l) || !is_quiet(l))
@@ -460,7 +460,7 @@ do_set(const struct script_line *l)
 	uint32_t v = (uint32_t)num(l, 1).v;
 
 	if (!strcmp(word(l, 0), "mtu")) {
-		st.mtu = v;
+		st.link.mtu = v;
 		return;
 	}
 	if (!strcmp(word(l, 0), "v6")) {

@@ -14,13 +14,6 @@ static struct rte_mempool *pool;
 
 /* --- the link --- */
 
-static struct rte_mbuf *
-link_alloc(void *ctx)
-{
-	(void)ctx;
-	return rte_pktmbuf_alloc(pool);
-}
-
 /* Data byte i of ours has number iss + 1 + i. */
 static bool
 is_ours(uint32_t seq, const uint8_t *p, uint32_t len)
@@ -33,7 +26,7 @@ is_ours(uint32_t seq, const uint8_t *p, uint32_t len)
 
 /* The first TSval that we send is number zero of our timestamps, our SYN that of our sequence. */
 static void
-note_zero(const struct stack_out *o)
+note_zero(const struct seg_value *o)
 {
 	if (o->flags & TCP_SYN && !st.knows_iss) {
 		st.iss = o->seq;
@@ -49,61 +42,18 @@ note_zero(const struct stack_out *o)
 }
 
 static void
-link_send(void *ctx, struct rte_mbuf *m, const struct addr *src, const struct addr *dst,
-          uint8_t tos, uint64_t now_us)
+link_out(const struct seg_value *v, uint64_t now_us)
 {
-	const uint8_t *h = rte_pktmbuf_mtod(m, const uint8_t *);
 	struct stack_out *o = &st.out[st.out_cnt];
-	unsigned head = (unsigned)(h[12] >> 4) * 4;
 
-	(void)ctx;
 	BUG_ON(st.out_cnt == STACK_OUT_MAX);
 	st.out_cnt++;
-	*o = (struct stack_out){ .sport = load_be16(h),
-		                 .dport = load_be16(h + 2),
-		                 .seq = load_be32(h + 4),
-		                 .ack = load_be32(h + 8),
-		                 .flags = h[13],
-		                 .wnd = load_be16(h + 14),
-		                 .len = m->pkt_len - head,
-		                 .opts_len = (uint8_t)(head - TCP_HEADER_BYTES),
-		                 .ecn = tos & 3,
-		                 .at_ms = now_us / 1000,
-		                 .src = *src,
-		                 .dst = *dst };
-	memcpy(o->opts, h + TCP_HEADER_BYTES, o->opts_len);
-	note_zero(o);
+	note_zero(v);
+	o->v = *v;
+	o->v.data = NULL;
+	o->at_ms = now_us / 1000;
 	o->is_payload_wrong =
-	        st.knows_iss && o->dport == st.peer_port && !is_ours(o->seq, h + head, o->len);
-	rte_pktmbuf_free(m);
-}
-
-static unsigned
-link_mtu(void *ctx, const struct addr *dst)
-{
-	(void)ctx;
-	(void)dst;
-	return st.mtu;
-}
-
-static bool
-link_is_mine(void *ctx, const struct addr *src, uint16_t sport, const struct addr *dst,
-             uint16_t dport)
-{
-	(void)ctx;
-	(void)src;
-	(void)sport;
-	(void)dst;
-	(void)dport;
-	return true;
-}
-
-/* Hosts whose last byte is 66. */
-static bool
-link_is_banned(void *ctx, const struct addr *src)
-{
-	(void)ctx;
-	return src->b[15] == 66;
+	        st.knows_iss && v->dport == st.peer_port && !is_ours(v->seq, v->data, v->len);
 }
 
 /* --- the user of the connections --- */
@@ -179,36 +129,26 @@ stack_begin(void)
 {
 	memset(&st, 0, offsetof(struct stack, out));
 	st.out_cnt = st.read = 0;
-	st.mtu = 1500;
+	st.link = (struct seg_link){ .pool = pool, .mtu = 1500, .out = link_out };
 	st.now_ms = 100000;
 	st.us = addr_v4(0x0a4d0002);
 	st.peer = addr_v4(0x0a4d0001);
 	st.our_port = 25;
 	st.peer_port = 40000;
 	st.peer_isn = 5000;
-	tcp_config_defaults(&st.cfg);
-	st.cfg.conn_cnt = 16;
-	st.cfg.syn_cnt = 4;
-	st.cfg.timewait_cnt = 4;
+	seg_link_config(&st.cfg);
 	st.cfg.orphan_cnt = 4;
 	st.cfg.slice_cnt = 512;
 	st.cfg.small_chunk_cnt = 512;
-	st.cfg.ooo_cnt = 4;
 	st.cfg.tx_cnt = 4;
 	st.cfg.big_cnt = 2;
 	st.cfg.mbuf_budget = 4096;
-	st.cfg.table_key = (struct siphash_key){ 1, 2 };
-	st.cfg.isn_key = (struct siphash_key){ 3, 4 };
 }
 
 void
 stack_start(void)
 {
-	struct tcp_link link = { .alloc = link_alloc,
-		                 .send = link_send,
-		                 .mtu = link_mtu,
-		                 .is_mine = link_is_mine,
-		                 .is_banned = link_is_banned };
+	struct tcp_link link = seg_link_tcp(&st.link);
 
 	if (st.tcp)
 		return;
@@ -248,36 +188,22 @@ stack_tick(void)
 }
 
 void
-stack_input(const struct stack_in *in)
+stack_input(const struct seg_value *what)
 {
-	struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
-	uint16_t head = (uint16_t)(TCP_HEADER_BYTES + in->opts_len);
-	uint16_t all = (uint16_t)(head + in->len);
-	uint8_t *h = (uint8_t *)rte_pktmbuf_append(m, all);
-	struct packet_in p = { .m = m,
-		               .src = st.peer,
-		               .dst = st.us,
-		               .l4_len = in->cut ? in->cut : all,
-		               .tos = in->ecn,
-		               .v6 = !addr_is_v4(&st.peer),
-		               .csum_ok = !in->badsum };
+	static uint8_t data[RTE_MBUF_DEFAULT_DATAROOM];
+	struct seg_value v = *what;
+	struct packet_in in;
 
-	BUG_ON(!h);
-	memset(h, 0, head);
-	store_be16(h, st.peer_port);
-	store_be16(h + 2, st.our_port);
-	store_be32(h + 4, in->seq);
-	store_be32(h + 8, in->ack);
-	h[12] = (uint8_t)((in->off ? in->off : head / 4) << 4);
-	h[13] = in->flags;
-	store_be16(h + 14, in->wnd);
-	store_be16(h + 18, in->urg);
-	memcpy(h + TCP_HEADER_BYTES, in->opts, in->opts_len);
-	for (uint32_t i = 0; i < in->len; i++)
-		h[head + i] = stack_byte(in->seq + !!(in->flags & TCP_SYN) - st.peer_isn - 1 + i);
-	if (in->cut && in->cut < all)
-		rte_pktmbuf_trim(m, (uint16_t)(all - in->cut));
-	tcp_input(st.tcp, &p, st.now_ms * 1000);
+	v.src = st.peer;
+	v.dst = st.us;
+	v.sport = st.peer_port;
+	v.dport = st.our_port;
+	v.data = data;
+	BUG_ON(v.len > sizeof(data));
+	for (uint32_t i = 0; i < v.len; i++)
+		data[i] = stack_byte(v.seq + !!(v.flags & TCP_SYN) - st.peer_isn - 1 + i);
+	in = seg_link_in(&st.link, &v);
+	tcp_input(st.tcp, &in, st.now_ms * 1000);
 }
 
 void

@@ -8,18 +8,14 @@
 #pragma once
 #include "dataplane/tcp/tcp.h"
 #include "tests/packet/script.h"
+#include "tests/sim/seg_link.h"
 
 #define STACK_OUT_MAX 4096
 
-/* A segment that left, all of it. */
 struct stack_out {
-	uint32_t seq, ack, len;
-	uint16_t sport, dport, wnd;
-	uint8_t flags, ecn;
-	uint8_t opts[TCP_OPTIONS_MAX], opts_len;
+	struct seg_value v;
 	bool is_payload_wrong;
 	uint64_t at_ms;
-	struct addr src, dst;
 };
 
 struct stack_app {
@@ -31,7 +27,7 @@ struct stack_app {
 
 struct stack {
 	struct tcp_config cfg; /* until stack_start() a case may change it */
-	unsigned mtu;
+	struct seg_link link;
 	uint64_t now_ms;
 	struct tcp_counters n;
 	struct tcp_stack *tcp;
@@ -68,18 +64,8 @@ stack_byte(uint64_t i)
 	return (uint8_t)(i * 7 + (i >> 8) * 31 + 1);
 }
 
-/* A segment of the peer: everything in host form, options raw. */
-struct stack_in {
-	uint32_t seq, ack, len;
-	uint8_t flags, ecn, off; /* off: data offset in words, 0: what it must be */
-	uint16_t wnd, urg;
-	uint16_t cut; /* bytes of TCP that are there, 0: all */
-	bool badsum;
-	uint8_t opts[TCP_OPTIONS_MAX];
-	uint8_t opts_len;
-};
-
-void stack_input(const struct stack_in *in);
+/* A segment of the peer, whose names and data follow from the rest. */
+void stack_input(const struct seg_value *v);
 void stack_listen(void);
 void stack_connect(uint16_t port);
 bool stack_send(uint32_t n);

@@ -6,9 +6,8 @@
  * Thread  One.
  */
 #pragma once
-#include "dataplane/tcp/tcp.h"
-#include "dataplane/tcp/tcp_opt.h"
 #include "tests/check.h"
+#include "tests/sim/seg_link.h"
 #include "tests/sim/sim_eal.h"
 #include <rte_mbuf.h>
 
@@ -31,7 +30,6 @@ static struct wire {
 	struct wheel wheel;
 	struct rng rng;
 	uint64_t now_us;
-	unsigned mtu;
 	struct addr us, peer;
 	uint16_t our_port, peer_port;
 	struct wire_seg out[WIRE_MAX];
@@ -51,47 +49,27 @@ static struct wire {
 	bool is_mine_odd; /* is_mine() holds for odd source ports alone */
 } w;
 
-static struct rte_mbuf *
-wire_alloc(void *ctx)
-{
-	(void)ctx;
-	return rte_pktmbuf_alloc(w.pool);
-}
-
 static void
-wire_send(void *ctx, struct rte_mbuf *m, const struct addr *src, const struct addr *dst,
-          uint8_t tos, uint64_t now_us)
+wire_out(const struct seg_value *v, uint64_t now_us)
 {
-	const uint8_t *h = rte_pktmbuf_mtod(m, const uint8_t *);
 	struct wire_seg *s = &w.out[w.out_cnt];
-	unsigned head = (unsigned)(h[12] >> 4) * 4;
 
-	(void)ctx;
-	(void)src;
-	(void)dst;
 	BUG_ON(w.out_cnt == WIRE_MAX);
 	w.out_cnt++;
-	s->sport = load_be16(h);
-	s->dport = load_be16(h + 2);
-	s->seq = load_be32(h + 4);
-	s->ack = load_be32(h + 8);
-	s->flags = h[13];
-	s->tos = tos;
-	s->wnd = load_be16(h + 14);
-	s->len = m->pkt_len - head;
+	s->sport = v->sport;
+	s->dport = v->dport;
+	s->seq = v->seq;
+	s->ack = v->ack;
+	s->flags = v->flags;
+	s->tos = v->tos;
+	s->wnd = v->wnd;
+	s->len = v->len;
 	s->at_us = now_us;
-	tcp_opt_parse(h + 20, head - 20, s->flags & TCP_SYN, &s->opt);
-	memcpy(s->data, h + head, s->len);
-	rte_pktmbuf_free(m);
+	tcp_opt_parse(v->opts, v->opts_len, s->flags & TCP_SYN, &s->opt);
+	memcpy(s->data, v->data, v->len);
 }
 
-static unsigned
-wire_mtu(void *ctx, const struct addr *dst)
-{
-	(void)ctx;
-	(void)dst;
-	return w.mtu;
-}
+static struct seg_link wire_link = { .mtu = 1500, .out = wire_out };
 
 static bool
 wire_is_mine(void *ctx, const struct addr *src, uint16_t sport, const struct addr *dst,
@@ -102,13 +80,6 @@ wire_is_mine(void *ctx, const struct addr *src, uint16_t sport, const struct add
 	(void)dst;
 	(void)dport;
 	return !w.is_mine_odd || sport % 2;
-}
-
-static bool
-wire_is_banned(void *ctx, const struct addr *src)
-{
-	(void)ctx;
-	return src->b[15] == 66;
 }
 
 static void
@@ -193,33 +164,25 @@ wire_defaults(void)
 	w.tsval = w.tsecr = 0;
 	w.tos = 0;
 	w.is_mine_odd = false;
-	w.pool = pool ? pool : sim_eal_pool("wire", 8191);
-	w.mtu = 1500;
+	w.pool = wire_link.pool = pool ? pool : sim_eal_pool("wire", 8191);
 	w.now_us = 10000000;
 	w.us = addr_v4(0x0a4d0002);
 	w.peer = addr_v4(0x0a4d0001);
 	w.our_port = 25;
 	w.peer_port = 40000;
-	tcp_config_defaults(&w.cfg);
-	w.cfg.conn_cnt = 16;
-	w.cfg.syn_cnt = 4;
-	w.cfg.timewait_cnt = 4;
+	seg_link_config(&w.cfg);
 	w.cfg.slice_cnt = 256;
 	w.cfg.small_chunk_cnt = 256;
-	w.cfg.ooo_cnt = 4;
 	w.cfg.timestamps = false;
-	w.cfg.table_key = (struct siphash_key){ 1, 2 };
-	w.cfg.isn_key = (struct siphash_key){ 3, 4 };
 }
 
 static void
 wire_start(void)
 {
-	struct tcp_link link = {
-		NULL, wire_alloc, wire_send, wire_mtu, wire_is_mine, wire_is_banned
-	};
+	struct tcp_link link = seg_link_tcp(&wire_link);
 	struct addr any = { 0 };
 
+	link.is_mine = wire_is_mine;
 	wheel_init(&w.wheel, w.now_us);
 	rng_seed(&w.rng, 7);
 	w.stack = tcp_stack_new(&w.cfg, &link, &w.wheel, &w.rng, &w.n);
@@ -240,29 +203,23 @@ static void
 put_raw(uint8_t flags, uint32_t seq, uint32_t ack, uint16_t wnd, const void *data, uint16_t len,
         const uint8_t *opts, uint8_t opts_len)
 {
-	struct rte_mbuf *m = rte_pktmbuf_alloc(w.pool);
-	uint16_t head = (uint16_t)(20 + opts_len);
-	uint8_t *h = (uint8_t *)rte_pktmbuf_append(m, (uint16_t)(head + len));
-	struct packet_in in = { .m = m,
-		                .src = w.peer,
-		                .dst = w.us,
-		                .l4_len = (uint16_t)(head + len),
-		                .tos = w.tos,
-		                .v6 = !addr_is_v4(&w.peer),
-		                .csum_ok = true };
+	struct seg_value v = { .src = w.peer,
+		               .dst = w.us,
+		               .sport = w.peer_port,
+		               .dport = w.our_port,
+		               .seq = seq,
+		               .ack = ack,
+		               .wnd = wnd,
+		               .flags = flags,
+		               .tos = w.tos,
+		               .len = len,
+		               .data = data,
+		               .opts_len = opts_len };
+	struct packet_in in;
 
-	memset(h, 0, head);
-	store_be16(h, w.peer_port);
-	store_be16(h + 2, w.our_port);
-	store_be32(h + 4, seq);
-	store_be32(h + 8, ack);
-	h[12] = (uint8_t)(head / 4 << 4);
-	h[13] = flags;
-	store_be16(h + 14, wnd);
 	if (opts_len)
-		memcpy(h + 20, opts, opts_len);
-	if (data && len)
-		memcpy(h + head, data, len);
+		memcpy(v.opts, opts, opts_len);
+	in = seg_link_in(&wire_link, &v);
 	tcp_input(w.stack, &in, w.now_us);
 }
 

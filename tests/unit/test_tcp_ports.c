@@ -26,21 +26,20 @@ is_mine(void *ctx, const struct addr *src, uint16_t sport, const struct addr *ds
 
 /* Every SYN that leaves: does its answer come back to this worker? */
 static void
-check_send(void *ctx, struct rte_mbuf *m, const struct addr *src, const struct addr *dst,
-           uint8_t tos, uint64_t now_us)
+check_out(const struct seg_value *v, uint64_t now_us)
 {
-	const uint8_t *h = rte_pktmbuf_mtod(m, const uint8_t *);
-
-	wrong += owner(dst, load_be16(h + 2), src, load_be16(h)) != worker;
-	wire_send(ctx, m, src, dst, tos, now_us);
+	wrong += owner(&v->dst, v->dport, &v->src, v->sport) != worker;
+	wire_out(v, now_us);
 	w.out_cnt = MIN(w.out_cnt, WIRE_MAX - 1u);
 }
 
 static void
 start_worker(void)
 {
-	struct tcp_link link = { NULL, wire_alloc, check_send, wire_mtu, is_mine, NULL };
+	struct tcp_link link = seg_link_tcp(&wire_link);
 
+	wire_link.out = check_out;
+	link.is_mine = is_mine;
 	wheel_init(&w.wheel, w.now_us);
 	rng_seed(&w.rng, worker + 1);
 	w.stack = tcp_stack_new(&w.cfg, &link, &w.wheel, &w.rng, &w.n);
