@@ -92,8 +92,14 @@ tcp_flight_clear_lost(struct tcp_flight *f, uint32_t i)
 void
 tcp_flight_pop(struct tcp_flight *f)
 {
+	uint32_t word = f->first / 64;
+	uint64_t any = 0;
+
 	for (unsigned m = 0; m < TCP_MARKS; m++)
-		tcp_flight_clear(f, 0, m);
+		any |= f->marks[m][word];
+	if (any >> (f->first % 64) & 1) /* seldom: nothing happened to it */
+		for (unsigned m = 0; m < TCP_MARKS; m++)
+			tcp_flight_clear(f, 0, m);
 	f->first = (f->first + 1) & f->mask;
 	f->cnt--;
 }
