@@ -11,12 +11,9 @@
 #define RTT_MS 100
 #define MSS    1460u
 
-__attribute__((
-        unused)) static const uint8_t mss_sack[8] = { 2, 4, 1460 >> 8, 1460 & 255, 1, 1, 4, 2 };
 __attribute__((unused)) static const uint8_t mss_sack_ts[20] = {
 	2, 4, 1460 >> 8, 1460 & 255, 4, 2, 8, 10, 0, 0, 0, 9, 0, 0, 0, 0, 1, 1, 1, 1
 };
-static uint8_t body[65536];
 static uint32_t una;
 
 /* A connection whose handshake took RTT_MS. */

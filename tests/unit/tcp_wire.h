@@ -49,6 +49,21 @@ static struct wire {
 	bool is_mine_odd; /* is_mine() holds for odd source ports alone */
 } w;
 
+/* What tests send. */
+__attribute__((unused)) static uint8_t body[65536];
+/* clang-format off */
+__attribute__((unused)) static const uint8_t mss_sack[8] = { 2, 4, 1460 >> 8, 1460 & 255, 1, 1, 4, 2 };
+/* clang-format on */
+
+/* Once a process. */
+static void
+wire_init(void)
+{
+	sim_eal_init();
+	for (size_t i = 0; i < sizeof(body); i++)
+		body[i] = (uint8_t)(i * 7 + (i >> 8));
+}
+
 static void
 wire_out(const struct seg_value *v, uint64_t now_us)
 {
@@ -176,6 +191,14 @@ wire_defaults(void)
 	w.cfg.timestamps = false;
 }
 
+/* After wire_defaults(). */
+__attribute__((unused)) static void
+wire_use_v6(void)
+{
+	w.us = (struct addr){ { [0] = 0xfd, [15] = 2 } };
+	w.peer = (struct addr){ { [0] = 0xfd, [15] = 1 } };
+}
+
 static void
 wire_start(void)
 {
@@ -239,6 +262,15 @@ inject(uint8_t flags, uint32_t seq, uint32_t ack, uint16_t wnd, const void *data
 {
 	put(flags, seq, ack, wnd, data, len);
 	wire_turn();
+}
+
+__attribute__((unused)) static struct tcp_info
+info(void)
+{
+	struct tcp_info i;
+
+	tcp_get_info(w.c, &i);
+	return i;
 }
 
 /* The next segment that left; NULL: none. */

@@ -4,8 +4,6 @@
 #include "tests/unit/tcp_wire.h"
 
 static const uint8_t mss1460[4] = { 2, 4, 1460 >> 8, 1460 & 255 };
-static const uint8_t mss_sack[8] = { 2, 4, 1460 >> 8, 1460 & 255, 1, 1, 4, 2 };
-static uint8_t body[65536];
 
 static uint32_t
 open_plain(void)
@@ -377,10 +375,7 @@ test_reader_sws(void)
 int
 main(void)
 {
-	sim_eal_init();
-	for (size_t i = 0; i < sizeof(body); i++)
-		body[i] = (uint8_t)(i * 7 + (i >> 8));
-	(void)mss_sack;
+	wire_init();
 	test_mss();
 	test_syn_ack_options();
 	test_stray_segments();

@@ -4,10 +4,8 @@
 #include "dataplane/tcp/tcp_seq.h"
 #include "tests/unit/tcp_wire.h"
 
-static const uint8_t mss_sack[8] = { 2, 4, 1460 >> 8, 1460 & 255, 1, 1, 4, 2 };
 static const uint8_t mss_sack_ts[20] = { 2, 4, 1460 >> 8, 1460 & 255, 4, 2, 8, 10, 0, 0,
 	                                 0, 9, 0,         0,          0, 0, 1, 1,  1, 1 };
-static uint8_t body[65536];
 static uint32_t una;
 
 static void
@@ -297,7 +295,7 @@ test_two_connections(void)
 int
 main(void)
 {
-	sim_eal_init();
+	wire_init();
 	test_examples(false);
 	test_examples(true);
 	test_overlaps();

@@ -10,18 +10,7 @@
 #define CE     3
 #define SETUP  (TCP_SYN | TCP_ECE | TCP_CWR)
 
-static const uint8_t mss_sack[8] = { 2, 4, 1460 >> 8, 1460 & 255, 1, 1, 4, 2 };
-static uint8_t body[65536];
 static uint32_t una;
-
-static struct tcp_info
-info(void)
-{
-	struct tcp_info i;
-
-	tcp_get_info(w.c, &i);
-	return i;
-}
 
 static void
 end_case(void)
@@ -476,7 +465,7 @@ test_mark_then_idle(void)
 int
 main(void)
 {
-	sim_eal_init();
+	wire_init();
 	test_passive();
 	test_passive_again();
 	test_active();

@@ -18,13 +18,8 @@ static void
 use(bool v6)
 {
 	wire_defaults();
-	if (!v6)
-		return;
-	memset(&w.us, 0, sizeof(w.us));
-	w.us.b[0] = 0xfd;
-	w.us.b[15] = 2;
-	w.peer = w.us;
-	w.peer.b[15] = 1;
+	if (v6)
+		wire_use_v6();
 }
 
 static void
@@ -109,7 +104,7 @@ test_stranger(void)
 int
 main(void)
 {
-	sim_eal_init();
+	wire_init();
 	for (int v6 = 0; v6 < 2; v6++) {
 		for (unsigned type = 0; type < 14; type++)
 			for (unsigned code = 0; code < 16; code++)

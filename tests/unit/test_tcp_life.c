@@ -5,7 +5,6 @@
 #include "tests/unit/tcp_wire.h"
 
 static const uint8_t mss1460[4] = { 2, 4, 1460 >> 8, 1460 & 255 };
-static uint8_t body[65536];
 static uint32_t at; /* the peer's next number */
 
 static uint32_t
@@ -472,9 +471,7 @@ test_listen(void)
 int
 main(void)
 {
-	sim_eal_init();
-	for (size_t i = 0; i < sizeof(body); i++)
-		body[i] = (uint8_t)(i * 7 + (i >> 8));
+	wire_init();
 	test_active_close();
 	test_time_wait_ends();
 	test_simultaneous_close();

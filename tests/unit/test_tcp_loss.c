@@ -253,7 +253,7 @@ test_reset_in_flight(void)
 int
 main(void)
 {
-	sim_eal_init();
+	wire_init();
 	test_lost_tail();
 	test_lost_tail_of_four();
 	test_needless_probe();

@@ -4,21 +4,9 @@
 #include "dataplane/tcp/tcp_seq.h"
 #include "tests/unit/tcp_wire.h"
 
-static const uint8_t mss_sack[8] = { 2, 4, 1460 >> 8, 1460 & 255, 1, 1, 4, 2 };
-static uint8_t body[65536];
 static uint32_t una;
 static uint32_t held[64][2]; /* what path() has behind a hole */
 static unsigned held_cnt;
-
-static void
-use_v6(void)
-{
-	memset(&w.us, 0, sizeof(w.us));
-	w.us.b[0] = 0xfd;
-	w.us.b[15] = 2;
-	w.peer = w.us;
-	w.peer.b[15] = 1;
-}
 
 static void
 open_again(void)
@@ -95,7 +83,7 @@ test_router(void)
 	for (int v6 = 0; v6 < 2; v6++) {
 		wire_defaults();
 		if (v6)
-			use_v6();
+			wire_use_v6();
 		mss = v6 ? 1440 : 1460;
 		open_one();
 		send_bytes(300);
@@ -147,7 +135,7 @@ test_liars(void)
 	wire_end();
 
 	wire_defaults();
-	use_v6();
+	wire_use_v6();
 	open_one();
 	send_bytes(4000);
 	left_out();
@@ -256,7 +244,7 @@ black_hole(bool v6, uint32_t mtu, uint32_t mss_then, uint32_t within_ms)
 
 	wire_defaults();
 	if (v6)
-		use_v6();
+		wire_use_v6();
 	open_one();
 	rcv_nxt = una;
 	send_bytes(30000);
@@ -409,7 +397,7 @@ test_probe_and_outage(void)
 int
 main(void)
 {
-	sim_eal_init();
+	wire_init();
 	test_router();
 	test_liars();
 	test_cache();

@@ -146,7 +146,7 @@ test_isn(void)
 int
 main(void)
 {
-	sim_eal_init();
+	wire_init();
 	test_owner();
 	test_exhausted();
 	test_isn();

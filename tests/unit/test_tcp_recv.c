@@ -4,9 +4,6 @@
 #include "dataplane/tcp/tcp_seq.h"
 #include "tests/unit/tcp_wire.h"
 
-static const uint8_t mss_sack[8] = { 2, 4, 1460 >> 8, 1460 & 255, 1, 1, 4, 2 };
-static uint8_t body[65536];
-
 static void
 test_seq(void)
 {
@@ -311,9 +308,7 @@ test_sack_recovery(void)
 int
 main(void)
 {
-	sim_eal_init();
-	for (size_t i = 0; i < sizeof(body); i++)
-		body[i] = (uint8_t)(i * 7 + (i >> 8));
+	wire_init();
 	test_seq();
 	test_options();
 	test_options_random();

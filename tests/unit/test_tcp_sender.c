@@ -9,15 +9,6 @@
 
 static const uint8_t mss_alone[4] = { 2, 4, 1460 >> 8, 1460 & 255 };
 
-static struct tcp_info
-info(void)
-{
-	struct tcp_info i;
-
-	tcp_get_info(w.c, &i);
-	return i;
-}
-
 /* Blocks in bytes behind una. */
 static void
 ack_bytes(uint32_t acked, uint32_t start, uint32_t end)
@@ -374,7 +365,7 @@ test_push_at_the_end_of_cwnd(void)
 int
 main(void)
 {
-	sim_eal_init();
+	wire_init();
 	test_sack_of_a_part_of_the_last();
 	test_lost_ack_is_no_reordering();
 	test_two_new_blocks_are_no_reordering();

@@ -735,7 +735,7 @@ test_moments_full(void)
 int
 main(void)
 {
-	sim_eal_init();
+	wire_init();
 	test_queue();
 	test_prefix(false);
 	test_prefix(true);

@@ -5,7 +5,6 @@
 #include "tests/unit/tcp_wire.h"
 
 static const uint8_t mss1460[4] = { 2, 4, 1460 >> 8, 1460 & 255 };
-static uint8_t body[65536];
 static uint32_t una; /* our first number */
 static unsigned arms;
 
@@ -378,7 +377,7 @@ test_lazy(void)
 int
 main(void)
 {
-	sim_eal_init();
+	wire_init();
 	test_keep_default();
 	test_keep_unanswered();
 	test_keep_answered();

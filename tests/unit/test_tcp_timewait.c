@@ -221,7 +221,7 @@ test_sweep_in_pieces(void)
 int
 main(void)
 {
-	sim_eal_init();
+	wire_init();
 	test_reuse();
 	test_assassination();
 	test_fin_again();

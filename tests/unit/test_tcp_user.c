@@ -3,8 +3,6 @@
  */
 #include "tests/unit/tcp_wire.h"
 
-static uint8_t body[8000];
-
 static struct tcp_conn *
 connect_from(uint16_t sport, uint16_t dport)
 {
@@ -248,7 +246,7 @@ test_room_that_shrank(void)
 int
 main(void)
 {
-	sim_eal_init();
+	wire_init();
 	test_room_that_shrank();
 	test_own_port();
 	test_mss();

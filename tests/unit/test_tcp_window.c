@@ -10,18 +10,8 @@
 #define KIB    1024u
 
 static const uint8_t mss_sack_ws[12] = { 2, 4, 1460 >> 8, 1460 & 255, 1, 1, 4, 2, 1, 3, 3, 7 };
-static uint8_t body[65536];
 static uint32_t una, at;
 static uint32_t edge; /* the furthest right edge that was announced */
-
-static struct tcp_info
-info(void)
-{
-	struct tcp_info i;
-
-	tcp_get_info(w.c, &i);
-	return i;
-}
 
 /* No segment that left takes back a unit of what was promised (a part of one may go, RFC 7323 2.4); the outbox is emptied. */
 static void
@@ -392,9 +382,7 @@ test_holes_budget(void)
 int
 main(void)
 {
-	sim_eal_init();
-	for (size_t i = 0; i < sizeof(body); i++)
-		body[i] = (uint8_t)(i * 7 + (i >> 8));
+	wire_init();
 	test_every_second();
 	test_small_wait();
 	test_acks_per_mail();
