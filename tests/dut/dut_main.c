@@ -3,19 +3,10 @@
  */
 #include "tests/dut/dut.h"
 #include "base/clock.h"
+#include "tests/until_signal.h"
 #include <getopt.h>
 #include <sched.h>
-#include <signal.h>
 #include <unistd.h>
-
-static volatile sig_atomic_t stop;
-
-static void
-on_signal(int s)
-{
-	(void)s;
-	stop = 1;
-}
 
 static int
 fail(const char *why)
@@ -131,8 +122,7 @@ main(int argc, char **argv)
 	if (!options(argc, argv, &d.opt))
 		return fail("--if NAME [--kind veth|tap] --address A/L [--address A6/L] "
 		            "[--gateway G] [--gateway G6] --socket PATH [--seed N]");
-	signal(SIGTERM, on_signal);
-	signal(SIGINT, on_signal);
+	stop_on_signals();
 	if (!d.opt.is_tap && dut_iface_take(d.opt.interface, err))
 		return fail(err);
 	CPU_ZERO(&cpus);

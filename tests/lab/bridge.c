@@ -8,6 +8,7 @@
  * Limit   FRAMES frames under way in both directions together; what finds none free is counted as `full`.
  */
 #include "tests/lab/bridge.h"
+#include "tests/until_signal.h"
 #include <arpa/inet.h>
 #include <getopt.h>
 #include <linux/if_packet.h>
@@ -15,7 +16,6 @@
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -49,15 +49,6 @@ static int socks[2]; /* of a, of b */
 static uint64_t lateness[LATE_US + 1], lateness_max_ns;
 static FILE *trace;
 static uint64_t start_ns;
-static volatile sig_atomic_t stop;
-
-static void
-on_signal(int s)
-{
-	(void)s;
-	stop = 1;
-}
-
 static uint64_t
 now_ns(void)
 {
@@ -391,8 +382,7 @@ main(int argc, char **argv)
 		free_list[free_cnt] = free_cnt;
 		free_cnt++;
 	}
-	signal(SIGTERM, on_signal);
-	signal(SIGINT, on_signal);
+	stop_on_signals();
 	sched_setscheduler(0, SCHED_FIFO,
 	                   &prio); /* without the right: later frames, and the report says so */
 	start_ns = now_ns();

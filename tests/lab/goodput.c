@@ -9,16 +9,14 @@
 #include "base/clock.h"
 #include "bench/host.h"
 #include "dataplane/packet/packet_eal.h"
+#include "tests/until_signal.h"
 #include <getopt.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdlib.h>
 
 #define CHUNK   16384
 #define ENOUGH  (4u << 20) /* bytes queued and not acknowledged: more than any window */
 #define OVER_US 1000000    /* a receiver waits so much longer than --seconds for the sender's end */
-
-static volatile sig_atomic_t stop;
 
 static struct {
 	struct host host;
@@ -33,13 +31,6 @@ static struct {
 	bool is_sender, is_closed;
 	int err;
 } g;
-
-static void
-on_signal(int s)
-{
-	(void)s;
-	stop = 1;
-}
 
 static void
 on_open(struct tcp_conn *c, void *user)
@@ -258,8 +249,7 @@ main(int argc, char **argv)
 	rc = begin(&a, argv + at);
 	if (rc)
 		return usage(strerror(-rc));
-	signal(SIGTERM, on_signal);
-	signal(SIGINT, on_signal);
+	stop_on_signals();
 	printf("{\"ready\": true}\n");
 	fflush(stdout);
 	rc = packet_eal_launch(0, run, NULL);

@@ -7,19 +7,11 @@
  * Prints {"ready": true} when both run, and at the end the frames of each direction and those that found no room.
  */
 #include "dataplane/packet/packet_eal.h"
+#include "tests/until_signal.h"
 #include <rte_mbuf.h>
-#include <signal.h>
 
-static volatile sig_atomic_t stop;
 static const struct packet_dev *side[2];
 static uint64_t passed[2], lost;
-
-static void
-on_signal(int s)
-{
-	(void)s;
-	stop = 1;
-}
 
 static unsigned
 pass(unsigned from)
@@ -84,8 +76,7 @@ main(int argc, char **argv)
 			return fail(err);
 		side[i] = packet_eal_dev(ports[i], 0);
 	}
-	signal(SIGTERM, on_signal);
-	signal(SIGINT, on_signal);
+	stop_on_signals();
 	if (packet_eal_launch(0, run, NULL))
 		return fail("the worker did not start");
 	printf("{\"ready\": true}\n");

@@ -8,18 +8,9 @@
 #include "base/clock.h"
 #include "base/rng.h"
 #include "dataplane/packet/packet_eal.h"
+#include "tests/until_signal.h"
 #include <getopt.h>
 #include <rte_mbuf.h>
-#include <signal.h>
-
-static volatile sig_atomic_t stop;
-
-static void
-on_signal(int s)
-{
-	(void)s;
-	stop = 1;
-}
 
 static int
 usage(const char *why)
@@ -188,8 +179,7 @@ main(int argc, char **argv)
 	e = packet_eal_open(&pc, (unsigned)n, pools, err);
 	if (!e)
 		return usage(err);
-	signal(SIGTERM, on_signal);
-	signal(SIGINT, on_signal);
+	stop_on_signals();
 	rc = serve(e, pools, (unsigned)n);
 	packet_eal_close(e);
 	packet_eal_stop();
