@@ -55,6 +55,17 @@ sim_pick_link(struct rng *r, struct sim_link_config *c)
 void
 sim_leave_out(struct sim_link_config *c, unsigned without)
 {
+	unsigned *const one[TROUBLES] = {
+		[TROUBLE_LOSS] = &c->loss_pct,           [TROUBLE_REORDER] = &c->reorder_pct,
+		[TROUBLE_DUPLICATE] = &c->duplicate_pct, [TROUBLE_CORRUPT] = &c->corrupt_pct,
+		[TROUBLE_MARK] = &c->mark_pct,           [TROUBLE_MTU] = &c->path_mtu,
+	};
+
+	for (unsigned t = 0; t < TROUBLES; t++)
+		if (one[t] && without & 1u << t)
+			*one[t] = 0;
+	if (without & 1u << TROUBLE_DARK)
+		c->dark_us = 0;
 	for (unsigned i = 0; i < 2; i++) {
 		struct sim_link_way *w = &c->way[i];
 
@@ -63,20 +74,6 @@ sim_leave_out(struct sim_link_config *c, unsigned without)
 		if (without & 1u << TROUBLE_BOTTLENECK)
 			w->bytes_per_s = 0;
 	}
-	if (without & 1u << TROUBLE_LOSS)
-		c->loss_pct = 0;
-	if (without & 1u << TROUBLE_REORDER)
-		c->reorder_pct = 0;
-	if (without & 1u << TROUBLE_DUPLICATE)
-		c->duplicate_pct = 0;
-	if (without & 1u << TROUBLE_CORRUPT)
-		c->corrupt_pct = 0;
-	if (without & 1u << TROUBLE_MARK)
-		c->mark_pct = 0;
-	if (without & 1u << TROUBLE_DARK)
-		c->dark_us = 0;
-	if (without & 1u << TROUBLE_MTU)
-		c->path_mtu = 0;
 }
 
 bool
