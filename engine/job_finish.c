@@ -40,27 +40,70 @@ job_client_lists(struct engine_job *j)
 	}
 }
 
-/* An allow list's entry takes the URL out of the lists that block. */
-static bool
-is_allowed_url(const struct engine_job *j, const struct url *u, struct span rest)
+/* Hosts and rests ("host/path") of the next URLs: what the lists are asked for in one batch. */
+struct url_batch {
+	size_t cnt;
+	const struct url *url;
+	struct span host[KEY_SET_BATCH], rest[KEY_SET_BATCH];
+};
+
+static void
+url_batch_fill(const struct engine_job *j, struct url_batch *b)
 {
-	uint32_t line;
+	b->cnt = MIN(j->urls.cnt - j->url_at, (unsigned)KEY_SET_BATCH);
+	b->url = &j->urls.url[j->url_at];
+	for (size_t i = 0; i < b->cnt; i++) {
+		struct span c = b->url[i].canonical;
+		const char *scheme_end = memmem(c.p, c.len, "://", 3);
 
-	for (size_t i = 0; i < j->s->list_cnt[SNAPSHOT_LIST_DOMAIN]; i++) {
-		const struct list_ref *l = &j->s->list[SNAPSHOT_LIST_DOMAIN][i];
-
-		if (j->s->rules.rules[l->rule].is_allow &&
-		    domain_set_find(l->set->keys, u->host, &line))
-			return true;
+		b->host[i] = b->url[i].host;
+		b->rest[i] = scheme_end ? span_skip(c, (size_t)(scheme_end - c.p) + 3) : c;
 	}
-	for (size_t i = 0; i < j->s->list_cnt[SNAPSHOT_LIST_URL]; i++) {
-		const struct list_ref *l = &j->s->list[SNAPSHOT_LIST_URL][i];
+}
 
-		if (j->s->rules.rules[l->rule].is_allow &&
-		    url_prefix_find(l->set->keys, rest, &line))
-			return true;
+static uint32_t
+url_batch_find(const struct url_batch *b, const struct list_ref *l, uint32_t *line)
+{
+	return l->set->kind == SNAPSHOT_LIST_DOMAIN
+	               ? domain_set_find_batch(l->set->keys, b->host, b->cnt, line)
+	               : url_prefix_find_batch(l->set->keys, b->rest, b->cnt, line);
+}
+
+/* The lists of one kind: those that allow return what they take out of the lists that block, the others make hits of the rest. */
+static uint32_t
+url_batch_lists(struct engine_job *j, const struct url_batch *b, enum snapshot_list_kind kind,
+                bool allow, uint32_t allowed)
+{
+	uint32_t line[KEY_SET_BATCH], out = 0;
+
+	for (size_t i = 0; i < j->s->list_cnt[kind]; i++) {
+		const struct list_ref *l = &j->s->list[kind][i];
+		uint32_t found;
+
+		if (j->s->rules.rules[l->rule].is_allow != allow)
+			continue;
+		found = url_batch_find(b, l, line) & ~allowed;
+		out |= found;
+		for (; found && !allow; found &= found - 1) {
+			unsigned k = (unsigned)__builtin_ctz(found);
+
+			job_hit(j, l->rule, line[k], "url", b->url[k].canonical);
+		}
 	}
-	return false;
+	return out;
+}
+
+static void
+url_lists(struct engine_job *j)
+{
+	struct url_batch b;
+	uint32_t allowed;
+
+	url_batch_fill(j, &b);
+	allowed = url_batch_lists(j, &b, SNAPSHOT_LIST_DOMAIN, true, 0) |
+	          url_batch_lists(j, &b, SNAPSHOT_LIST_URL, true, 0);
+	url_batch_lists(j, &b, SNAPSHOT_LIST_DOMAIN, false, allowed);
+	url_batch_lists(j, &b, SNAPSHOT_LIST_URL, false, allowed);
 }
 
 static void
@@ -98,22 +141,14 @@ bool
 job_urls_step(struct engine_job *j)
 {
 	const struct url *u;
-	const char *scheme_end;
-	struct span rest;
 
 	if (j->url_at >= j->urls.cnt)
 		return false;
+	if (j->url_at % KEY_SET_BATCH == 0)
+		url_lists(j);
 	u = &j->urls.url[j->url_at++];
-	scheme_end = memmem(u->canonical.p, u->canonical.len, "://", 3);
-	rest = scheme_end ? span_skip(u->canonical, (size_t)(scheme_end - u->canonical.p) + 3)
-	                  : u->canonical;
 	url_features(j, u);
 	job_model_url(j, u);
-	if (!is_allowed_url(j, u, rest)) {
-		job_list_hits(j, SNAPSHOT_LIST_DOMAIN, u->host, "url", u->canonical,
-		              domain_set_find);
-		job_list_hits(j, SNAPSHOT_LIST_URL, rest, "url", u->canonical, url_prefix_find);
-	}
 	if (job_has_lane(j, LANE_URI)) {
 		job_block(j, LANE_URI, 0, u->canonical, "url");
 		if (!span_eq(u->raw, u->canonical))

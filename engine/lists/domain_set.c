@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * domain_set.c - walks over suffixes and prefixes; each step one probe
+ * domain_set.c - walks over suffixes and prefixes: all of them are one batch, so that their misses overlap
  */
 #include "engine/lists/domain_set.h"
+
+#define SENDER_DOMAIN_MAX 255
+static_assert(DOMAIN_LABELS_MAX + 1 <= KEY_SET_BATCH, "sender_set_find() is one batch");
 
 /* Where to begin so that at most DOMAIN_LABELS_MAX suffixes are left. */
 static size_t
@@ -15,85 +18,151 @@ first_suffix(struct span host)
 	return 0;
 }
 
-static bool
-taken(const struct key_set *s, struct span key, uint32_t *value, bool *is_hit)
-{
-	uint32_t v;
+/* Keys of several items on their way to the set, each item's longest first: the first that is there decides. */
+struct walk {
+	const struct key_set *s;
+	size_t cnt;
+	struct span key[KEY_SET_BATCH];
+	uint8_t item[KEY_SET_BATCH];
+	uint32_t decided, hits;
+	uint32_t *values;
+};
 
-	if (!key_set_find(s, key, &v))
-		return false;
-	*is_hit = !(v & LIST_EXCEPT);
-	if (*is_hit)
-		*value = v;
-	return true;
+static void
+walk_init(struct walk *w, const struct key_set *s, uint32_t *values)
+{
+	w->s = s;
+	w->values = values;
+	w->cnt = 0;
+	w->decided = w->hits = 0;
+}
+
+static void
+walk_flush(struct walk *w)
+{
+	uint32_t v[KEY_SET_BATCH];
+	uint32_t found = key_set_find_batch(w->s, w->key, w->cnt, v);
+
+	for (; found; found &= found - 1) {
+		unsigned i = (unsigned)__builtin_ctz(found);
+		uint32_t bit = 1u << w->item[i];
+
+		if (w->decided & bit)
+			continue;
+		w->decided |= bit;
+		if (v[i] & LIST_EXCEPT)
+			continue;
+		w->hits |= bit;
+		w->values[w->item[i]] = v[i];
+	}
+	w->cnt = 0;
+}
+
+static void
+walk_add(struct walk *w, size_t item, struct span key)
+{
+	w->key[w->cnt] = key;
+	w->item[w->cnt++] = (uint8_t)item;
+	if (w->cnt == KEY_SET_BATCH)
+		walk_flush(w);
+}
+
+uint32_t
+domain_set_find_batch(const struct key_set *s, const struct span *hosts, size_t cnt,
+                      uint32_t *values)
+{
+	struct walk w;
+
+	BUG_ON(cnt > KEY_SET_BATCH);
+	if (key_set_cnt(s) == 0)
+		return 0;
+	walk_init(&w, s, values);
+	for (size_t i = 0; i < cnt; i++) {
+		size_t at = first_suffix(hosts[i]);
+
+		if (at > 0)
+			walk_add(&w, i, hosts[i]);
+		while (at < hosts[i].len) {
+			const char *dot = memchr(hosts[i].p + at, '.', hosts[i].len - at);
+
+			walk_add(&w, i, span_skip(hosts[i], at));
+			at = dot ? (size_t)(dot - hosts[i].p) + 1 : hosts[i].len;
+		}
+	}
+	walk_flush(&w);
+	return w.hits;
 }
 
 bool
 domain_set_find(const struct key_set *s, struct span host, uint32_t *value)
 {
-	size_t at = first_suffix(host);
-	bool is_hit;
+	return domain_set_find_batch(s, &host, 1, value);
+}
 
-	if (key_set_cnt(s) == 0 || host.len == 0)
-		return false;
-	if (at > 0 && taken(s, host, value, &is_hit))
-		return is_hit;
-	for (;;) {
-		const char *dot;
+/* Where the prefixes of rest end, the shortest first; returns how many. */
+static size_t
+prefix_ends(struct span rest, size_t end[URL_PREFIXES_MAX])
+{
+	size_t n = 0;
 
-		if (taken(s, span_skip(host, at), value, &is_hit))
-			return is_hit;
-		dot = memchr(host.p + at, '.', host.len - at);
-		if (!dot || (size_t)(dot - host.p) + 1 >= host.len)
-			return false;
-		at = (size_t)(dot - host.p) + 1;
+	for (size_t i = 0; i < rest.len && n < URL_PREFIXES_MAX; i++)
+		if (rest.p[i] == '/' || rest.p[i] == '?' || rest.p[i] == '&')
+			end[n++] = i;
+	return n;
+}
+
+uint32_t
+url_prefix_find_batch(const struct key_set *s, const struct span *rests, size_t cnt,
+                      uint32_t *values)
+{
+	struct walk w;
+
+	BUG_ON(cnt > KEY_SET_BATCH);
+	if (key_set_cnt(s) == 0)
+		return 0;
+	walk_init(&w, s, values);
+	for (size_t i = 0; i < cnt; i++) {
+		size_t end[URL_PREFIXES_MAX], n = prefix_ends(rests[i], end);
+
+		if (rests[i].len <= KEY_SET_KEY_MAX)
+			walk_add(&w, i, rests[i]);
+		while (n > 0)
+			walk_add(&w, i, span(rests[i].p, end[--n]));
 	}
+	walk_flush(&w);
+	return w.hits;
 }
 
 bool
 url_prefix_find(const struct key_set *s, struct span rest, uint32_t *value)
 {
-	size_t end[URL_PREFIXES_MAX], n = 0;
-	bool is_hit;
-
-	if (key_set_cnt(s) == 0)
-		return false;
-	for (size_t i = 0; i < rest.len && n < URL_PREFIXES_MAX; i++)
-		if (rest.p[i] == '/' || rest.p[i] == '?' || rest.p[i] == '&')
-			end[n++] = i;
-	if (rest.len <= KEY_SET_KEY_MAX && taken(s, rest, value, &is_hit))
-		return is_hit;
-	while (n > 0)
-		if (taken(s, span(rest.p, end[--n]), value, &is_hit))
-			return is_hit;
-	return false;
+	return url_prefix_find_batch(s, &rest, 1, value);
 }
 
 bool
 sender_set_find(const struct key_set *s, struct span address, uint32_t *value)
 {
-	const char *at = memrchr(address.p, '@', address.len);
-	char key[1 + 255];
+	const char *at = address.len ? memrchr(address.p, '@', address.len) : NULL;
+	char key[DOMAIN_LABELS_MAX][1 + SENDER_DOMAIN_MAX];
+	struct walk w = { .s = s, .values = value };
 	struct span domain;
-	bool is_hit;
+	size_t n = 0;
 
 	if (key_set_cnt(s) == 0 || !at)
 		return false;
-	if (taken(s, address, value, &is_hit))
-		return is_hit;
+	walk_init(&w, s, value);
+	walk_add(&w, 0, address);
 	domain = span_skip(address, (size_t)(at - address.p) + 1);
-	if (domain.len > 255)
-		return false;
-	for (size_t i = first_suffix(domain);;) {
-		const char *dot;
+	for (size_t i = first_suffix(domain); domain.len <= SENDER_DOMAIN_MAX; n++) {
+		const char *dot = memchr(domain.p + i, '.', domain.len - i);
 
-		key[0] = '@';
-		memcpy(key + 1, domain.p + i, domain.len - i);
-		if (taken(s, span(key, 1 + domain.len - i), value, &is_hit))
-			return is_hit;
-		dot = memchr(domain.p + i, '.', domain.len - i);
+		key[n][0] = '@';
+		memcpy(key[n] + 1, domain.p + i, domain.len - i);
+		walk_add(&w, 0, span(key[n], 1 + domain.len - i));
 		if (!dot)
-			return false;
+			break;
 		i = (size_t)(dot - domain.p) + 1;
 	}
+	walk_flush(&w);
+	return w.hits;
 }

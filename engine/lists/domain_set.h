@@ -20,3 +20,10 @@ bool url_prefix_find(const struct key_set *s, struct span rest, uint32_t *value)
 
 /* address: "local@domain", lower case. "a@b" first, then "@b" and "@" with b's parents. */
 bool sender_set_find(const struct key_set *s, struct span address, uint32_t *value);
+
+/* The first two for up to KEY_SET_BATCH hosts or rests at once (key_set_find_batch). Bit i of the result: item i is listed and
+ * values[i] was written. */
+uint32_t domain_set_find_batch(const struct key_set *s, const struct span *hosts, size_t cnt,
+                               uint32_t *values);
+uint32_t url_prefix_find_batch(const struct key_set *s, const struct span *rests, size_t cnt,
+                               uint32_t *values);

@@ -2,52 +2,52 @@
  * key_set.c - open addressing with linear probes; the hash's upper half is a check, the key itself decides
  */
 #include "engine/lists/key_set.h"
-#include <sys/mman.h>
+#include "base/large.h"
 #include <sys/random.h>
 
 struct slot {
 	uint32_t check; /* upper half of the hash, never 0 in a used slot */
-	uint32_t value;
-	uint64_t key_at; /* offset of length and bytes in keys */
+	uint32_t at;    /* of the record in keys, in units of RECORD_ALIGN */
 };
+
+#define RECORD_ALIGN 4
+#define RECORD_HEAD  (sizeof(uint32_t) + sizeof(uint16_t))
 
 struct key_set {
 	struct siphash_key key;
 	uint64_t mask;
+	uint64_t
+	        lengths; /* bit min(n, 63): a key of n bytes is there; half of a domain's suffixes end here */
 	size_t cnt, key_bytes;
 	char *keys;
-	struct slot slot[];
+	struct slot *slot;
 };
 
-static void *
-grow(void *p, size_t need, size_t *room, size_t item)
+static size_t
+record_bytes(size_t len)
 {
-	size_t n = *room ? *room : 64;
-
-	if (need <= *room)
-		return p;
-	while (n < need)
-		n *= 2;
-	p = realloc(p, n * item);
-	BUG_ON(!p);
-	*room = n;
-	return p;
+	return (RECORD_HEAD + len + RECORD_ALIGN - 1) / RECORD_ALIGN * RECORD_ALIGN;
 }
 
 bool
 key_set_add(struct key_set_builder *b, struct span key, uint32_t value)
 {
 	uint16_t len = (uint16_t)key.len;
+	size_t n = record_bytes(key.len);
 
-	if (key.len > KEY_SET_KEY_MAX)
+	if (key.len > KEY_SET_KEY_MAX || b->used + n > (size_t)UINT32_MAX * RECORD_ALIGN)
 		return false;
-	b->keys = grow(b->keys, b->used + sizeof(len) + key.len, &b->room, 1);
-	b->values = grow(b->values, b->cnt + 1, &b->value_room, sizeof(*b->values));
-	memcpy(b->keys + b->used, &len, sizeof(len));
+	while (b->used + n > b->room) {
+		b->room = b->room ? b->room * 2 : 1024;
+		b->keys = realloc(b->keys, b->room);
+		BUG_ON(!b->keys);
+	}
+	memcpy(b->keys + b->used, &value, sizeof(value));
+	memcpy(b->keys + b->used + sizeof(value), &len, sizeof(len));
 	if (key.len)
-		memcpy(b->keys + b->used + sizeof(len), key.p, key.len);
-	b->used += sizeof(len) + key.len;
-	b->values[b->cnt++] = value;
+		memcpy(b->keys + b->used + RECORD_HEAD, key.p, key.len);
+	b->used += n;
+	b->cnt++;
 	return true;
 }
 
@@ -55,17 +55,31 @@ void
 key_set_builder_fini(struct key_set_builder *b)
 {
 	free(b->keys);
-	free(b->values);
 	*b = (struct key_set_builder){ 0 };
 }
 
 static struct span
-key_at(const char *keys, uint64_t at)
+key_at(const char *keys, size_t at)
 {
 	uint16_t len;
 
-	memcpy(&len, keys + at, sizeof(len));
-	return span(keys + at + sizeof(len), len);
+	memcpy(&len, keys + at + sizeof(uint32_t), sizeof(len));
+	return span(keys + at + RECORD_HEAD, len);
+}
+
+static uint32_t
+value_at(const char *keys, size_t at)
+{
+	uint32_t v;
+
+	memcpy(&v, keys + at, sizeof(v));
+	return v;
+}
+
+static size_t
+record_of(const struct slot *o)
+{
+	return (size_t)o->at * RECORD_ALIGN;
 }
 
 static uint32_t
@@ -74,61 +88,95 @@ check_of(uint64_t hash)
 	return (uint32_t)(hash >> 32) | 1;
 }
 
-/* The slot that holds key, or the free one where it belongs. */
+static uint64_t
+length_bit(size_t len)
+{
+	return 1ull << MIN(len, (size_t)63);
+}
+
+/* From slot i on: the first that is free or whose check says that it may be the one. */
+static size_t
+candidate(const struct key_set *s, uint32_t check, size_t i)
+{
+	while (s->slot[i].check && s->slot[i].check != check)
+		i = (i + 1) & s->mask;
+	return i;
+}
+
+/* The slot that holds key, or the free one where it belongs; i: the first candidate. */
+static size_t
+settle(const struct key_set *s, struct span key, uint32_t check, size_t i)
+{
+	while (s->slot[i].check && !span_eq(key_at(s->keys, record_of(&s->slot[i])), key))
+		i = candidate(s, check, (i + 1) & s->mask);
+	return i;
+}
+
 static size_t
 probe(const struct key_set *s, struct span key, uint64_t hash)
 {
 	uint32_t check = check_of(hash);
-	size_t i = hash & s->mask;
 
-	for (;; i = (i + 1) & s->mask) {
-		const struct slot *o = &s->slot[i];
+	return settle(s, key, check, candidate(s, check, hash & s->mask));
+}
 
-		if (!o->check || (o->check == check && span_eq(key_at(s->keys, o->key_at), key)))
-			return i;
+static void
+insert(struct key_set *s, const struct key_set_builder *b, size_t at, uint64_t hash)
+{
+	struct span key = key_at(s->keys, at);
+	struct slot *o = &s->slot[probe(s, key, hash)];
+
+	if (!o->check) {
+		*o = (struct slot){ check_of(hash), (uint32_t)(at / RECORD_ALIGN) };
+		s->cnt++;
+		s->lengths |= length_bit(key.len);
+	} else if (b->on_twice) {
+		b->on_twice(b->ctx, key, value_at(s->keys, record_of(o)), value_at(s->keys, at));
 	}
 }
 
-/* A million keys lie in a few hundred large pages instead of ten thousand small ones: half the cost of a cold look-up. */
+/* In groups whose slots are on their way before the first is looked at. */
 static void
-want_large_pages(void *p, size_t n)
+insert_all(struct key_set *s, const struct key_set_builder *b)
 {
-	uintptr_t from = ((uintptr_t)p + 4095) & ~(uintptr_t)4095;
+	size_t at[KEY_SET_BATCH], next = 0, left = b->cnt;
+	uint64_t hash[KEY_SET_BATCH];
 
-	if (n > (4u << 20))
-		(void)madvise((void *)from, n - 4096, MADV_HUGEPAGE); /* a wish */
+	while (left > 0) {
+		size_t n = MIN(left, (size_t)KEY_SET_BATCH);
+
+		for (size_t i = 0; i < n; i++) {
+			struct span key = key_at(s->keys, next);
+
+			at[i] = next;
+			hash[i] = siphash(&s->key, key.p, key.len);
+			__builtin_prefetch(&s->slot[hash[i] & s->mask], 1);
+			next += record_bytes(key.len);
+		}
+		for (size_t i = 0; i < n; i++)
+			insert(s, b, at[i], hash[i]);
+		left -= n;
+	}
 }
 
 struct key_set *
 key_set_build(struct key_set_builder *b)
 {
-	size_t slots = 8, at = 0;
-	struct key_set *s;
+	struct key_set *s = calloc(1, sizeof(*s));
+	size_t slots = 8;
 
+	BUG_ON(!s);
 	while (slots * 2 < b->cnt * 3)
 		slots *= 2;
-	s = calloc(1, sizeof(*s) + slots * sizeof(s->slot[0]));
-	BUG_ON(!s);
-	want_large_pages(s, slots * sizeof(s->slot[0]));
+	s->slot = large_alloc(slots * sizeof(s->slot[0]));
 	/* A key that outsiders do not know: senders choose what is looked up. */
 	BUG_ON(getrandom(&s->key, sizeof(s->key), 0) != sizeof(s->key));
 	s->mask = slots - 1;
-	s->keys = b->keys;
 	s->key_bytes = b->used;
-	for (size_t n = 0; n < b->cnt; n++) {
-		struct span key = key_at(s->keys, at);
-		uint64_t hash = siphash(&s->key, key.p, key.len);
-		struct slot *o = &s->slot[probe(s, key, hash)];
-
-		if (!o->check) {
-			*o = (struct slot){ check_of(hash), b->values[n], at };
-			s->cnt++;
-		} else if (b->on_twice) {
-			b->on_twice(b->ctx, key, o->value, b->values[n]);
-		}
-		at += sizeof(uint16_t) + key.len;
-	}
-	b->keys = NULL;
+	s->keys = large_alloc(b->used);
+	if (b->used)
+		memcpy(s->keys, b->keys, b->used);
+	insert_all(s, b);
 	key_set_builder_fini(b);
 	return s;
 }
@@ -139,6 +187,7 @@ key_set_free(struct key_set *s)
 	if (!s)
 		return;
 	free(s->keys);
+	free(s->slot);
 	free(s);
 }
 
@@ -159,11 +208,47 @@ key_set_find(const struct key_set *s, struct span key, uint32_t *value)
 {
 	const struct slot *o;
 
-	if (!s || s->cnt == 0)
+	if (!s || !(s->lengths & length_bit(key.len)))
 		return false;
 	o = &s->slot[probe(s, key, siphash(&s->key, key.p, key.len))];
 	if (!o->check)
 		return false;
-	*value = o->value;
+	*value = value_at(s->keys, record_of(o));
 	return true;
+}
+
+uint32_t
+key_set_find_batch(const struct key_set *s, const struct span *keys, size_t cnt, uint32_t *values)
+{
+	uint64_t hash[KEY_SET_BATCH];
+	size_t at[KEY_SET_BATCH];
+	uint32_t found = 0;
+
+	BUG_ON(cnt > KEY_SET_BATCH);
+	for (size_t i = 0; s && i < cnt; i++) {
+		if (!(s->lengths & length_bit(keys[i].len)))
+			continue;
+		hash[i] = siphash(&s->key, keys[i].p, keys[i].len);
+		__builtin_prefetch(&s->slot[hash[i] & s->mask]);
+		found |= 1u << i;
+	}
+	for (uint32_t left = found; left; left &= left - 1) {
+		unsigned i = (unsigned)__builtin_ctz(left);
+
+		at[i] = candidate(s, check_of(hash[i]), hash[i] & s->mask);
+		if (s->slot[at[i]].check)
+			__builtin_prefetch(s->keys + record_of(&s->slot[at[i]]));
+		else
+			found &= ~(1u << i);
+	}
+	for (uint32_t left = found; left; left &= left - 1) {
+		unsigned i = (unsigned)__builtin_ctz(left);
+		const struct slot *o = &s->slot[settle(s, keys[i], check_of(hash[i]), at[i])];
+
+		if (o->check)
+			values[i] = value_at(s->keys, record_of(o));
+		else
+			found &= ~(1u << i);
+	}
+	return found;
 }

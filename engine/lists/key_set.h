@@ -5,7 +5,8 @@
  *         finding 7). All exact lists (domains, mailboxes, senders, phones, hashes) are this.
  * Owner   A builder is the caller's and is consumed by key_set_build(); a set is freed by key_set_free().
  * Thread  Building: one. Looking up: any number.
- * Limit   Keys up to KEY_SET_KEY_MAX bytes; 16 bytes a slot, at most 2/3 full, beside the keys themselves.
+ * Limit   Keys up to KEY_SET_KEY_MAX bytes; 8 bytes a slot, at most 2/3 full, and 6 to 9 beside each key; 16 GB of keys.
+ *         KEY_SET_BATCH keys in a batch.
  * Errors  Memory: the builder ends the process (slow path, as arena.h).
  */
 #pragma once
@@ -13,15 +14,14 @@
 #include "base/siphash.h"
 
 #define KEY_SET_KEY_MAX 4096
+#define KEY_SET_BATCH   32
 
 struct key_set;
 
 struct key_set_builder {
-	char *keys; /* one after the other: 16-bit length, bytes */
+	char *keys; /* one after the other: value, 16-bit length, bytes; each begins at a multiple of 4 */
 	size_t used, room;
 	size_t cnt;
-	uint32_t *values;
-	size_t value_room;
 	/* Called by the build for a key that was given before; may be NULL. */
 	void (*on_twice)(void *ctx, struct span key, uint32_t first, uint32_t again);
 	void *ctx;
@@ -40,3 +40,8 @@ size_t key_set_bytes(const struct key_set *s);
 
 /* The value, false when absent. s may be NULL (empty). */
 bool key_set_find(const struct key_set *s, struct span key, uint32_t *value);
+
+/* As key_set_find() for up to KEY_SET_BATCH keys; the memory of all is on its way before any is looked at. Bit i of the
+ * result: keys[i] is there and values[i] was written. */
+uint32_t key_set_find_batch(const struct key_set *s, const struct span *keys, size_t cnt,
+                            uint32_t *values);

@@ -5,6 +5,7 @@
 #include "engine/lists/domain_set.h"
 #include "engine/lists/geo.h"
 #include "engine/lists/ip_set.h"
+#include "engine/lists/rank_tree.h"
 #include "tests/check.h"
 #include <unistd.h>
 
@@ -34,6 +35,23 @@ test_key_set(void)
 	CHECK(key_set_find(s, span("", 0), &v) && v == 11);
 	CHECK(key_set_find(s, span(big, KEY_SET_KEY_MAX), &v) && v == 12);
 	CHECK(!key_set_find(s, span_z("k20000"), &v) && !key_set_find(s, span_z("K5"), &v));
+	for (uint32_t i = 0; i < 20000; i += 999) {
+		uint32_t values[KEY_SET_BATCH], found;
+		char text[KEY_SET_BATCH][32];
+		struct span keys[KEY_SET_BATCH];
+
+		for (uint32_t k = 0; k < KEY_SET_BATCH; k++) /* every third one is not there */
+			keys[k] = span(text[k], (size_t)snprintf(text[k], 32, "k%u",
+			                                         k % 3 ? i + k : 90000 + k));
+		found = key_set_find_batch(s, keys, i % KEY_SET_BATCH, values);
+		for (uint32_t k = 0; k < KEY_SET_BATCH; k++) {
+			bool want = k % 3 && k < i % KEY_SET_BATCH && i + k < 20000;
+
+			CHECK((found >> k & 1) == want && (!want || values[k] == i + k), "%u %u", i,
+			      k);
+		}
+	}
+	CHECK(key_set_find_batch(NULL, NULL, 0, NULL) == 0);
 	key_set_free(s);
 	s = key_set_build(&b); /* empty */
 	CHECK(key_set_cnt(s) == 0 && !key_set_find(s, span_z("k1"), &v));
@@ -98,9 +116,59 @@ test_ip_random(uint64_t seed, size_t n, bool v6)
 		CHECK(hit == (want != IP_SET_NONE) && v == want, "seed %llu got %u want %u",
 		      (unsigned long long)seed, v, want);
 	}
+	for (size_t i = 0; i < 100; i++) {
+		uint32_t values[IP_SET_BATCH], v, found;
+		size_t cnt = rng_below(&r, IP_SET_BATCH + 1);
+		struct addr a[IP_SET_BATCH];
+
+		for (size_t k = 0; k < cnt; k++) /* the other family too */
+			a[k] = rng_odds(&r, 1, 4) ? addr_v4((uint32_t)rng_next(&r))
+			                          : near_addr(&r, copy, n);
+		found = ip_set_find_batch(s, a, cnt, values);
+		for (size_t k = 0; k < IP_SET_BATCH; k++) {
+			bool want = k < cnt && (v = naive(copy, n, &a[k])) != IP_SET_NONE;
+
+			CHECK((found >> k & 1) == want && (!want || values[k] == v), "seed %llu",
+			      (unsigned long long)seed);
+		}
+	}
 	ip_set_free(s);
 	free(e);
 	free(copy);
+}
+
+/* Sizes about whole nodes and levels; equal keys; all ones, which the padding is made of. */
+static void
+test_rank_tree(void)
+{
+	static const size_t sizes[] = { 1, 2, 7, 8, 9, 63, 64, 65, 511, 512, 513, 5000 };
+	struct rng r;
+
+	rng_seed(&r, 4);
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+		size_t cnt = sizes[i], want = 0, at[2];
+		uint64_t *keys = calloc(cnt, sizeof(*keys)), x[2];
+		struct rank_tree t;
+
+		for (size_t k = 1; k < cnt; k++)
+			keys[k] = keys[k - 1] + rng_below(&r, 3);
+		if (cnt % 2 == 0)
+			keys[cnt - 1] = UINT64_MAX;
+		rank_tree_build(&t, keys, cnt);
+		for (x[0] = 0; x[0] < cnt * 3; x[0]++) {
+			while (want + 1 < cnt && keys[want + 1] <= x[0])
+				want++;
+			x[1] = UINT64_MAX - x[0] % 2;
+			rank_tree_find_batch(&t, x, 2, at);
+			CHECK(at[0] == want &&
+			              rank_tree_in_node(&t, rank_tree_node(&t, x[0]), x[0]) == want,
+			      "%zu keys, %llu", cnt, (unsigned long long)x[0]);
+			CHECK(at[1] == cnt - 1 - (x[1] != UINT64_MAX && cnt % 2 == 0), "%zu keys",
+			      cnt);
+		}
+		rank_tree_fini(&t);
+		free(keys);
+	}
 }
 
 static void
@@ -168,6 +236,19 @@ test_domains(void)
 		CHECK(hit == (cases[i].want >= 0) && (!hit || (int)v == cases[i].want), "%s",
 		      cases[i].host);
 	}
+	/* All in one batch say the same; 16 hosts of up to 11 suffixes are several batches of keys. */
+	struct span hosts[ARRAY_LEN(cases)];
+	uint32_t values[ARRAY_LEN(cases)], found;
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		hosts[i] = span_z(cases[i].host);
+	found = domain_set_find_batch(s, hosts, ARRAY_LEN(cases), values);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		bool hit = found & 1u << i;
+
+		CHECK(hit == (cases[i].want >= 0) && (!hit || (int)values[i] == cases[i].want),
+		      "%s in a batch", cases[i].host);
+	}
 	key_set_free(s);
 }
 
@@ -188,6 +269,11 @@ test_urls_and_senders(void)
 	CHECK(!url_prefix_find(u, span_z("a.example/"), &v));
 	CHECK(url_prefix_find(u, span_z("b.example/p?id=1&u=2"), &v) && v == 2);
 	CHECK(!url_prefix_find(u, span_z("b.example/p?id=12"), &v));
+	struct span rests[] = { span_z("a.example/x/good/1"), span_z("b.example/p?id=1"),
+		                span_z("a.example/x/y") };
+	uint32_t values[3];
+
+	CHECK(url_prefix_find_batch(u, rests, 3, values) == 6 && values[1] == 2 && values[2] == 0);
 	CHECK(sender_set_find(s, span_z("ann@x.test"), &v) && v == 0);
 	CHECK(!sender_set_find(s, span_z("bnn@x.test"), &v) &&
 	      !sender_set_find(s, span_z("x.test"), &v));
@@ -234,6 +320,7 @@ main(void)
 		test_ip_random(seed, 1500, seed & 1);
 	}
 	test_ip_edges();
+	test_rank_tree();
 	test_domains();
 	test_urls_and_senders();
 	test_geo();
