@@ -64,7 +64,7 @@ answer_rcpt(const struct snapshot *s, const struct engine_rcpt_query *q,
 	for (size_t i = 0; i < n; i++)
 		lower[i] = ascii_lower(q->sender.p[i]);
 	client_facts(s, &q->client->addr, q->client->country, span(lower, n), &f, hit);
-	res = policy_decide(r, s->policy, &f, POLICY_AT_RCPT);
+	res = policy_decide(r, &f, POLICY_AT_RCPT);
 	if (res.is_allowed)
 		out->flags |= ENGINE_RCPT_ALLOWED;
 	if (!policy_mailbox_known(r) && !r->is_postmaster) {
@@ -242,7 +242,7 @@ engine_decide(struct engine_job *j, struct span local, struct span domain, struc
 	f.custom_seen = j->gen->slot[j->slot].custom_seen;
 	f.custom_epoch = j->gen->slot[j->slot].epoch;
 	rcpt_rules(j, &r, local, domain, &f);
-	res = policy_decide(&r, j->s->policy, &f, POLICY_AT_END);
+	res = policy_decide(&r, &f, POLICY_AT_END);
 	v->action = res.action;
 	v->filter = res.filter;
 	first = j->first_hit[res.filter == FILTER_NONE ? FILTER_SCORE : res.filter];

@@ -231,7 +231,7 @@ snapshot_free(struct snapshot *s)
 	model_put(s->model);
 	free(s->negated);
 	free(s->exists);
-	policy_free(s->policy);
+	policy_put(s->policy);
 	ruleset_fini(&s->rules);
 	free(s);
 }
@@ -270,18 +270,6 @@ snapshot_route(const struct snapshot *s, struct span domain)
 	struct policy_rcpt r;
 
 	return policy_find(s->policy, span("", 0), domain, &r) ? r.customer->route : NULL;
-}
-
-size_t
-snapshot_routes(const struct snapshot *s, const struct policy_route **out, size_t cap)
-{
-	const struct policy_route *r;
-	size_t n = 0;
-
-	for (; (r = policy_route_at(s->policy, n)); n++)
-		if (n < cap)
-			out[n] = r;
-	return n;
 }
 
 /* Lists with a score add to it and decide nothing by themselves. */

@@ -203,5 +203,3 @@ char *snapshot_lookup_url(const struct snapshot *s, struct span url);
 char *snapshot_lookup_mailbox(const struct snapshot *s, struct span address);
 /* The route of a domain; NULL: no customer has it. Lives as long as s. */
 const struct policy_route *snapshot_route(const struct snapshot *s, struct span domain);
-/* Every route once; returns how many there are, writes at most cap. */
-size_t snapshot_routes(const struct snapshot *s, const struct policy_route **out, size_t cap);

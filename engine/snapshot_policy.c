@@ -90,16 +90,7 @@ translate_entries(struct snapshot_span_list allow, struct snapshot_span_list den
 	return n;
 }
 
-static bool
-is_listed(const struct snapshot_customer *c, const struct snapshot_mailbox *m)
-{
-	for (size_t i = 0; i < c->mailbox_list.cnt; i++)
-		if (span_ieq(c->mailbox_list.item[i], m->local))
-			return true;
-	return false;
-}
-
-/* Mailboxes with settings first: of two equal keys the first stays. */
+/* Those with settings, then those of the list: one may be both. */
 static size_t
 translate_mailboxes(const struct snapshot_customer *c, struct policy_mailbox_in **out)
 {
@@ -111,8 +102,9 @@ translate_mailboxes(const struct snapshot_customer *c, struct policy_mailbox_in 
 		struct policy_entry_in *e;
 		const struct snapshot_mailbox *in = &c->mailboxes[i];
 
-		m[n] = (struct policy_mailbox_in){ in->local,        in->domain, in->filtering_off,
-			                           is_listed(c, in), NULL,       0 };
+		m[n] = (struct policy_mailbox_in){ .local = in->local,
+			                           .domain = in->domain,
+			                           .filtering_off = in->filtering_off };
 		m[n].entry_cnt = translate_entries(in->allow, in->deny, &e);
 		m[n++].entries = e;
 	}
@@ -195,7 +187,7 @@ snapshot_policy_build(struct snapshot *s, const struct snapshot_input *in,
                       struct snapshot_errors *e)
 {
 	struct reporter r = { e };
-	struct policy_builder *b = policy_builder_new(on_report, &r);
+	struct policy_builder *b = policy_builder_new(NULL, on_report, &r);
 	struct custom_build *cb = custom_build_new(s);
 
 	for (size_t i = 0; i < in->customer_cnt; i++)

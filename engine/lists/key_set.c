@@ -76,6 +76,17 @@ value_at(const char *keys, size_t at)
 	return v;
 }
 
+bool
+key_set_builder_next(const struct key_set_builder *b, size_t *at, struct span *key, uint32_t *value)
+{
+	if (*at >= b->used)
+		return false;
+	*key = key_at(b->keys, *at);
+	*value = value_at(b->keys, *at);
+	*at += record_bytes(key->len);
+	return true;
+}
+
 static size_t
 record_of(const struct slot *o)
 {

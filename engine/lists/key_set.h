@@ -30,6 +30,9 @@ struct key_set_builder {
 /* All zero is ready. A key given twice keeps the first value (see key_set_build). False: key too long. */
 bool key_set_add(struct key_set_builder *b, struct span key, uint32_t value);
 void key_set_builder_fini(struct key_set_builder *b);
+/* What was added, in order: *at is 0 at first. False past the last. The span dies with the next add. */
+bool key_set_builder_next(const struct key_set_builder *b, size_t *at, struct span *key,
+                          uint32_t *value);
 
 /* Takes what was added; the builder is empty after it. */
 struct key_set *key_set_build(struct key_set_builder *b);

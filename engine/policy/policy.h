@@ -3,9 +3,13 @@
  *
  * Why     Pure functions over immutable tables, so that the same mail and recipient always give the same verdict and a test
  *         is a table. 100,000 customers share profiles by content; all allow and deny entries are one hash.
- * Owner   A policy is counted by its snapshot parts (policy_get, policy_put). Inputs of the builder are the caller's.
+ *         A change of some customers does not build the tables of all again: it is a layer above them, small tables of its own
+ *         and a bit for each customer below that is replaced or gone. Layers do not pile up: a layer holds all changes since
+ *         the tables below it were built.
+ * Owner   A policy is counted: by its snapshots, and by the layer above (policy_get, policy_put; control's thread only). Inputs
+ *         of the builder are the caller's.
  * Thread  Building: one. Look-ups and decisions: any number, nothing allocates but libidn2 for a domain that is not ASCII.
- * Limit   A customer row is at most 128 bytes. POLICY_CUSTOM_MAX custom rules and SMTP's bounds for addresses.
+ * Limit   A customer row is one cache line; a mailbox without settings of its own is 8 bytes in a set of fingerprints. POLICY_CUSTOM_MAX custom rules and SMTP's bounds for addresses.
  * Errors  The operator's: one report() each, with the customer and the key.
  */
 #pragma once
@@ -36,13 +40,15 @@ struct policy_profile {
 	uint8_t country_allow[(POLICY_COUNTRY_BITS + 7) / 8];
 	uint8_t country_deny[(POLICY_COUNTRY_BITS + 7) / 8];
 	char tag_text[POLICY_TAG_MAX + 1];
+	char forward_to[SMTP_PATH_MAX + 1]; /* of ACTION_FORWARD: "local@domain", "" without */
 };
 
 enum policy_customer_flag {
 	CUSTOMER_LIST_MODE = 1u << 0,
-	CUSTOMER_HAS_ENTRIES = 1u << 1,   /* sender entries of its own */
-	CUSTOMER_HAS_MAILBOXES = 1u << 2, /* mailboxes listed or with settings */
-	CUSTOMER_HAS_RCPT_RULES = 1u << 3,
+	CUSTOMER_HAS_ENTRIES = 1u << 1,  /* sender entries of its own */
+	CUSTOMER_HAS_LISTED = 1u << 2,   /* mailboxes in its list */
+	CUSTOMER_HAS_SETTINGS = 1u << 3, /* mailboxes with settings */
+	CUSTOMER_HAS_RCPT_RULES = 1u << 4,
 };
 
 struct policy_customer {
@@ -52,10 +58,11 @@ struct policy_customer {
 	const struct policy_profile *profile;
 	const struct policy_custom *custom; /* by priority */
 	const struct ip_set *entries_ip;    /* values ENTRY_* */
-	uint32_t custom_cnt;
-	uint32_t flags;
+	uint32_t domain_cnt, mailbox_cnt, entry_cnt;
+	uint16_t custom_cnt;
+	uint16_t flags;
 };
-static_assert(sizeof(struct policy_customer) <= 128, "two lines");
+static_assert(sizeof(struct policy_customer) == 64, "one line");
 
 enum policy_field {
 	FIELD_ENTIRE,
@@ -96,6 +103,7 @@ struct policy;
 
 /* Whose, and which mailbox. */
 struct policy_rcpt {
+	const struct policy *layer;             /* that has the customer */
 	const struct policy_customer *customer; /* NULL: not ours */
 	struct policy_mailbox mailbox;          /* id 0: none of its own */
 	bool is_postmaster;
@@ -135,8 +143,8 @@ enum policy_stage {
 	POLICY_AT_END,  /* all of them */
 };
 
-struct policy_result policy_decide(const struct policy_rcpt *r, const struct policy *p,
-                                   const struct policy_facts *f, enum policy_stage stage);
+struct policy_result policy_decide(const struct policy_rcpt *r, const struct policy_facts *f,
+                                   enum policy_stage stage);
 
 /* What list mode says about the mailbox; true in the other modes too. */
 bool policy_mailbox_known(const struct policy_rcpt *r);
@@ -147,7 +155,12 @@ typedef void policy_report_fn(void *ctx, const char *customer, const char *key, 
 
 struct policy_builder;
 
-struct policy_builder *policy_builder_new(policy_report_fn *report, void *ctx);
+/*
+ * below NULL: a policy of its own. Else a layer above it (above the one below that, if it is a layer itself: what is added must
+ * be all that changed since then). A customer that is added replaces the one of its id.
+ */
+struct policy_builder *policy_builder_new(struct policy *below, policy_report_fn *report,
+                                          void *ctx);
 void policy_builder_free(struct policy_builder *b); /* without a result */
 
 /* What one customer gives; spans are read during the call only. */
@@ -181,15 +194,20 @@ struct policy_customer_in {
 };
 
 void policy_add(struct policy_builder *b, const struct policy_customer_in *in);
+/* The customer is not there any more; only in a layer. One that never was is no error. */
+void policy_remove(struct policy_builder *b, struct span id);
 struct policy *policy_build(struct policy_builder *b); /* frees b */
-void policy_free(struct policy *p);
+
+struct policy *policy_get(struct policy *p);
+void policy_put(struct policy *p); /* NULL is fine */
 
 struct policy_stats {
-	size_t customer_cnt, domain_cnt, mailbox_cnt, entry_cnt, profile_cnt, route_cnt, bytes;
+	size_t customer_cnt, domain_cnt, mailbox_cnt, entry_cnt, profile_cnt, route_cnt;
+	size_t layer_cnt; /* customers and removals of the layer; 0 without one */
+	/* Bytes in use, of both layers. */
+	size_t customer_bytes, domain_bytes, mailbox_bytes, entry_bytes, other_bytes, bytes;
 };
 void policy_stats(const struct policy *p, struct policy_stats *out);
-const struct policy_route *policy_route_at(const struct policy *p,
-                                           size_t i); /* NULL past the last */
 
 /* Country bits. */
 bool policy_country_set(uint8_t *bits, struct span two_letters);

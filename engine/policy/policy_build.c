@@ -4,6 +4,7 @@
  * Why     Profiles and routes are interned by content: 100,000 customers have a few dozen profiles.
  */
 #include "engine/policy/policy_internal.h"
+#include "base/large.h"
 #include "base/siphash.h"
 
 /* Fixed keys: fingerprints must be the same in every generation and on every node; nobody outside chooses their input. */
@@ -13,8 +14,9 @@ struct policy_builder {
 	policy_report_fn *report;
 	void *ctx;
 	struct policy *p;
-	struct key_set_builder domains, mailboxes, entries;
-	size_t customer_room, mailbox_room, route_room, ip_set_room;
+	struct key_set_builder ids, domains, mailboxes, entries;
+	struct print_set_builder listed;
+	size_t customer_room, mailbox_room, ip_set_room;
 	/* Interning: open addressing, pointer or NULL. */
 	void **profile_slots, **route_slots;
 	size_t profile_mask, route_mask;
@@ -38,7 +40,7 @@ grow(void *array, size_t need, size_t *room, size_t item)
 }
 
 struct policy_builder *
-policy_builder_new(policy_report_fn *report, void *ctx)
+policy_builder_new(struct policy *below, policy_report_fn *report, void *ctx)
 {
 	struct policy_builder *b = calloc(1, sizeof(*b));
 
@@ -47,6 +49,12 @@ policy_builder_new(policy_report_fn *report, void *ctx)
 	b->ctx = ctx;
 	b->p = calloc(1, sizeof(*b->p));
 	BUG_ON(!b->p);
+	b->p->ref_cnt = 1;
+	if (below) {
+		b->p->below = policy_get(below->below ? below->below : below);
+		b->p->gone = calloc(b->p->below->customer_cnt / 64 + 1, sizeof(*b->p->gone));
+		BUG_ON(!b->p->gone);
+	}
 	grow(&b->p->mailboxes, 1, &b->mailbox_room, sizeof(*b->p->mailboxes));
 	b->p->mailboxes[0] = (struct policy_mailbox){ 0 };
 	b->p->mailbox_cnt = 1;
@@ -60,18 +68,15 @@ policy_builder_new(policy_report_fn *report, void *ctx)
 /* The equal one that is there, or a copy of item. hash_at: offset of the 64-bit content hash inside it. */
 static void *
 intern(struct policy_builder *b, void ***slots, size_t *mask, size_t *cnt, const void *item,
-       size_t size, size_t hash_at, bool *is_new)
+       size_t size, size_t hash_at)
 {
 	uint64_t hash;
 	size_t i;
 
 	memcpy(&hash, (const char *)item + hash_at, sizeof(hash));
 	for (i = hash & *mask; (*slots)[i]; i = (i + 1) & *mask)
-		if (!memcmp((*slots)[i], item, size)) {
-			*is_new = false;
+		if (!memcmp((*slots)[i], item, size))
 			return (*slots)[i];
-		}
-	*is_new = true;
 	(*slots)[i] = arena_alloc(&b->p->arena, size);
 	memcpy((*slots)[i], item, size);
 	void *out = (*slots)[i];
@@ -100,7 +105,6 @@ static const struct policy_profile *
 intern_profile(struct policy_builder *b, const struct policy_profile *in)
 {
 	struct policy_profile p;
-	bool is_new;
 
 	memset(&p, 0, sizeof(p)); /* padding too: compared and hashed as bytes */
 	p.max_message = in->max_message;
@@ -110,17 +114,16 @@ intern_profile(struct policy_builder *b, const struct policy_profile *in)
 	memcpy(p.country_allow, in->country_allow, sizeof(p.country_allow));
 	memcpy(p.country_deny, in->country_deny, sizeof(p.country_deny));
 	snprintf(p.tag_text, sizeof(p.tag_text), "%s", in->tag_text);
+	snprintf(p.forward_to, sizeof(p.forward_to), "%s", in->forward_to);
 	p.fingerprint = siphash(&fingerprint_key, &p, sizeof(p));
 	return intern(b, &b->profile_slots, &b->profile_mask, &b->p->profile_cnt, &p, sizeof(p),
-	              offsetof(struct policy_profile, fingerprint), &is_new);
+	              offsetof(struct policy_profile, fingerprint));
 }
 
 static const struct policy_route *
 intern_route(struct policy_builder *b, const struct policy_route *in)
 {
-	struct policy_route r, *out;
-	size_t before = b->p->route_cnt;
-	bool is_new;
+	struct policy_route r;
 
 	memset(&r, 0, sizeof(r));
 	r.max_connections = in->max_connections;
@@ -139,13 +142,8 @@ intern_route(struct policy_builder *b, const struct policy_route *in)
 	}
 	memcpy(r.egress, in->egress, r.egress_cnt * sizeof(r.egress[0]));
 	r.id = siphash(&fingerprint_key, &r, sizeof(r));
-	out = intern(b, &b->route_slots, &b->route_mask, &b->p->route_cnt, &r, sizeof(r),
-	             offsetof(struct policy_route, id), &is_new);
-	if (is_new) {
-		grow(&b->p->routes, before + 1, &b->route_room, sizeof(*b->p->routes));
-		b->p->routes[before] = out;
-	}
-	return out;
+	return intern(b, &b->route_slots, &b->route_mask, &b->p->route_cnt, &r, sizeof(r),
+	              offsetof(struct policy_route, id));
 }
 
 static const char *
@@ -181,11 +179,11 @@ static uint64_t
 add_entries(struct policy_builder *b, uint32_t customer, uint32_t mailbox,
             const struct policy_entry_in *e, size_t cnt, const struct ip_set **ips)
 {
-	struct ip_set_entry *ip = calloc(cnt + 1, sizeof(*ip));
+	struct ip_set_entry *ip = cnt ? calloc(cnt, sizeof(*ip)) : NULL;
 	uint64_t print = 0;
 	size_t ip_cnt = 0;
 
-	BUG_ON(!ip);
+	BUG_ON(cnt && !ip);
 	/* Allow first: of two equal keys the first stays. */
 	for (unsigned pass = ENTRY_ALLOW; pass <= ENTRY_DENY; pass++)
 		for (size_t i = 0; i < cnt; i++) {
@@ -207,17 +205,18 @@ add_entries(struct policy_builder *b, uint32_t customer, uint32_t mailbox,
 			print = print * 1099511628211ull +
 			        siphash(&fingerprint_key, e[i].text.p, e[i].text.len) + pass;
 		}
-	b->p->entry_cnt += cnt;
 	if (ip_cnt > 0) {
 		grow(&b->p->ip_sets, b->p->ip_set_cnt + 1, &b->ip_set_room, sizeof(*b->p->ip_sets));
 		*ips = b->p->ip_sets[b->p->ip_set_cnt++] = ip_set_build(ip, ip_cnt);
+		b->p->ip_set_bytes += ip_set_bytes(*ips);
 	}
 	free(ip);
 	return print;
 }
 
 static void
-add_mailbox(struct policy_builder *b, uint32_t customer, const struct policy_mailbox_in *in)
+add_mailbox(struct policy_builder *b, uint32_t customer, struct policy_customer *c,
+            const struct policy_mailbox_in *in)
 {
 	struct policy_mailbox m = { .id = (uint32_t)b->p->mailbox_cnt };
 	char text[SMTP_PATH_MAX + 1], d[256], key[POLICY_KEY_MAX];
@@ -238,12 +237,20 @@ add_mailbox(struct policy_builder *b, uint32_t customer, const struct policy_mai
 		memcpy(text + n, d, dn);
 		n += dn;
 	}
-	m.flags = (in->is_listed ? MAILBOX_LISTED : 0u) |
-	          (in->filtering_off ? MAILBOX_FILTERING_OFF : 0u) |
+	n = policy_key_make(customer, POLICY_NO_MAILBOX, span(text, n), key);
+	c->mailbox_cnt++;
+	if (in->is_listed) {
+		c->flags |= CUSTOMER_HAS_LISTED;
+		print_set_add(&b->listed, span(key, n));
+	}
+	if (!in->filtering_off && in->entry_cnt == 0)
+		return;
+	c->flags |= CUSTOMER_HAS_SETTINGS;
+	m.flags = (in->filtering_off ? MAILBOX_FILTERING_OFF : 0u) |
 	          (in->entry_cnt ? MAILBOX_HAS_ENTRIES : 0u);
 	m.own_fingerprint =
 	        add_entries(b, customer, m.id, in->entries, in->entry_cnt, &m.entries_ip);
-	n = policy_key_make(customer, 0, span(text, n), key);
+	c->entry_cnt += (uint32_t)in->entry_cnt;
 	key_set_add(&b->mailboxes, span(key, n), m.id);
 	grow(&b->p->mailboxes, b->p->mailbox_cnt + 1, &b->mailbox_room, sizeof(*b->p->mailboxes));
 	b->p->mailboxes[b->p->mailbox_cnt++] = m;
@@ -259,32 +266,43 @@ by_priority(const void *x, const void *y)
 	return a->pattern < b->pattern ? -1 : a->pattern > b->pattern;
 }
 
+/* What is wrong with an action; NULL: nothing. */
+static const char *
+action_fault(unsigned a, const struct policy_profile *p)
+{
+	switch (a) {
+	case ACTION_BLOCK:
+	case ACTION_TAG:
+	case ACTION_HEADER:
+	case ACTION_CONTINUE:
+		return NULL;
+	case ACTION_FORWARD:
+		return p->forward_to[0] ? NULL : "forward wants profile.forward_to";
+	case ACTION_QUARANTINE:
+		return "quarantine is not available in this version";
+	default:
+		return "not an action of a filter";
+	}
+}
+
 static void
 check_actions(const struct policy_builder *b, uint32_t customer,
               const struct policy_customer_in *in)
 {
+	const char *why;
 	char key[64];
 
 	for (enum policy_filter i = FILTER_IP; i < FILTERS; i++) {
-		enum policy_action a = in->profile.actions[i];
-
-		if (a == ACTION_BLOCK || a == ACTION_TAG || a == ACTION_HEADER ||
-		    a == ACTION_CONTINUE)
-			continue;
 		snprintf(key, sizeof(key), "profile.actions.%s", policy_filter_name(i));
-		report(b, customer, key,
-		       a == ACTION_QUARANTINE ? "quarantine is not available in this version"
-		       : a == ACTION_FORWARD  ? "forward is not available in this version"
-		                              : "not an action of a filter");
+		why = action_fault(in->profile.actions[i], &in->profile);
+		if (why)
+			report(b, customer, key, why);
 	}
 	for (size_t i = 0; i < in->custom_cnt; i++) {
-		enum policy_action a = in->custom[i].action;
-
-		if (a == ACTION_BLOCK || a == ACTION_TAG || a == ACTION_HEADER ||
-		    a == ACTION_CONTINUE)
-			continue;
 		snprintf(key, sizeof(key), "rules[%zu].action", i);
-		report(b, customer, key, "not available in this version");
+		why = action_fault(in->custom[i].action, &in->profile);
+		if (why)
+			report(b, customer, key, why);
 	}
 	if (in->custom_cnt > POLICY_CUSTOM_MAX)
 		report(b, customer, "rules", "more than 256");
@@ -308,7 +326,26 @@ set_custom(struct policy_builder *b, struct policy_customer *c, const struct pol
 		if (rules[i].field == FIELD_RCPT)
 			c->flags |= CUSTOMER_HAS_RCPT_RULES;
 	c->custom = rules;
-	c->custom_cnt = (uint32_t)in->custom_cnt;
+	c->custom_cnt = (uint16_t)in->custom_cnt;
+}
+
+/* The customer of this id below, if there is one, is not looked at any more. */
+static void
+hide_below(struct policy_builder *b, struct span id)
+{
+	uint32_t n;
+
+	if (!b->p->below || !key_set_find(b->p->below->ids, id, &n) || policy_is_gone(b->p, n))
+		return;
+	b->p->gone[n / 64] |= 1ull << (n % 64);
+	b->p->gone_cnt++;
+}
+
+void
+policy_remove(struct policy_builder *b, struct span id)
+{
+	BUG_ON(!b->p->below);
+	hide_below(b, id);
 }
 
 void
@@ -319,6 +356,8 @@ policy_add(struct policy_builder *b, const struct policy_customer_in *in)
 
 	grow(&b->p->customers, at + 1, &b->customer_room, sizeof(*b->p->customers));
 	b->p->customers[at] = c;
+	key_set_add(&b->ids, in->id, at);
+	hide_below(b, in->id);
 	if (in->id.len == 0 || in->id.len > NAME_MAX_BYTES)
 		report(b, at, "id", "1 to 63 bytes");
 	check_actions(b, at, in);
@@ -327,41 +366,86 @@ policy_add(struct policy_builder *b, const struct policy_customer_in *in)
 	add_domains(b, at, in);
 	c.profile = intern_profile(b, &in->profile);
 	c.route = intern_route(b, in->route);
-	c.flags = (in->list_mode ? CUSTOMER_LIST_MODE : 0u) |
-	          (in->entry_cnt ? CUSTOMER_HAS_ENTRIES : 0u) |
-	          (in->mailbox_cnt ? CUSTOMER_HAS_MAILBOXES : 0u);
+	c.domain_cnt = (uint32_t)in->domain_cnt;
+	c.entry_cnt = (uint32_t)in->entry_cnt;
+	c.flags = (uint16_t)((in->list_mode ? CUSTOMER_LIST_MODE : 0u) |
+	                     (in->entry_cnt ? CUSTOMER_HAS_ENTRIES : 0u));
 	c.own_fingerprint =
 	        add_entries(b, at, POLICY_NO_MAILBOX, in->entries, in->entry_cnt, &c.entries_ip);
 	c.own_fingerprint ^= in->custom_fingerprint;
 	set_custom(b, &c, in);
-	b->p->customers[at] = c;
 	for (size_t i = 0; i < in->mailbox_cnt; i++)
-		add_mailbox(b, at, &in->mailboxes[i]);
+		add_mailbox(b, at, &c, &in->mailboxes[i]);
+	b->p->customers[at] = c;
+}
+
+static void
+report_domain(struct policy_builder *b, struct span domain, const char *owner, uint32_t again)
+{
+	char text[400];
+
+	snprintf(text, sizeof(text), "%.*s is a domain of customer %s already", (int)domain.len,
+	         domain.p, owner);
+	report(b, again, "domains", text);
 }
 
 static void
 on_domain_twice(void *ctx, struct span key, uint32_t first, uint32_t again)
 {
 	struct policy_builder *b = ctx;
-	char text[400];
 
-	if (first == again)
-		return;
-	snprintf(text, sizeof(text), "%.*s is a domain of customer %s already", (int)key.len, key.p,
-	         id_of(b, first));
-	report(b, again, "domains", text);
+	if (first != again)
+		report_domain(b, key, id_of(b, first), again);
+}
+
+static void
+on_id_twice(void *ctx, struct span key, uint32_t first, uint32_t again)
+{
+	(void)key;
+	(void)first;
+	report(ctx, again, "id", "given twice");
+}
+
+/* A layer's domain may be one of a customer below only if he is gone. */
+static void
+check_domains_below(struct policy_builder *b)
+{
+	const struct policy *below = b->p->below;
+	uint32_t customer, owner;
+	struct span domain;
+	size_t at = 0;
+
+	while (below && key_set_builder_next(&b->domains, &at, &domain, &customer))
+		if (key_set_find(below->domains, domain, &owner) && !policy_is_gone(b->p, owner))
+			report_domain(b, domain, below->customers[owner].id, customer);
+}
+
+static void
+set_twice(struct policy_builder *b, struct key_set_builder *keys,
+          void (*fn)(void *ctx, struct span key, uint32_t first, uint32_t again))
+{
+	keys->on_twice = fn;
+	keys->ctx = b;
 }
 
 struct policy *
 policy_build(struct policy_builder *b)
 {
 	struct policy *p = b->p;
+	struct policy_customer *rows = large_alloc(p->customer_cnt * sizeof(*rows));
 
-	b->domains.on_twice = on_domain_twice;
-	b->domains.ctx = b;
+	if (p->customer_cnt)
+		memcpy(rows, p->customers, p->customer_cnt * sizeof(*rows));
+	free(p->customers);
+	p->customers = rows; /* a line each */
+	check_domains_below(b);
+	set_twice(b, &b->ids, on_id_twice);
+	set_twice(b, &b->domains, on_domain_twice);
+	p->ids = key_set_build(&b->ids);
 	p->domains = key_set_build(&b->domains);
 	p->mailbox_set = key_set_build(&b->mailboxes);
 	p->entries = key_set_build(&b->entries);
+	p->listed = print_set_build(&b->listed);
 	b->p = NULL;
 	policy_builder_free(b);
 	return p;
@@ -372,63 +456,13 @@ policy_builder_free(struct policy_builder *b)
 {
 	if (!b)
 		return;
+	key_set_builder_fini(&b->ids);
 	key_set_builder_fini(&b->domains);
 	key_set_builder_fini(&b->mailboxes);
 	key_set_builder_fini(&b->entries);
+	print_set_builder_fini(&b->listed);
 	free(b->profile_slots);
 	free(b->route_slots);
-	policy_free(b->p);
+	policy_put(b->p);
 	free(b);
-}
-
-void
-policy_free(struct policy *p)
-{
-	if (!p)
-		return;
-	for (size_t i = 0; i < p->ip_set_cnt; i++)
-		ip_set_free(p->ip_sets[i]);
-	free(p->ip_sets);
-	free(p->customers);
-	free(p->mailboxes);
-	free(p->routes);
-	key_set_free(p->domains);
-	key_set_free(p->mailbox_set);
-	key_set_free(p->entries);
-	arena_fini(&p->arena);
-	free(p);
-}
-
-void
-policy_stats(const struct policy *p, struct policy_stats *out)
-{
-	*out = (struct policy_stats){
-		p->customer_cnt,
-		key_set_cnt(p->domains),
-		p->mailbox_cnt - 1,
-		p->entry_cnt,
-		p->profile_cnt,
-		p->route_cnt,
-		p->customer_cnt * sizeof(*p->customers) + p->mailbox_cnt * sizeof(*p->mailboxes) +
-		        key_set_bytes(p->domains) + key_set_bytes(p->mailbox_set) +
-		        key_set_bytes(p->entries) + p->arena.total_bytes,
-	};
-}
-
-const struct policy_route *
-policy_route_at(const struct policy *p, size_t i)
-{
-	return i < p->route_cnt ? p->routes[i] : NULL;
-}
-
-bool
-policy_country_set(uint8_t *bits, struct span s)
-{
-	unsigned i;
-
-	if (s.len != 2 || s.p[0] < 'A' || s.p[0] > 'Z' || s.p[1] < 'A' || s.p[1] > 'Z')
-		return false;
-	i = (unsigned)(s.p[0] - 'A') * 26u + (unsigned)(s.p[1] - 'A');
-	bits[i / 8] = (uint8_t)(bits[i / 8] | 1u << (i % 8));
-	return true;
 }

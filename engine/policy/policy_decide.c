@@ -15,49 +15,75 @@ policy_country_has(const uint8_t *bits, const char two[2])
 	return bits[i / 8] >> (i % 8) & 1;
 }
 
-/* Entry of one level for this sender: the address, then its domain and those above, then the client's prefix. Allow wins
- * at the same level, whichever of them matched. */
-static unsigned
-entry_of(const struct policy *p, uint32_t customer, uint32_t mailbox, const struct ip_set *ips,
-         const struct policy_facts *f)
-{
-	char key[POLICY_KEY_MAX];
-	struct span s = f->sender;
-	const char *at = s.len ? memrchr(s.p, '@', s.len) : NULL;
-	unsigned found = 0;
-	uint32_t v;
-	size_t n;
+/* Keys of the sender's entries: the address, then "@" with its domain and those above. They are one batch. */
+struct entry_keys {
+	size_t cnt;
+	struct span key[1 + DOMAIN_LABELS_MAX];
+	size_t used;
+	char text[(1 + DOMAIN_LABELS_MAX) * POLICY_KEY_MAX];
+};
+static_assert(1 + DOMAIN_LABELS_MAX <= KEY_SET_BATCH, "one batch");
 
-	if (ip_set_find(ips, &f->client, &v))
-		found |= v;
+static void
+entry_key_add(struct entry_keys *k, uint32_t customer, uint32_t mailbox, struct span text)
+{
+	size_t n = policy_key_make(customer, mailbox, text, k->text + k->used);
+
+	if (n == 0)
+		return;
+	k->key[k->cnt++] = span(k->text + k->used, n);
+	k->used += n;
+}
+
+static void
+entry_keys_make(struct entry_keys *k, uint32_t customer, uint32_t mailbox, struct span s)
+{
+	const char *at = s.len ? memrchr(s.p, '@', s.len) : NULL;
+
+	k->cnt = k->used = 0;
 	if (!at)
-		return found;
-	n = policy_key_make(customer, mailbox, s, key);
-	if (n && key_set_find(p->entries, span(key, n), &v))
-		found |= v;
+		return;
+	entry_key_add(k, customer, mailbox, s);
 	for (size_t i = (size_t)(at - s.p), labels = 0; labels < DOMAIN_LABELS_MAX; labels++) {
 		char text[1 + SMTP_DOMAIN_MAX];
 		const char *dot;
 
 		if (s.len - i - 1 > SMTP_DOMAIN_MAX)
-			break;
+			return;
 		text[0] = '@';
 		memcpy(text + 1, s.p + i + 1, s.len - i - 1);
-		n = policy_key_make(customer, mailbox, span(text, s.len - i), key);
-		if (n && key_set_find(p->entries, span(key, n), &v))
-			found |= v;
+		entry_key_add(k, customer, mailbox, span(text, s.len - i));
 		dot = memchr(s.p + i + 1, '.', s.len - i - 1);
 		if (!dot)
-			break;
+			return;
 		i = (size_t)(dot - s.p);
 	}
+}
+
+/* Entry of one level for this sender: the address, its domain and those above, the client's prefix. Allow wins at the same
+ * level, whichever of them matched. */
+static unsigned
+entry_of(const struct policy *p, uint32_t customer, uint32_t mailbox, const struct ip_set *ips,
+         const struct policy_facts *f)
+{
+	uint32_t v, values[KEY_SET_BATCH], hits;
+	struct entry_keys k;
+	unsigned found = 0;
+
+	if (ip_set_find(ips, &f->client, &v))
+		found |= v;
+	entry_keys_make(&k, customer, mailbox, f->sender);
+	hits = key_set_find_batch(p->entries, k.key, k.cnt, values);
+	for (; hits; hits &= hits - 1)
+		found |= values[__builtin_ctz(hits)];
 	return found;
 }
 
 /* The mailbox's entries beat the customer's, those the node's; allow beats deny at the same level. 0: none. */
 static unsigned
-sender_entry(const struct policy_rcpt *r, const struct policy *p, const struct policy_facts *f)
+sender_entry(const struct policy_rcpt *r, const struct policy_facts *f)
 {
+	const struct policy *p = r->layer;
 	uint32_t customer = (uint32_t)(r->customer - p->customers);
 	unsigned found = 0;
 
@@ -157,15 +183,14 @@ content_filters(struct policy_result *res, const struct policy_rcpt *r,
 }
 
 struct policy_result
-policy_decide(const struct policy_rcpt *r, const struct policy *p, const struct policy_facts *f,
-              enum policy_stage stage)
+policy_decide(const struct policy_rcpt *r, const struct policy_facts *f, enum policy_stage stage)
 {
 	struct policy_result res = { ACTION_DELIVER, FILTER_NONE, NULL, FILTER_NONE, false };
 	unsigned entry;
 
 	if (!r->customer || r->mailbox.flags & MAILBOX_FILTERING_OFF)
 		return res;
-	entry = sender_entry(r, p, f);
+	entry = sender_entry(r, f);
 	res.is_allowed = entry == ENTRY_ALLOW;
 	if (!connection_filters(&res, r->customer->profile, f, entry) && stage == POLICY_AT_END)
 		content_filters(&res, r, f);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * policy_find.c - from a recipient to its customer and mailbox: one or three probes
+ * policy_find.c - from a recipient to its customer and mailbox: a probe for the domain, two at once for the mailbox
  */
 #include "engine/policy/policy_internal.h"
 #include "base/siphash.h"
@@ -48,25 +48,55 @@ policy_domain_canonical(struct span d, char out[256])
 	return idna_to_ascii(in, out);
 }
 
-/* "local@domain" beats "local" (in all domains of the customer). */
-static const struct policy_mailbox *
-find_mailbox(const struct policy *p, uint32_t customer, struct span local, struct span domain)
+/* The keys of "local@domain" and of "local" (in all domains of the customer); false when it is too long to be one. */
+static bool
+mailbox_keys(uint32_t customer, struct span local, struct span domain, char with[POLICY_KEY_MAX],
+             char alone[POLICY_KEY_MAX], struct span key[2])
 {
-	char text[SMTP_PATH_MAX + 1], key[POLICY_KEY_MAX];
-	uint32_t at;
+	char text[SMTP_PATH_MAX + 1];
 	size_t n;
 
 	if (local.len + 1 + domain.len > sizeof(text))
-		return NULL;
+		return false;
 	memcpy(text, local.p, local.len);
 	text[local.len] = '@';
 	memcpy(text + local.len + 1, domain.p, domain.len);
-	n = policy_key_make(customer, 0, span(text, local.len + 1 + domain.len), key);
-	if (n && key_set_find(p->mailbox_set, span(key, n), &at))
-		return &p->mailboxes[at];
-	n = policy_key_make(customer, 0, local, key);
-	if (n && key_set_find(p->mailbox_set, span(key, n), &at))
-		return &p->mailboxes[at];
+	n = policy_key_make(customer, POLICY_NO_MAILBOX, span(text, local.len + 1 + domain.len),
+	                    with);
+	key[0] = span(with, n);
+	key[1] = span(alone, policy_key_make(customer, POLICY_NO_MAILBOX, local, alone));
+	return true;
+}
+
+/* "local@domain" beats "local"; listed it is by either. */
+static void
+find_mailbox(const struct policy *p, uint32_t customer, struct span local, struct span domain,
+             struct policy_mailbox *out)
+{
+	unsigned flags = p->customers[customer].flags;
+	char with[POLICY_KEY_MAX], alone[POLICY_KEY_MAX];
+	struct span key[2];
+	uint32_t at;
+
+	if (!(flags & (CUSTOMER_HAS_LISTED | CUSTOMER_HAS_SETTINGS)) ||
+	    !mailbox_keys(customer, local, domain, with, alone, key))
+		return;
+	if (flags & CUSTOMER_HAS_SETTINGS && (key_set_find(p->mailbox_set, key[0], &at) ||
+	                                      key_set_find(p->mailbox_set, key[1], &at)))
+		*out = p->mailboxes[at];
+	if (flags & CUSTOMER_HAS_LISTED && print_set_has_either(p->listed, key[0], key[1]))
+		out->flags |= MAILBOX_LISTED;
+}
+
+/* The layer that has the domain, and its customer's number there; NULL: nobody's. */
+static const struct policy *
+find_domain(const struct policy *p, struct span domain, uint32_t *customer)
+{
+	if (!p || key_set_find(p->domains, domain, customer))
+		return p;
+	if (p->below && key_set_find(p->below->domains, domain, customer) &&
+	    !policy_is_gone(p, *customer))
+		return p->below;
 	return NULL;
 }
 
@@ -85,22 +115,20 @@ rcpt_print(struct span local, struct span domain)
 bool
 policy_find(const struct policy *p, struct span local, struct span domain, struct policy_rcpt *out)
 {
-	const struct policy_mailbox *m = NULL;
 	const struct policy_customer *c;
 	char d[256];
 	size_t n = policy_domain_canonical(domain, d);
 	uint32_t at;
 
 	*out = (struct policy_rcpt){ 0 };
-	if (n == 0 || !p || !key_set_find(p->domains, span(d, n), &at))
+	p = n ? find_domain(p, span(d, n), &at) : NULL;
+	if (!p)
 		return false;
 	c = &p->customers[at];
+	out->layer = p;
 	out->customer = c;
 	out->is_postmaster = span_ieq_z(local, "postmaster");
-	if (c->flags & CUSTOMER_HAS_MAILBOXES)
-		m = find_mailbox(p, at, local, span(d, n));
-	if (m)
-		out->mailbox = *m;
+	find_mailbox(p, at, local, span(d, n), &out->mailbox);
 	/* Everything that can change a verdict is mixed in; whose mail it is cannot, but by a rule on the recipient. */
 	out->fingerprint =
 	        c->profile->fingerprint ^ c->own_fingerprint * 3 ^

@@ -5,6 +5,7 @@
 #include "engine/lists/domain_set.h"
 #include "engine/lists/geo.h"
 #include "engine/lists/ip_set.h"
+#include "engine/lists/print_set.h"
 #include "engine/lists/rank_tree.h"
 #include "tests/check.h"
 #include <unistd.h>
@@ -56,6 +57,36 @@ test_key_set(void)
 	s = key_set_build(&b); /* empty */
 	CHECK(key_set_cnt(s) == 0 && !key_set_find(s, span_z("k1"), &v));
 	key_set_free(s);
+}
+
+static void
+test_print_set(void)
+{
+	struct print_set_builder b = { 0 };
+	struct print_set *s;
+	char key[32], other[32];
+
+	CHECK(!print_set_has_either(NULL, span_z("x"), span_z("y")) && print_set_cnt(NULL) == 0);
+	for (uint32_t i = 0; i < 30000; i++) {
+		snprintf(key, sizeof(key), "k%u", i % 20000);
+		print_set_add(&b, span_z(key));
+	}
+	print_set_add(&b, span("", 0));
+	s = print_set_build(&b);
+	CHECK(print_set_cnt(s) == 20001 && print_set_bytes(s) < 30001 * 11);
+	for (uint32_t i = 0; i < 20000; i++) {
+		snprintf(key, sizeof(key), "k%u", i);
+		snprintf(other, sizeof(other), "n%u", i);
+		CHECK(print_set_has_either(s, span_z(key), span_z(other)) &&
+		              print_set_has_either(s, span_z(other), span_z(key)) &&
+		              !print_set_has_either(s, span_z(other), span_z("K1")),
+		      "%u", i);
+	}
+	CHECK(print_set_has_either(s, span("", 0), span_z("n")));
+	print_set_free(s);
+	s = print_set_build(&b);
+	CHECK(!print_set_has_either(s, span("", 0), span_z("n")));
+	print_set_free(s);
 }
 
 /* The longest of all prefixes that hold a, by looking at each; the first of equal ones. */
@@ -315,6 +346,7 @@ int
 main(void)
 {
 	test_key_set();
+	test_print_set();
 	for (uint64_t seed = 1; seed <= 20; seed++) {
 		test_ip_random(seed, 1 + (size_t)seed * 7, seed & 1);
 		test_ip_random(seed, 1500, seed & 1);

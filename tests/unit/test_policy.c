@@ -39,7 +39,7 @@ static const struct policy_route route = { .server_cnt = 1,
 static struct policy *
 make(void)
 {
-	struct policy_builder *b = policy_builder_new(on_report, &reports);
+	struct policy_builder *b = policy_builder_new(NULL, on_report, &reports);
 	struct span acme[] = { span_z("Acme.test"),
 		               span_z("b\xc3\xbc"
 		                      "cher.example"),
@@ -221,13 +221,13 @@ test_decide(const struct policy *p)
 		f.content_hit[FILTER_URL] = x & URL;
 		f.content_hit[FILTER_PHRASE] = x & PHRASE;
 		f.content_hit[FILTER_ATTACHMENT] = x & ATTACH;
-		res = policy_decide(&r, p, &f, POLICY_AT_END);
-		again = policy_decide(&r, p, &f, POLICY_AT_END);
+		res = policy_decide(&r, &f, POLICY_AT_END);
+		again = policy_decide(&r, &f, POLICY_AT_END);
 		CHECK(res.action == cases[i].action && res.filter == cases[i].filter,
 		      "row %zu: %s by %s", i, policy_action_name(res.action),
 		      policy_filter_name(res.filter));
 		CHECK(res.action == again.action && res.filter == again.filter);
-		res = policy_decide(&r, p, &f, POLICY_AT_RCPT);
+		res = policy_decide(&r, &f, POLICY_AT_RCPT);
 		CHECK(res.filter <= FILTER_SENDER &&
 		              (res.action == ACTION_BLOCK) == (cases[i].filter >= FILTER_IP &&
 		                                               cases[i].filter <= FILTER_SENDER),
@@ -238,12 +238,12 @@ test_decide(const struct policy *p)
 static void
 expect_report(struct policy_customer_in *in, const char *text)
 {
-	struct policy_builder *b = policy_builder_new(on_report, &reports);
+	struct policy_builder *b = policy_builder_new(NULL, on_report, &reports);
 
 	reports.cnt = 0;
 	reports.last[0] = 0;
 	policy_add(b, in);
-	policy_free(policy_build(b));
+	policy_put(policy_build(b));
 	CHECK(reports.cnt == 1 && strstr(reports.last, text), "%u reports, last: %s, wanted: %s",
 	      reports.cnt, reports.last, text);
 }
@@ -265,7 +265,7 @@ test_errors(void)
 	in.profile.actions[FILTER_URL] = ACTION_QUARANTINE;
 	expect_report(&in, "c: profile.actions.url: quarantine");
 	in.profile.actions[FILTER_URL] = ACTION_FORWARD;
-	expect_report(&in, "c: profile.actions.url: forward");
+	expect_report(&in, "c: profile.actions.url: forward wants profile.forward_to");
 	in.profile.actions[FILTER_URL] = ACTION_BLOCK;
 	in.domains = d + 2;
 	expect_report(&in, "c: domains: not a domain name");
@@ -290,7 +290,7 @@ test_errors(void)
 static void
 test_domain_twice(void)
 {
-	struct policy_builder *b = policy_builder_new(on_report, &reports);
+	struct policy_builder *b = policy_builder_new(NULL, on_report, &reports);
 	struct span d[] = { span_z("a.test"), span_z("A.TEST") };
 	struct policy_customer_in one = { .id = span_z("one"),
 		                          .domains = d,
@@ -304,7 +304,7 @@ test_domain_twice(void)
 	policy_add(b, &one);
 	two.domain_cnt = 1;
 	policy_add(b, &two);
-	policy_free(policy_build(b));
+	policy_put(policy_build(b));
 	CHECK(reports.cnt == 1 &&
 	              strstr(reports.last, "two: domains: a.test is a domain of customer one"),
 	      "%u %s", reports.cnt, reports.last);
@@ -314,7 +314,7 @@ test_domain_twice(void)
 static void
 test_interning(void)
 {
-	struct policy_builder *b = policy_builder_new(on_report, &reports);
+	struct policy_builder *b = policy_builder_new(NULL, on_report, &reports);
 	struct policy_stats st;
 	struct policy *p;
 	char name[32];
@@ -338,7 +338,126 @@ test_interning(void)
 	      "%zu profiles", st.profile_cnt);
 	CHECK(rcpt(p, "x@d7.test").fingerprint == rcpt(p, "y@d307.test").fingerprint);
 	CHECK(rcpt(p, "x@d7.test").fingerprint != rcpt(p, "y@d8.test").fingerprint);
-	policy_free(p);
+	policy_put(p);
+}
+
+static struct policy_customer_in
+one_domain(const char *id, const struct span *domain)
+{
+	return (struct policy_customer_in){ .id = span_z(id),
+		                            .domains = domain,
+		                            .domain_cnt = 1,
+		                            .route = &route,
+		                            .profile = profile() };
+}
+
+static struct policy_builder *
+layer_on(struct policy *below)
+{
+	reports.cnt = 0;
+	reports.last[0] = 0;
+	return policy_builder_new(below, on_report, &reports);
+}
+
+/* What a layer replaces and removes is gone, all else is as below; a layer on a layer begins at the bottom again. */
+static void
+test_layer(void)
+{
+	struct policy *below = make(), *a, *c;
+	struct policy_builder *b = layer_on(below);
+	struct span next = span_z("next.test"), acme = span_z("acme.test");
+	struct policy_mailbox_in box = { .local = span_z("zoe"), .is_listed = true };
+	struct policy_customer_in other = one_domain("other", &next),
+	                          fresh = one_domain("fresh", &acme);
+	struct policy_stats st;
+
+	other.list_mode = true;
+	other.mailboxes = &box;
+	other.mailbox_cnt = 1;
+	policy_add(b, &other);
+	policy_remove(b, span_z("nobody"));
+	a = policy_build(b);
+	CHECK(reports.cnt == 0, "%s", reports.last);
+	policy_put(below); /* the layer holds it */
+	CHECK(!rcpt(a, "x@other.test").customer, "its domain of before");
+	struct policy_rcpt zoe = rcpt(a, "zoe@next.test"), bob = rcpt(a, "bob@acme.test");
+	struct policy_rcpt eve = rcpt(a, "eve@next.test");
+
+	CHECK(zoe.customer && policy_mailbox_known(&zoe) && !policy_mailbox_known(&eve));
+	CHECK(bob.customer && bob.layer != zoe.layer && policy_mailbox_known(&bob));
+	/* entries are asked for in the layer that has the customer */
+	struct policy_facts f = { .client = addr_v4(1), .sender = span_z("a@good.test") };
+
+	CHECK(policy_decide(&bob, &f, POLICY_AT_END).filter == FILTER_SENDER);
+	CHECK(policy_decide(&zoe, &f, POLICY_AT_END).filter == FILTER_NONE);
+	policy_stats(a, &st);
+	CHECK(st.customer_cnt == 2 && st.domain_cnt == 4 && st.mailbox_cnt == 5 &&
+	              st.layer_cnt == 2 && st.entry_cnt == 8,
+	      "%zu customers %zu domains %zu mailboxes %zu entries", st.customer_cnt, st.domain_cnt,
+	      st.mailbox_cnt, st.entry_cnt);
+
+	b = layer_on(a);
+	policy_remove(b, span_z("acme"));
+	policy_remove(b, span_z("acme"));
+	policy_add(b, &fresh); /* takes acme's domain in the same change */
+	c = policy_build(b);
+	CHECK(reports.cnt == 0, "%s", reports.last);
+	CHECK(!strcmp(rcpt(c, "x@acme.test").customer->id, "fresh"));
+	CHECK(rcpt(c, "x@other.test").customer && !rcpt(c, "x@next.test").customer,
+	      "not above the first layer");
+	CHECK(!rcpt(c, "x@acme.example").customer);
+	policy_put(c);
+	policy_put(a);
+}
+
+static void
+test_layer_errors(void)
+{
+	struct policy *below = make();
+	struct policy_builder *b = layer_on(below);
+	struct span acme = span_z("ACME.test");
+	struct policy_customer_in fresh = one_domain("fresh", &acme);
+
+	policy_add(b, &fresh);
+	policy_put(policy_build(b));
+	CHECK(reports.cnt == 1 && strstr(reports.last, "acme.test is a domain of customer acme"),
+	      "%s", reports.last);
+	b = layer_on(NULL);
+	policy_add(b, &fresh);
+	policy_add(b, &fresh);
+	policy_put(policy_build(b));
+	CHECK(strstr(reports.last, "fresh: id: given twice") ||
+	              strstr(reports.last, "is a domain of customer"),
+	      "%s", reports.last);
+	CHECK(reports.cnt == 2);
+	policy_put(below);
+}
+
+/* In the list and with settings: both count, whichever of "bob" and "bob@acme.test" they were given for. */
+static void
+test_listed_with_settings(void)
+{
+	struct policy_builder *b = layer_on(NULL);
+	struct span d = span_z("acme.test");
+	struct policy_mailbox_in boxes[] = {
+		{ .local = span_z("bob"), .filtering_off = true },
+		{ .local = span_z("bob"), .domain = d, .is_listed = true },
+		{ .local = span_z("joe"), .filtering_off = true },
+	};
+	struct policy_customer_in in = one_domain("acme", &d);
+	struct policy_rcpt r;
+	struct policy *p;
+
+	in.list_mode = true;
+	in.mailboxes = boxes;
+	in.mailbox_cnt = 3;
+	policy_add(b, &in);
+	p = policy_build(b);
+	r = rcpt(p, "Bob@acme.test");
+	CHECK(policy_mailbox_known(&r) && r.mailbox.flags & MAILBOX_FILTERING_OFF);
+	r = rcpt(p, "joe@acme.test");
+	CHECK(!policy_mailbox_known(&r) && r.mailbox.flags & MAILBOX_FILTERING_OFF);
+	policy_put(p);
 }
 
 int
@@ -349,9 +468,12 @@ main(void)
 	CHECK(reports.cnt == 0, "%s", reports.last);
 	test_find(p);
 	test_decide(p);
-	policy_free(p);
+	policy_put(p);
 	test_errors();
 	test_domain_twice();
 	test_interning();
+	test_layer();
+	test_layer_errors();
+	test_listed_with_settings();
 	return check_failed;
 }
