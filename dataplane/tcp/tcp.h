@@ -11,7 +11,7 @@
  *         and a counted answer when it is full.
  * Errors  What a peer does is never an error of a call here: it ends as on_close(err). A call that returns false or NULL
  *         found a pool full.
- * RFC     9293, 1122, 5681, 5961, 6191, 6298, 6528, 6056, 6582, 6675, 6928, 7323, 2018, 2883, 3042, 3168, 5927; see docs/rfc-map.md.
+ * RFC     9293 and 1122; docs/rfc-map.md has the others, and where in this folder each is.
  */
 #pragma once
 #include "base/addr.h"
