@@ -9,6 +9,7 @@
  */
 #pragma once
 #include "engine/engine.h"
+#include "engine/file/file.h"
 #include "engine/mime/mime.h"
 #include "engine/model/words.h"
 #include "engine/snapshot_impl.h"
@@ -58,12 +59,13 @@ struct part_info {
 	uint64_t tail_at,
 	        tail_offset;   /* its first byte past the window: in the tail, in the part */
 	const char *real_type; /* by magic; NULL not known */
+	uint32_t file_flags;   /* enum file_flag */
 	uint8_t sha[32];
 };
 
 /* A part's bytes, whatever they are. */
 struct job_leaf {
-	bool has_sha;
+	bool has_sha, has_file; /* has_file: its bytes go to the job's file */
 	SHA256_CTX sha;
 	size_t head_used;
 	char head[JOB_HEAD_BYTES];
@@ -118,6 +120,9 @@ struct engine_job {
 	struct job_leaf leaf, uu_leaf; /* uu_leaf: of a file in its text */
 	bool part_is_text, part_is_html;
 	uint16_t part;
+	struct file *file;
+	uint16_t file_part;
+	bool file_has_text;
 	size_t block_used;
 	uint64_t block_offset;
 	char block[JOB_BLOCK];
@@ -207,7 +212,13 @@ void job_on_html_attr(void *ctx, const struct html_attr *a);
 void job_text_tail(struct engine_job *j);
 void job_text_plain(struct engine_job *j, struct span text); /* of a tail job */
 void job_text_plain_end(struct engine_job *j);
+/* Does a part's name end so, as Windows reads it? z: lower case. */
+bool job_name_ends(struct span name, const char *z);
 void job_subject(struct engine_job *j, struct span value);
+/* Text of an attached document: to the folded lane, URLs and numbers. */
+void job_document_begin(struct engine_job *j);
+void job_document_text(struct engine_job *j, struct span utf8);
+void job_document_end(struct engine_job *j);
 
 /* job_locate.c */
 /* Where the hits of the finished job `of` in text lanes are: j, just begun, is to be fed the same mail. */
@@ -232,9 +243,18 @@ void job_model_finish(struct engine_job *j);
 /* Each part that is no container: its bytes go to the leaf that job_leaf() gives. */
 struct job_leaf *job_leaf(struct engine_job *j, const struct mime_part *p);
 void job_leaf_begin(struct engine_job *j, const struct mime_part *p, struct part_info *info);
-void job_leaf_data(struct job_leaf *l, struct span data);
+void job_leaf_data(struct engine_job *j, struct job_leaf *l, struct span data);
 void job_leaf_end(struct engine_job *j, struct job_leaf *l, struct part_info *info);
 void job_hex(const struct part_info *info, char digest[64]);
+
+/* job_file.c */
+void job_file_begin(struct engine_job *j, struct job_leaf *l, uint16_t part);
+void job_file_end(struct engine_job *j, struct job_leaf *l, struct part_info *info);
+/* Lists of endings, for a part's name or one in an archive. */
+void job_file_name_lists(struct engine_job *j, struct span name);
+void job_on_file_name(void *ctx, struct span name);
+void job_on_file_link(void *ctx, struct span url);
+void job_on_file_text(void *ctx, struct span utf8);
 
 /* job_finish.c */
 void job_client_lists(struct engine_job *j);

@@ -34,6 +34,7 @@ static const struct {
 	{ 0, 4, "ITSF", "chm" },
 	{ 0, 8, "\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d", "one" },
 	{ 0, 4, "\xca\xfe\xba\xbe", "class" },
+	{ 0, 4, "\x78\x9f\x3e\x22", "tnef" },
 	{ 0, 5, "{\\rtf", "rtf" },
 	{ 0, 4, "%PDF", "pdf" },
 	{ 0, 3, "\xff\xd8\xff", "jpeg" },
@@ -61,25 +62,14 @@ job_leaf(struct engine_job *j, const struct mime_part *p)
 static void
 attachment_begin(struct engine_job *j, const struct mime_part *p)
 {
-	struct span name = p->name;
-	char ext[32];
-	const char *dot;
-	size_t n;
+	static const char *const pages[] = { ".htm", ".html", ".shtml", ".xhtml", ".svg" };
 
 	j->features[F_ATTACHMENTS]++;
-	/* Windows drops dots and blanks at the end of a name. */
-	while (name.len > 0 && (name.p[name.len - 1] == '.' || name.p[name.len - 1] == ' '))
-		name.len--;
-	dot = name.len ? memrchr(name.p, '.', name.len) : NULL;
-	n = dot ? name.len - (size_t)(dot - name.p) - 1 : 0;
-	if (n == 0 || n > sizeof(ext))
-		return;
-	for (size_t i = 0; i < n; i++)
-		ext[i] = ascii_lower(dot[1 + i]);
-	j->features[F_HTML_ATTACHMENTS] +=
-	        span_is(span(ext, n), "htm") || span_is(span(ext, n), "html") ||
-	        span_is(span(ext, n), "shtml") || span_is(span(ext, n), "svg");
-	job_list_hits(j, SNAPSHOT_LIST_NAME, span(ext, n), "attachment", name, key_set_find);
+	for (size_t i = 0; i < ARRAY_LEN(pages); i++)
+		j->features[F_HTML_ATTACHMENTS] += job_name_ends(p->name, pages[i]);
+	j->features[F_DOUBLE_EXTENSION] |= file_is_double_ext(p->name);
+	j->features[F_UUENCODED] += !!(p->flags & MIME_F_UU_IN_TEXT);
+	job_file_name_lists(j, p->name);
 }
 
 void
@@ -91,12 +81,15 @@ job_leaf_begin(struct engine_job *j, const struct mime_part *p, struct part_info
 	l->has_sha = info->is_attachment || j->w->cfg.want_all_hashes;
 	if (l->has_sha)
 		SHA256_Init(&l->sha);
-	if (info->is_attachment)
-		attachment_begin(j, p);
+	l->has_file = false;
+	if (!info->is_attachment)
+		return;
+	attachment_begin(j, p);
+	job_file_begin(j, l, (uint16_t)p->index);
 }
 
 void
-job_leaf_data(struct job_leaf *l, struct span data)
+job_leaf_data(struct engine_job *j, struct job_leaf *l, struct span data)
 {
 	size_t n = MIN(sizeof(l->head) - l->head_used, data.len);
 
@@ -104,6 +97,8 @@ job_leaf_data(struct job_leaf *l, struct span data)
 		SHA256_Update(&l->sha, data.p, data.len);
 	memcpy(l->head + l->head_used, data.p, n);
 	l->head_used += n;
+	if (l->has_file)
+		file_feed(j->file, data);
 }
 
 /* EICAR's definition of the test file: it begins with the 68 characters and has nothing after them but white space (blank, tab,
@@ -145,6 +140,7 @@ job_leaf_end(struct engine_job *j, struct job_leaf *l, struct part_info *info)
 	if (l->has_sha)
 		SHA256_Final(info->sha, &l->sha);
 	info->has_sha = l->has_sha;
+	job_file_end(j, l, info);
 	if (is_eicar(head, info->bytes))
 		job_hit(j, j->s->eicar_rule, 0, "attachment", info->name);
 	if (!info->is_attachment)

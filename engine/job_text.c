@@ -11,20 +11,31 @@ starts(struct span s, const char *z)
 	return s.len >= n && !memcmp(s.p, z, n);
 }
 
-static bool
-name_ends(struct span name, const char *z)
+/* Windows drops dots and blanks at the end of a name. */
+bool
+job_name_ends(struct span name, const char *z)
 {
 	size_t n = strlen(z);
 
+	while (name.len > 0 && (name.p[name.len - 1] == '.' || name.p[name.len - 1] == ' '))
+		name.len--;
 	return name.len > n && span_ieq_z(span_skip(name, name.len - n), z);
 }
 
 static bool
 is_html(const struct mime_part *p)
 {
-	return span_is(p->type, "text/html") || span_is(p->type, "application/xhtml+xml") ||
-	       name_ends(p->name, ".html") || name_ends(p->name, ".htm") ||
-	       name_ends(p->name, ".shtml");
+	static const char *const types[] = { "text/html", "application/xhtml+xml",
+		                             "image/svg+xml" };
+	static const char *const names[] = { ".html", ".htm", ".shtml", ".xhtml", ".svg" };
+
+	for (size_t i = 0; i < ARRAY_LEN(types); i++)
+		if (span_is(p->type, types[i]))
+			return true;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (job_name_ends(p->name, names[i]))
+			return true;
+	return false;
 }
 
 /* What a mail program shows as text, and what a browser would show when opened. */
@@ -226,7 +237,7 @@ job_on_data(void *ctx, const struct mime_part *p, struct span data, uint64_t off
 
 	if (p->index >= MIME_PARTS_MAX)
 		return;
-	job_leaf_data(job_leaf(j, p), data);
+	job_leaf_data(j, job_leaf(j, p), data);
 	if (!j->part_is_text || p->flags & MIME_F_UU_IN_TEXT)
 		return;
 	n = (size_t)MIN((uint64_t)data.len, j->w->cfg.scan_bytes - j->text_bytes);
@@ -259,13 +270,22 @@ add_html_features(struct engine_job *j)
 
 /* Words and paragraphs end with their part or field: a line end, which folded text has nowhere else. */
 static void
-shown_end(struct engine_job *j)
+folded_end(struct engine_job *j)
 {
 	size_t room;
 	char *to = job_lane_room(j, &j->folded, FOLD_CAP_MIN, &room);
 
 	j->folded.used += fold_end(&j->fold, to, room);
 	job_lane_add(j, &j->folded, span("\n", 1));
+}
+
+static void
+shown_end(struct engine_job *j)
+{
+	size_t room;
+	char *to;
+
+	folded_end(j);
 	if (!job_has_lane(j, LANE_RENDERED))
 		return;
 	to = job_lane_room(j, &j->rendered, FOLD_CAP_MIN, &room);
@@ -363,6 +383,32 @@ job_text_tail(struct engine_job *j)
 	text_data(j, span(j->tail + from, first));
 	text_data(j, span(j->tail, n - first));
 	text_end(j);
+}
+
+void
+job_document_begin(struct engine_job *j)
+{
+	j->fold = (struct fold){ 0 };
+	url_finder_begin(&j->url_finder, &j->urls, j->file_part, URL_F_FROM_DOCUMENT);
+	phone_finder_begin(&j->phone_finder, &j->phones, j->file_part);
+	if (j->body_at == UINT64_MAX)
+		j->body_at = j->folded.base + j->folded.used;
+}
+
+void
+job_document_text(struct engine_job *j, struct span utf8)
+{
+	add_folded(j, utf8);
+	url_finder_feed(&j->url_finder, utf8);
+	phone_finder_feed(&j->phone_finder, utf8);
+}
+
+void
+job_document_end(struct engine_job *j)
+{
+	url_finder_end(&j->url_finder);
+	phone_finder_end(&j->phone_finder);
+	folded_end(j);
 }
 
 void

@@ -94,13 +94,11 @@ print_rules(struct json_out *o, const struct engine_job *j)
 }
 
 static void
-print_flags(struct json_out *o, uint32_t flags, const char *(*name)(unsigned bit))
+print_flag_names(struct json_out *o, uint32_t flags, const char *(*name)(unsigned bit))
 {
-	json_out_open(o, "flags", '[');
 	for (unsigned i = 0; i < 32; i++)
 		if (flags >> i & 1 && name(i))
 			json_out_string(o, NULL, span_z(name(i)));
-	json_out_close(o, ']');
 }
 
 static void
@@ -119,7 +117,9 @@ print_urls(struct json_out *o, const struct engine_job *j)
 			json_out_string(o, "redirect_to", u->redirect_to);
 		else
 			json_out_null(o, "redirect_to");
-		print_flags(o, u->flags, url_flag_name);
+		json_out_open(o, "flags", '[');
+		print_flag_names(o, u->flags, url_flag_name);
+		json_out_close(o, ']');
 		json_out_close(o, '}');
 	}
 	json_out_close(o, ']');
@@ -145,7 +145,10 @@ print_part(struct json_out *o, const struct part_info *p)
 		json_out_string(o, "sha256", span(digest, 64));
 	else
 		json_out_null(o, "sha256");
-	print_flags(o, p->flags, mime_flag_name);
+	json_out_open(o, "flags", '[');
+	print_flag_names(o, p->flags, mime_flag_name);
+	print_flag_names(o, p->file_flags, file_flag_name);
+	json_out_close(o, ']');
 	json_out_close(o, '}');
 }
 

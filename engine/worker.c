@@ -25,6 +25,9 @@ static const struct mime_ops mime_ops = { .on_header = job_on_header,
 	                                  .on_part_end = job_on_part_end,
 	                                  .on_outside = job_on_outside,
 	                                  .to_utf8 = to_utf8 };
+static const struct file_ops file_ops = { .on_name = job_on_file_name,
+	                                  .on_link = job_on_file_link,
+	                                  .on_text = job_on_file_text };
 static const struct html_ops html_ops = { .on_text = job_on_html_text,
 	                                  .on_attr = job_on_html_attr };
 
@@ -39,13 +42,14 @@ init_slot(struct engine_worker *w, unsigned i)
 	j->slot = i;
 	j->mime = mime_new(&mime_ops, j);
 	j->html = html_new(&html_ops, j);
+	j->file = file_new(&file_ops, j);
 	j->charsets = charset_set_new();
 	if (w->cfg.want_text) {
 		j->text = malloc(TEXT_KEPT_BYTES);
 		j->text_room = TEXT_KEPT_BYTES;
 	}
 	url_set_init(&j->urls, w->urls);
-	return j->mime && j->html && j->charsets && (j->text || !w->cfg.want_text);
+	return j->mime && j->html && j->file && j->charsets && (j->text || !w->cfg.want_text);
 }
 
 struct engine_worker *
@@ -83,6 +87,7 @@ engine_worker_free(struct engine_worker *w)
 			mime_free(j->mime);
 		if (j->html)
 			html_free(j->html);
+		file_free(j->file);
 		if (j->charsets)
 			charset_set_free(j->charsets);
 		free(j->text);

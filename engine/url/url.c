@@ -420,7 +420,7 @@ url_flag_name(unsigned bit)
 		"numeric",        "obfuscated_host", "userinfo",      "idn",    "mixed_script",
 		"shortener",      "redirector",      "schemeless",    "hidden", "port",
 		"from_text",      "from_attr",       "from_redirect", "cut",    "bad_host",
-		"unknown_suffix",
+		"unknown_suffix", "from_document",
 	};
 
 	return bit < ARRAY_LEN(names) ? names[bit] : NULL;

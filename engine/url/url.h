@@ -41,6 +41,7 @@ enum url_flag {
 	URL_F_BAD_HOST =
 	        1u << 14, /* no host we understand: host is as written, registrable is empty */
 	URL_F_UNKNOWN_SUFFIX = 1u << 15, /* not under a public suffix we know */
+	URL_F_FROM_DOCUMENT = 1u << 16,  /* a link in an attached document */
 };
 
 struct url {

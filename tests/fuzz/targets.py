@@ -20,13 +20,16 @@ COVERS = {
                "dataplane/packet/frag.c"],
     "mime": ["engine/mime/mime.c", "engine/mime/mime_decode.c", "engine/mime/mime_param.c",
              "engine/mime/mime_words.c"],
+    "archive": ["engine/file/file.c", "engine/file/file_out.c", "engine/file/gzip.c", "engine/file/inflate.c", "engine/file/ole.c",
+                "engine/file/pdf.c", "engine/file/rar4.c", "engine/file/rar5.c", "engine/file/sevenzip.c",
+                "engine/file/tnef.c", "engine/file/xml.c", "engine/file/zip.c"],
     "html": ["engine/text/html.c", "engine/text/html_style.c", "engine/text/charset.c", "engine/text/fold.c"],
     "url": ["engine/url/url.c", "engine/url/url_find.c", "engine/url/url_host.c", "engine/url/phone.c"],
     "rules": ["engine/rule_parse.c", "engine/rule_expr.c", "engine/rule_list.c", "engine/rule_names.c"],
     "customers": ["ctrl/customers.c", "ctrl/customers_json.c", "ctrl/customers_route.c"],
     "settings": ["ctrl/settings_table.c", "ctrl/settings_lists.c", "ctrl/settings_values.c", "ctrl/settings.c"],
     "engine": ["engine/job.c", "engine/job_text.c", "engine/job_header.c", "engine/job_hits.c", "engine/job_finish.c",
-               "engine/job_attach.c", "engine/job_locate.c"],
+               "engine/job_attach.c", "engine/job_file.c", "engine/job_locate.c"],
 }
 
 SANITIZERS = {

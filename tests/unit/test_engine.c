@@ -53,6 +53,7 @@ static const char rules_text[] =
         "header  LINE     ALL =~ /^X-Foo: bar/\nscore LINE 0.3\n"
         "uri     URIRULE  /evil\\.example\\/path/\nscore URIRULE 0.7\n"
         "meta    BOTH     CASE && SUBJ\nscore BOTH 4\n"
+        "meta    PDFSCRIPT F_DOCUMENT_SCRIPT && F_DOCUMENT_AUTO\nscore PDFSCRIPT 0.4\n"
         "phrase  PHRASE   Send the money to my Agent\n";
 
 static void
@@ -201,6 +202,14 @@ static const struct {
 	{ HEAD "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\nU3ViamVjdDogYQoKVGhpcyBpcyB0aGUgU0VDT05EIHBocmFzZS4K\r\n", "", "ann@acme.test", 1, ACTION_BLOCK, FILTER_PHRASE, 0, "BADPHRASE" },
 	{ HEAD "Content-Type: multipart/mixed; boundary=x\r\n\r\n--y\r\n\r\nThis is the SECOND phrase.\r\n--y--\r\n", "", "ann@acme.test", 1, ACTION_BLOCK, FILTER_PHRASE, 0, "BADPHRASE" },
 	{ HEAD "Content-Type: multipart/mixed; boundary=x\r\n\r\nThis is the SECOND phrase.\r\n--x\r\n\r\na\r\n--x--\r\n", "", "ann@acme.test", 1, ACTION_DELIVER, FILTER_NONE, 0, NULL },
+	/* inside files: a name, text, links, flags */
+	{ HEAD "Content-Type: application/octet-stream; name=\"x.bin\"\r\nContent-Transfer-Encoding: base64\r\n\r\nUEsDBBQAAAAIAAyieF2g0m/aAwAAAAEAAAAJAAAAYi5wZGYuZXhl8wUAUEsBAhQDFAAAAAgADKJ4\r\nXaDSb9oDAAAAAQAAAAkAAAAAAAAAAAAAAIABAAAAAGIucGRmLmV4ZVBLBQYAAAAAAQABADcAAAAq\r\nAAAAAAA=\r\n", "", "ann@acme.test", 1, ACTION_BLOCK, FILTER_ATTACHMENT, 0, "BADNAME" },
+	{ HEAD "Content-Type: application/octet-stream; name=\"x.bin\"\r\nContent-Transfer-Encoding: base64\r\n\r\nUEsDBBQAAAAIAAyieF3wdqCfLwAAADsAAAARAAAAd29yZC9kb2N1bWVudC54bWyzKbcqsLMptyqx\r\nC8nILFYAopKMVIVgV2cbfZAgWMbfz0WhIKMosThVDyqqD9IFAFBLAQIUAxQAAAAIAAyieF3wdqCf\r\nLwAAADsAAAARAAAAAAAAAAAAAACAAQAAAAB3b3JkL2RvY3VtZW50LnhtbFBLBQYAAAAAAQABAD8A\r\nAABeAAAAAAA=\r\n", "", "ann@acme.test", 1, ACTION_BLOCK, FILTER_PHRASE, 0, "BADPHRASE" },
+	{ HEAD "Content-Type: application/octet-stream; name=\"x.bin\"\r\nContent-Transfer-Encoding: base64\r\n\r\nUEsDBBQAAAAIAAyieF2KoO1tRAAAAEcAAAAcAAAAd29yZC9fcmVscy9kb2N1bWVudC54bWwucmVs\r\nc7MJSs1JLMnMzyvOyCxQCEksSk8tsVXKKCkpsNLXT9TLySwuSU3RS61IzC3ISdVXgqrwzU9JtVVy\r\nrShJLcpLzFHStwMAUEsBAhQDFAAAAAgADKJ4XYqg7W1EAAAARwAAABwAAAAAAAAAAAAAAIABAAAA\r\nAHdvcmQvX3JlbHMvZG9jdW1lbnQueG1sLnJlbHNQSwUGAAAAAAEAAQBKAAAAfgAAAAAA\r\n", "", "ann@acme.test", 1, ACTION_BLOCK, FILTER_URL, 0, "BADDOM" },
+	{ HEAD "Content-Type: application/octet-stream; name=\"x.bin\"\r\nContent-Transfer-Encoding: base64\r\n\r\nJVBERi0xLjUKMSAwIG9iago8PCAvQSA8PCAvUyAvVVJJIC9VUkkgKHd3dy5zY29yZWQuZXhhbXBs\r\nZS94KSA+PiA+PgplbmRvYmoKdHJhaWxlciA8PCAvUm9vdCAxIDAgUiA+PgpzdGFydHhyZWYKMAol\r\nJUVPRgo=\r\n", "", "ann@acme.test", 1, ACTION_DELIVER, FILTER_NONE, 1500, "SCOREDOM" },
+	{ HEAD "Content-Type: application/octet-stream; name=\"x.bin\"\r\nContent-Transfer-Encoding: base64\r\n\r\nJVBERi0xLjUKMSAwIG9iago8PCAvT3BlbkFjdGlvbiA8PCAvUyAvSmF2YVNjcmlwdCAvSlMgKHgp\r\nID4+ID4+CmVuZG9iagp0cmFpbGVyIDw8IC9Sb290IDEgMCBSID4+CnN0YXJ0eHJlZgowCiUlRU9G\r\nCg==\r\n", "", "ann@acme.test", 1, ACTION_DELIVER, FILTER_NONE, 400, "PDFSCRIPT" },
+	{ HEAD "Content-Type: image/svg+xml; name=\"x\"\r\nContent-Transfer-Encoding: base64\r\n\r\nPHN2Zz48YSB4bGluazpocmVmPSJodHRwOi8vYS5saXN0ZWQuZXhhbXBsZS8iLz48L3N2Zz4=\r\n", "", "ann@acme.test", 1, ACTION_BLOCK, FILTER_URL, 0, "BADDOM" },
+	{ HEAD "Content-Type: application/octet-stream; name=\"x.html. \"\r\nContent-Transfer-Encoding: base64\r\n\r\nPGEgaHJlZj0iaHR0cDovL2EubGlzdGVkLmV4YW1wbGUvIj4=\r\n", "", "ann@acme.test", 1, ACTION_BLOCK, FILTER_URL, 0, "BADDOM" },
 	{ HEAD "\r\nx\r\n", "a@b.senders.example", "ann@acme.test", 1, ACTION_BLOCK, FILTER_SENDER, 0, NULL },
 	{ HEAD "\r\nx\r\n", "", "ann@acme.test", 0xc6336407, ACTION_BLOCK, FILTER_IP, 0, NULL },
 	{ HEAD "\r\nx\r\n", "", "ann@tag.test", 0xc6336407, ACTION_TAG, FILTER_IP, 0, NULL },

@@ -1,0 +1,193 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""make_files.py - archives and documents for test_file and the seeds of fuzz_archive: make_files.py FOLDER
+
+Python's zipfile, gzip and zlib make what they can; the rest is written from the formats' descriptions, a field a line.
+"""
+import gzip
+import io
+import pathlib
+import struct
+import sys
+import zipfile
+import zlib
+
+RELS = """<?xml version="1.0"?><Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">
+<Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/hyperlink"
+ Target="http://evil.example/?a=1&amp;b=2" TargetMode="External"/>
+<Relationship Id="rId2" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/styles" Target="styles.xml"/>%s
+</Relationships>"""
+TEMPLATE = """<Relationship Id='rId3' Type='http://schemas.openxmlformats.org/officeDocument/2006/relationships/attachedTemplate'
+ Target='http://tmpl.example/t.dotm' TargetMode='External'/>"""
+DOCUMENT = """<w:document><w:body><w:p><w:r><w:t>Your ac</w:t></w:r><w:r><w:t>count &amp; more</w:t></w:r></w:p>
+<w:p><w:r><w:t>a&#x41;</w:t><w:tab/><w:t>b</w:t></w:r></w:p></w:body></w:document>"""
+
+
+def zipped(entries, method=zipfile.ZIP_DEFLATED, stream=False):
+    """entries: (name, bytes). stream: sizes follow the data, as programs write that cannot seek."""
+    class NoSeek(io.BytesIO):
+        def seekable(self):
+            return False
+
+        def seek(self, *a):
+            raise OSError
+
+    out = NoSeek() if stream else io.BytesIO()
+    with zipfile.ZipFile(out, "w", method) as z:
+        for name, data in entries:
+            z.writestr(zipfile.ZipInfo(name) if method == zipfile.ZIP_STORED else name, data)
+    return out.getvalue()
+
+
+def patched(data, what, at, value):
+    """Bytes at `at` after each place of `what` replaced."""
+    out, i = bytearray(data), data.find(what)
+    while i >= 0:
+        out[i + at:i + at + len(value)] = value
+        i = data.find(what, i + 4)
+    return bytes(out)
+
+
+def rar4_block(kind, flags, rest, data=b""):
+    return struct.pack("<HBHH", 0, kind, flags, 7 + len(rest)) + rest + data
+
+
+def rar4_file(name, data, flags=0, size=None):
+    rest = struct.pack("<IIBIIBBHI", len(data), len(data) if size is None else size, 2, 0, 0, 29, 0x30, len(name), 0x20) + name
+    return rar4_block(0x74, 0x8000 | flags, rest, data)
+
+
+def rar4(*blocks, flags=0):
+    return b"Rar!\x1a\x07\x00" + rar4_block(0x73, flags, bytes(6)) + b"".join(blocks) + rar4_block(0x7b, 0x4000, b"")
+
+
+def vint(n):
+    out = b""
+    while n > 127:
+        out += bytes([n & 127 | 128])
+        n >>= 7
+    return out + bytes([n])
+
+
+def rar5_block(kind, flags, fields, data=b"", extra=b""):
+    head = vint(kind) + vint(flags | (1 if extra else 0) | (2 if data else 0))
+    head += (vint(len(extra)) if extra else b"") + (vint(len(data)) if data else b"") + fields + extra
+    return bytes(4) + vint(len(head)) + head + data
+
+
+def rar5_file(name, data, size, extra=b""):
+    return rar5_block(2, 0, vint(6) + vint(size) + vint(32) + bytes(8) + vint(0) + vint(1) + vint(len(name)) + name, data, extra)
+
+
+def rar5(*blocks):
+    return b"Rar!\x1a\x07\x01\x00" + rar5_block(1, 0, vint(0)) + b"".join(blocks) + rar5_block(5, 0, vint(0))
+
+
+def sevenzip(header, packed=b"packed"):
+    return b"7z\xbc\xaf\x27\x1c\0\4" + struct.pack("<IQQI", 0, len(packed), len(header), 0) + packed + header
+
+
+def sevenzip_number(n):
+    return bytes([n]) if n < 128 else bytes([0x80 | n >> 8, n & 255])
+
+
+def sevenzip_names(*names):
+    text = b"".join(n.encode("utf-16le") + b"\0\0" for n in names)
+    return b"\x05" + bytes([len(names)]) + b"\x11" + sevenzip_number(len(text) + 1) + b"\0" + text + b"\0\0"
+
+
+def ole_entry(name, kind):
+    text = name.encode("utf-16le") + b"\0\0"
+    return text.ljust(64, b"\0") + struct.pack("<HBB", len(text) if name else 0, kind, 1) + bytes(60)
+
+
+def ole(*names):
+    entries = b"".join(ole_entry(n, 5 if n == "Root Entry" else 2) for n in names)
+    return (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504)) + bytes(512) + entries
+
+
+def pdf(*objects):
+    out = b"%PDF-1.5\n"
+    for i, o in enumerate(objects):
+        out += b"%d 0 obj\n" % (i + 1) + o + b"\nendobj\n"
+    return out + b"trailer << /Root 1 0 R >>\nstartxref\n0\n%%EOF\n"
+
+
+def pdf_stream(head, data, pack=True):
+    if pack:
+        data, head = zlib.compress(data), head + b" /Filter /FlateDecode"
+    return b"<< " + head + b" /Length %d >>\nstream\r\n" % len(data) + data + b"\nendstream"
+
+
+def tnef(*titles):
+    out = struct.pack("<IH", 0x223e9f78, 1) + struct.pack("<BIIIH", 1, 0x00089006, 4, 0x10000, 1)
+    for t in titles:
+        out += struct.pack("<BII", 2, 0x00018010, len(t) + 1) + t + b"\0" + struct.pack("<H", 0)
+    return out
+
+
+def files():
+    exe = b"MZ" + bytes(600)
+    inner = zipped([("in.exe", exe), ("deep/two.txt", b"x")])
+    docx = [("[Content_Types].xml", "<Types/>"), ("word/document.xml", DOCUMENT), ("word/_rels/document.xml.rels", RELS % "")]
+    link = b"<< /Type /Annot /Subtype /Link /A << /S /URI /URI (http://evil.example/\\(a\\)\\057b\\\nc) >> >>"
+    page = b"BT /F1 12 Tf 72 700 Td [(Ver)-20(ify your)-300(account)] TJ 0 -14 Td (now \\(ok\\)) Tj ET BT (\001\002\003) Tj ET"
+    return {
+        "plain.zip": zipped([("a.txt", b"hello"), ("dir/", b""), ("dir/b.pdf.exe", exe)]),
+        "stream.zip": zipped([("a.txt", b"hello"), ("b.js", b"x" * 900)], stream=True),
+        "stored.zip": zipped([("a.txt", b"PK\3\4 no header PK\1\2"), ("b.doc", b"b")], zipfile.ZIP_STORED),
+        "encrypted.zip": patched(patched(zipped([("a.exe", exe)]), b"PK\3\4", 6, b"\1"), b"PK\1\2", 8, b"\1"),
+        "bomb.zip": zipped([("zero", bytes(3 << 20))]),
+        "names.zip": zipped([("a.txt", b"x")]).replace(b"a.txt", b"a.exe", 1),
+        "cut.zip": zipped([("a.txt", b"x" * 100), ("b.txt", b"y")])[:150],
+        "nested.zip": zipped([("in.zip", inner)]),
+        "nested_stored.zip": zipped([("in.zip", inner)], zipfile.ZIP_STORED),
+        "empty.zip": zipped([]),
+        "link.docx": zipped(docx),
+        "template.docm": zipped(docx[:2] + [("word/_rels/settings.xml.rels", RELS % TEMPLATE), ("word/vbaProject.bin", exe),
+                                            ("word/embeddings/o1.bin", exe)]),
+        "link.odt": zipped([("content.xml", '<text:p>A<text:a xlink:href="http://odf.example/">b</text:a></text:p>')]),
+        "name.gz": gzip.compress(b"hello" * 50)[:3] + b"\x08" + gzip.compress(b"hello" * 50)[4:10] + b"a.exe\0"
+                   + gzip.compress(b"hello" * 50)[10:],
+        "plain.gz": gzip.compress(b"hello"),
+        "bomb.gz": gzip.compress(bytes(3 << 20)),
+        "cut.gz": gzip.compress(b"hello")[:12],
+        "plain.rar4": rar4(rar4_file(b"a.exe", b"\x74" * 700), rar4_file(b"u\xe9\0packed", b"", 0x0200)),
+        "encrypted.rar4": rar4(rar4_file(b"a.txt", b"xx", 0x0004)),
+        "hidden.rar4": rar4(flags=0x0080)[:40],
+        "bomb.rar4": rar4(rar4_file(b"a", b"x" * 9, 0, 2 << 20)),
+        "cut.rar4": rar4(rar4_file(b"a.txt", b"x" * 100))[:80],
+        "plain.rar5": rar5(rar5_file(b"a.exe", b"z" * 700, 700), rar5_file("ü.doc".encode(), b"z", 1)),
+        "encrypted.rar5": rar5(rar5_file(b"a.txt", b"z" * 9, 3, vint(2) + vint(7) + vint(0) + vint(3) + vint(1) + b"\0\0")),
+        "hidden.rar5": b"Rar!\x1a\x07\x01\x00" + rar5_block(4, 0, vint(0) + vint(0) + vint(15) + bytes(16)) + b"noise" * 9,
+        "plain.7z": sevenzip(b"\1\4\6\0\1\x09\6\0" + sevenzip_names("a.exe", "dir/b.txt") + b"\0"),
+        "long.7z": sevenzip(b"\1" + sevenzip_names(*[f"file-{i}.txt" for i in range(30)]) + b"\0", bytes(2000)),
+        "hidden.7z": sevenzip(b"\x17\6\x10\1\x09\x20\0\7\x0b\1\0\1\x24\6\xf1\7\1\x0a"),
+        "cut.7z": sevenzip(b"\1" + sevenzip_names("a.exe"))[:-4],
+        "macros.doc": ole("Root Entry", "WordDocument", "Macros", "VBA"),
+        "encrypted.xlsx": ole("Root Entry", "EncryptionInfo", "EncryptedPackage"),
+        "embedded.doc": ole("Root Entry", "\1Ole10Native"),
+        "plain.doc": ole("Root Entry", "WordDocument", "1Table", ""),
+        "link.pdf": pdf(link, b"<< /A << /S /URI /URI <687474703A2F2F6865782E6578616D706C652F> >> >>"),
+        "objects.pdf": pdf(pdf_stream(b"/Type /ObjStm /N 1 /First 4", b"1 0 << /A << /S/URI/URI(http://obj.example/) >> >>")),
+        "page.pdf": pdf(pdf_stream(b"", page), pdf_stream(b"/Subtype /Image", page), pdf_stream(b"/Filter /DCTDecode", page, False)),
+        "script.pdf": pdf(b"<< /OpenAction << /S /J#61vaScript /JS (app.alert\\(1\\)) >> >>", b"<< /S /Launch /F (cmd.exe) >>",
+                          b"<< /Names << /EmbeddedFiles 4 0 R >> >>"),
+        "encrypted.pdf": pdf(b"<< /Length 1 >>").replace(b"/Root", b"/Encrypt 2 0 R /Root"),
+        "cut.pdf": pdf(link)[:150],
+        "bomb.pdf": pdf(pdf_stream(b"", bytes(8 << 20))),
+        "winmail.dat": tnef(b"a.exe", b"b.txt"),
+        "cut.dat": tnef(b"a.exe")[:-3],
+        "unknown": b"hello PK\3\4 %PD" * 50,
+    }
+
+
+def main():
+    folder = pathlib.Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, data in files().items():
+        (folder / name).write_bytes(data)
+
+
+if __name__ == "__main__":
+    main()
