@@ -2,6 +2,7 @@
  * feeds.c - feeds' files as lists for the snapshot, by one table of kinds
  */
 #include "ctrl/build.h"
+#include "ctrl/feeds_zone.h"
 #include "ctrl/files.h"
 #include <sys/stat.h>
 
@@ -59,6 +60,47 @@ drop_json(struct build *b, const struct settings_feed *f, struct span in, struct
 	return true;
 }
 
+static bool
+zone(struct build *b, const struct settings_feed *f, struct span in, struct span *out,
+     enum zone_kind kind)
+{
+	char *text = arena_alloc(&b->arena, zone_room(in));
+	struct zone_codes codes;
+
+	if (!zone_codes_parse(span_z(f->codes), span_z(f->bits), &codes))
+		return false;
+	*out = span(text, zone_read(kind, &codes, in, text));
+	return true;
+}
+
+static bool
+zone_ip4(struct build *b, const struct settings_feed *f, struct span in, struct span *out)
+{
+	return zone(b, f, in, out, ZONE_IP4);
+}
+
+static bool
+zone_ip6(struct build *b, const struct settings_feed *f, struct span in, struct span *out)
+{
+	return zone(b, f, in, out, ZONE_IP6);
+}
+
+static bool
+zone_dns(struct build *b, const struct settings_feed *f, struct span in, struct span *out)
+{
+	return zone(b, f, in, out, ZONE_DNS);
+}
+
+static bool
+rspamd_map(struct build *b, const struct settings_feed *f, struct span in, struct span *out)
+{
+	char *text = arena_alloc(&b->arena, zone_room(in));
+
+	(void)f;
+	*out = span(text, map_read(in, text));
+	return true;
+}
+
 static const struct feed_kind {
 	const char *name;
 	enum snapshot_list_kind kind;
@@ -71,6 +113,11 @@ static const struct feed_kind {
 	{ "phone-list", SNAPSHOT_LIST_PHONE, plain },
 	{ "sender-list", SNAPSHOT_LIST_SENDER, plain },
 	{ "drop-json", SNAPSHOT_LIST_IP, drop_json },
+	{ "rbldnsd-ip4set", SNAPSHOT_LIST_IP, zone_ip4 },
+	{ "rbldnsd-ip4trie", SNAPSHOT_LIST_IP, zone_ip4 },
+	{ "rbldnsd-ip6trie", SNAPSHOT_LIST_IP, zone_ip6 },
+	{ "rbldnsd-dnset", SNAPSHOT_LIST_DOMAIN, zone_dns },
+	{ "rspamd-map", SNAPSHOT_LIST_DOMAIN, rspamd_map },
 };
 
 static bool

@@ -37,6 +37,7 @@ struct settings_listen {
 struct settings_feed {
 	const char *name, *kind, *source, *target;
 	uint64_t period_us;
+	const char *codes, *bits; /* of zones: feeds_zone.h */
 };
 
 #define LISTEN_MAX           16

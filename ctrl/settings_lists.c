@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * settings_lists.c - the three lists of maps: ports, listen, feeds
  */
+#include "ctrl/feeds_zone.h"
 #include "ctrl/settings_yaml.h"
 
 /* One entry of a list: reads the value of `key`; false when there is no such key. */
@@ -82,8 +83,26 @@ listen_field(struct settings_reader *r, const char *key, yaml_node_t *v, void *e
 	return true;
 }
 
-static const char *const feed_kinds[] = { "ip-list",    "domain-list", "url-list",  "phrase-list",
-	                                  "phone-list", "sender-list", "drop-json", NULL };
+static const char *const feed_kinds[] = {
+	"ip-list",         "domain-list",     "url-list",      "phrase-list",
+	"phone-list",      "sender-list",     "drop-json",     "rbldnsd-ip4set",
+	"rbldnsd-ip4trie", "rbldnsd-ip6trie", "rbldnsd-dnset", "rspamd-map",
+};
+
+/* False: text is all of them, for the message. */
+static bool
+is_feed_kind(const char *kind, char *text, size_t cap)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(feed_kinds); i++) {
+		if (!strcmp(feed_kinds[i], kind))
+			return true;
+		n += (size_t)snprintf(text + n, cap - n, "%s%s", i ? ", " : "", feed_kinds[i]);
+		BUG_ON(n >= cap);
+	}
+	return false;
+}
 
 static bool
 feed_field(struct settings_reader *r, const char *key, yaml_node_t *v, void *entry)
@@ -98,6 +117,10 @@ feed_field(struct settings_reader *r, const char *key, yaml_node_t *v, void *ent
 		reader_text(r, v, "feeds.source", &f->source);
 	else if (!strcmp(key, "target"))
 		reader_text(r, v, "feeds.target", &f->target);
+	else if (!strcmp(key, "codes"))
+		reader_text(r, v, "feeds.codes", &f->codes);
+	else if (!strcmp(key, "bits"))
+		reader_text(r, v, "feeds.bits", &f->bits);
 	else if (!strcmp(key, "period"))
 		reader_number(r, v, "feeds.period", SETTINGS_DURATION, 1000000,
 		              30ull * 86400 * 1000000, &f->period_us);
@@ -109,18 +132,19 @@ feed_field(struct settings_reader *r, const char *key, yaml_node_t *v, void *ent
 static void
 check_feed(struct settings_reader *r, yaml_node_t *n, const struct settings_feed *f)
 {
-	const char *const *kind = feed_kinds;
+	struct zone_codes codes;
+	char kinds[400];
 
-	while (*kind && strcmp(*kind, f->kind))
-		kind++;
 	if (!*f->name || !*f->source)
 		reader_error(r, n, "feeds: name and source are needed");
-	if (!*kind)
+	if (!is_feed_kind(f->kind, kinds, sizeof(kinds)))
+		reader_error(r, n, "feeds.kind: \"%s\" is none of %s", f->kind, kinds);
+	if (!zone_codes_parse(span_z(f->codes), span_z(f->bits), &codes))
 		reader_error(r, n,
-		             "feeds.kind: \"%s\" is none of ip-list, domain-list, url-list, "
-		             "phrase-list, "
-		             "phone-list, sender-list, drop-json",
-		             f->kind);
+		             "feeds.codes or feeds.bits: last octets like \"2, 4-7\", or powers of "
+		             "two like \"8, 64\"; not both");
+	if ((*f->codes || *f->bits) && strncmp(f->kind, "rbldnsd-", 8))
+		reader_error(r, n, "feeds.codes, feeds.bits: only zones have return codes");
 	if (strstr(f->source, "://"))
 		reader_error(
 		        r, n,
@@ -167,7 +191,7 @@ read_feed(struct settings_reader *r, yaml_node_t *n)
 		return;
 	}
 	f = &r->out->feeds[r->out->feed_cnt++];
-	*f = (struct settings_feed){ "", "", "", "", 3600ull * 1000000 };
+	*f = (struct settings_feed){ "", "", "", "", 3600ull * 1000000, "", "" };
 	read_map(r, "feeds", n, feed_field, f);
 	check_feed(r, n, f);
 }

@@ -41,17 +41,54 @@ lower_into(struct span s, char *out, size_t cap)
 
 /* Each returns what is wrong, or NULL. value is the line, with LIST_EXCEPT. */
 
+static void
+add_prefix(struct builder *b, struct addr_prefix p, uint32_t value)
+{
+	b->ips = ruleset_grow(b->ips, b->ip_cnt + 1, &b->ip_room, sizeof(*b->ips));
+	b->ips[b->ip_cnt++] = (struct ip_set_entry){ p, value & LIST_EXCEPT ? IP_SET_NONE : value };
+}
+
+/* "from-to": the fewest prefixes that make it up. */
+static const char *
+add_range(struct builder *b, struct span from, struct span to, uint32_t value)
+{
+	struct addr_prefix first, last;
+	uint32_t at, end;
+
+	if (!addr_parse_prefix(trim(from), false, &first) ||
+	    !addr_parse_prefix(trim(to), false, &last) || first.bits != 128 || last.bits != 128 ||
+	    !addr_is_v4(&first.addr) || !addr_is_v4(&last.addr))
+		return "not a range of IPv4 addresses";
+	at = addr_v4_of(&first.addr);
+	end = addr_v4_of(&last.addr);
+	if (at > end || (at == 0 && end == UINT32_MAX))
+		return at > end ? "a range that ends before it begins" : "a range of everything";
+	for (;;) {
+		unsigned host = 0; /* bits of the next prefix that are free */
+
+		while (host < 32 && !(at >> host & 1) && ((1ull << (host + 1)) - 1) <= end - at)
+			host++;
+		add_prefix(b, (struct addr_prefix){ addr_v4(at), (uint8_t)(128 - host) }, value);
+		if (end - at == (uint32_t)((1ull << host) - 1))
+			return NULL;
+		at += 1u << host;
+	}
+}
+
 static const char *
 add_ip(struct builder *b, struct span t, uint32_t value)
 {
+	const char *dash = t.len ? memchr(t.p, '-', t.len) : NULL;
 	struct addr_prefix p;
 
+	if (dash)
+		return add_range(b, span(t.p, (size_t)(dash - t.p)),
+		                 span_skip(t, (size_t)(dash - t.p) + 1), value);
 	if (!addr_parse_prefix(t, false, &p))
 		return "not an address or a prefix without host bits";
 	if (p.bits == 0 || (addr_is_v4(&p.addr) && p.bits <= 96))
 		return "a prefix of everything";
-	b->ips = ruleset_grow(b->ips, b->ip_cnt + 1, &b->ip_room, sizeof(*b->ips));
-	b->ips[b->ip_cnt++] = (struct ip_set_entry){ p, value };
+	add_prefix(b, p, value);
 	return NULL;
 }
 
@@ -61,7 +98,9 @@ add_domain(struct builder *b, struct span t, uint32_t value)
 	char d[256];
 	size_t n;
 
-	if (t.len > 2 && t.p[0] == '*' && t.p[1] == '.')
+	if (t.len > 1 && (t.p[0] == '=' || t.p[0] == '>'))
+		value |= span_shift(&t) == '=' ? LIST_ALONE : LIST_BELOW;
+	else if (t.len > 2 && t.p[0] == '*' && t.p[1] == '.')
 		t = span_skip(t, 2);
 	else if (t.len > 1 && t.p[0] == '.')
 		t = span_skip(t, 1);
@@ -70,6 +109,23 @@ add_domain(struct builder *b, struct span t, uint32_t value)
 		return "not a domain name";
 	key_set_add(&b->keys, span(d, n), value);
 	return NULL;
+}
+
+/* An entry given twice: of one for the name alone and one for those below it both hold, as far as one value can say so (an
+ * exception of what the other does not list says nothing); else an exception wins, and then the first. */
+static uint32_t
+on_twice(void *ctx, struct span key, uint32_t first, uint32_t again)
+{
+	uint32_t half = LIST_ALONE | LIST_BELOW;
+
+	(void)ctx;
+	(void)key;
+	if (((first ^ again) & half) == half && first & half && again & half) {
+		if ((first ^ again) & LIST_EXCEPT)
+			return first & LIST_EXCEPT ? again : first;
+		return first & ~half;
+	}
+	return !(first & LIST_EXCEPT) && again & LIST_EXCEPT ? again : first;
 }
 
 static const char *
@@ -192,13 +248,13 @@ add_entries(struct builder *b)
 	uint32_t no = 0;
 
 	while (next_line(&rest, &line)) {
-		uint32_t value = ++no & (LIST_EXCEPT - 1);
+		uint32_t value = ++no & LIST_LINE;
 		const char *why;
 
 		if (!entry_of(line, kind, &t))
 			continue;
-		if (t.p[0] == '!' && (kind == SNAPSHOT_LIST_DOMAIN || kind == SNAPSHOT_LIST_URL ||
-		                      kind == SNAPSHOT_LIST_SENDER)) {
+		if (t.p[0] == '!' && (kind == SNAPSHOT_LIST_IP || kind == SNAPSHOT_LIST_DOMAIN ||
+		                      kind == SNAPSHOT_LIST_URL || kind == SNAPSHOT_LIST_SENDER)) {
 			value |= LIST_EXCEPT;
 			t = trim(span_skip(t, 1));
 		}
@@ -306,6 +362,7 @@ make_set(const struct ruleset *s, const struct rule_list *l, const uint8_t *key,
 		x->entry_cnt = b.ip_cnt;
 		x->bytes = ip_set_bytes(x->ips);
 	} else {
+		b.keys.on_twice = on_twice;
 		x->keys = key_set_build(&b.keys);
 		x->entry_cnt = key_set_cnt(x->keys);
 		x->bytes = key_set_bytes(x->keys);

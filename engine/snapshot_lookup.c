@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * snapshot_lookup.c - `weirctl lookup`: each thing found with its list, file and line
  */
+#include "engine/ruleset_internal.h"
 #include "engine/snapshot_impl.h"
 
 struct text {
@@ -24,17 +25,35 @@ close_text(struct text *t)
 	return t->p;
 }
 
+/* The entry as its file has it, with the text that a zone gives for it. */
+static struct span
+line_of(const struct snapshot *s, uint32_t rule, uint32_t no)
+{
+	struct span rest, line = span("", 0);
+
+	for (size_t i = 0; i < s->rules.list_cnt; i++) {
+		if (s->rules.lists[i].rule != rule)
+			continue;
+		rest = s->rules.lists[i].text;
+		while (no > 0 && next_line(&rest, &line))
+			no--;
+	}
+	return trim(no == 0 ? line : span("", 0));
+}
+
 static void
 print_hit(struct text *t, const struct snapshot *s, const struct list_ref *l, uint32_t line)
 {
 	const struct rule *r = &s->rules.rules[l->rule];
+	struct span entry = line_of(s, l->rule, line);
 
 	fprintf(t->f, "%s %s %s:%u", r->is_allow ? "allowed by" : "listed in", r->name.p,
 	        s->rules.files[r->file], line);
 	if (r->filter == FILTER_SCORE)
-		fprintf(t->f, " score %.1f\n", r->score_milli / 1000.0);
+		fprintf(t->f, " score %.1f", r->score_milli / 1000.0);
 	else
-		fprintf(t->f, " filter %s\n", policy_filter_name(r->filter));
+		fprintf(t->f, " filter %s", policy_filter_name(r->filter));
+	fprintf(t->f, ": %.*s\n", (int)MIN(entry.len, (size_t)300), entry.p);
 }
 
 char *

@@ -24,6 +24,7 @@ struct walk {
 	size_t cnt;
 	struct span key[KEY_SET_BATCH];
 	uint8_t item[KEY_SET_BATCH];
+	uint32_t whole; /* bit i: key i is all of its item */
 	uint32_t decided, hits;
 	uint32_t *values;
 };
@@ -34,7 +35,7 @@ walk_init(struct walk *w, const struct key_set *s, uint32_t *values)
 	w->s = s;
 	w->values = values;
 	w->cnt = 0;
-	w->decided = w->hits = 0;
+	w->whole = w->decided = w->hits = 0;
 }
 
 static void
@@ -47,20 +48,22 @@ walk_flush(struct walk *w)
 		unsigned i = (unsigned)__builtin_ctz(found);
 		uint32_t bit = 1u << w->item[i];
 
-		if (w->decided & bit)
+		if (w->decided & bit || v[i] & (w->whole >> i & 1 ? LIST_BELOW : LIST_ALONE))
 			continue;
 		w->decided |= bit;
 		if (v[i] & LIST_EXCEPT)
 			continue;
 		w->hits |= bit;
-		w->values[w->item[i]] = v[i];
+		w->values[w->item[i]] = v[i] & LIST_LINE;
 	}
 	w->cnt = 0;
+	w->whole = 0;
 }
 
 static void
-walk_add(struct walk *w, size_t item, struct span key)
+walk_add(struct walk *w, size_t item, struct span key, bool is_whole)
 {
+	w->whole |= (uint32_t)is_whole << w->cnt;
 	w->key[w->cnt] = key;
 	w->item[w->cnt++] = (uint8_t)item;
 	if (w->cnt == KEY_SET_BATCH)
@@ -81,11 +84,11 @@ domain_set_find_batch(const struct key_set *s, const struct span *hosts, size_t 
 		size_t at = first_suffix(hosts[i]);
 
 		if (at > 0)
-			walk_add(&w, i, hosts[i]);
+			walk_add(&w, i, hosts[i], true);
 		while (at < hosts[i].len) {
 			const char *dot = memchr(hosts[i].p + at, '.', hosts[i].len - at);
 
-			walk_add(&w, i, span_skip(hosts[i], at));
+			walk_add(&w, i, span_skip(hosts[i], at), at == 0);
 			at = dot ? (size_t)(dot - hosts[i].p) + 1 : hosts[i].len;
 		}
 	}
@@ -125,9 +128,9 @@ url_prefix_find_batch(const struct key_set *s, const struct span *rests, size_t 
 		size_t end[URL_PREFIXES_MAX], n = prefix_ends(rests[i], end);
 
 		if (rests[i].len <= KEY_SET_KEY_MAX)
-			walk_add(&w, i, rests[i]);
+			walk_add(&w, i, rests[i], true);
 		while (n > 0)
-			walk_add(&w, i, span(rests[i].p, end[--n]));
+			walk_add(&w, i, span(rests[i].p, end[--n]), false);
 	}
 	walk_flush(&w);
 	return w.hits;
@@ -151,14 +154,14 @@ sender_set_find(const struct key_set *s, struct span address, uint32_t *value)
 	if (key_set_cnt(s) == 0 || !at)
 		return false;
 	walk_init(&w, s, value);
-	walk_add(&w, 0, address);
+	walk_add(&w, 0, address, true);
 	domain = span_skip(address, (size_t)(at - address.p) + 1);
 	for (size_t i = first_suffix(domain); domain.len <= SENDER_DOMAIN_MAX; n++) {
 		const char *dot = memchr(domain.p + i, '.', domain.len - i);
 
 		key[n][0] = '@';
 		memcpy(key[n] + 1, domain.p + i, domain.len - i);
-		walk_add(&w, 0, span(key[n], 1 + domain.len - i));
+		walk_add(&w, 0, span(key[n], 1 + domain.len - i), false);
 		if (!dot)
 			break;
 		i = (size_t)(dot - domain.p) + 1;

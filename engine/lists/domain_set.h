@@ -10,9 +10,13 @@
 
 #define DOMAIN_LABELS_MAX 10
 #define URL_PREFIXES_MAX  8
-#define LIST_EXCEPT       (1u << 31) /* bit of a value: an exception */
+/* Bits of a value, beside the line. */
+#define LIST_EXCEPT (1u << 31) /* an exception */
+#define LIST_ALONE  (1u << 30) /* of a domain: not those below it */
+#define LIST_BELOW  (1u << 29) /* of a domain: only those below it */
+#define LIST_LINE   (LIST_BELOW - 1)
 
-/* host: lower case, no trailing dot. The value of the longest suffix that is listed and no exception. */
+/* host: lower case, no trailing dot. The line of the longest suffix that is listed and no exception. */
 bool domain_set_find(const struct key_set *s, struct span host, uint32_t *value);
 
 /* rest: "host/path?query", host lower case. The longest listed prefix that ends at a '/', '?', '&' or the end. */

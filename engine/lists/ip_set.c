@@ -50,6 +50,8 @@ compare(const void *x, const void *y)
 		return a->first < b->first ? -1 : 1;
 	if (a->bits != b->bits)
 		return a->bits < b->bits ? -1 : 1;
+	if ((a->value == IP_SET_NONE) != (b->value == IP_SET_NONE))
+		return a->value == IP_SET_NONE ? -1 : 1;
 	return a->at < b->at ? -1 : 1;
 }
 

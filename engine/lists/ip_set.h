@@ -20,12 +20,12 @@ struct ip_set;
 
 struct ip_set_entry {
 	struct addr_prefix prefix;
-	uint32_t value; /* not IP_SET_NONE */
+	uint32_t value; /* IP_SET_NONE: an exception, a hole in the shorter prefixes */
 };
 
 #define IP_SET_NONE UINT32_MAX
 
-/* Sorts `e`. The same prefix twice: the first value stays (stable). */
+/* The same prefix twice: an exception wins, else the first value stays. */
 struct ip_set *ip_set_build(struct ip_set_entry *e, size_t cnt);
 void ip_set_free(struct ip_set *s);
 size_t ip_set_bytes(const struct ip_set *s);

@@ -142,7 +142,11 @@ insert(struct key_set *s, const struct key_set_builder *b, size_t at, uint64_t h
 		s->cnt++;
 		s->lengths |= length_bit(key.len);
 	} else if (b->on_twice) {
-		b->on_twice(b->ctx, key, value_at(s->keys, record_of(o)), value_at(s->keys, at));
+		size_t first = record_of(o);
+		uint32_t keep =
+		        b->on_twice(b->ctx, key, value_at(s->keys, first), value_at(s->keys, at));
+
+		memcpy(s->keys + first, &keep, sizeof(keep));
 	}
 }
 

@@ -22,8 +22,8 @@ struct key_set_builder {
 	char *keys; /* one after the other: value, 16-bit length, bytes; each begins at a multiple of 4 */
 	size_t used, room;
 	size_t cnt;
-	/* Called by the build for a key that was given before; may be NULL. */
-	void (*on_twice)(void *ctx, struct span key, uint32_t first, uint32_t again);
+	/* Called by the build for a key that was given before; returns the value to keep. NULL: the first stays. */
+	uint32_t (*on_twice)(void *ctx, struct span key, uint32_t first, uint32_t again);
 	void *ctx;
 };
 

@@ -389,21 +389,22 @@ report_domain(struct policy_builder *b, struct span domain, const char *owner, u
 	report(b, again, "domains", text);
 }
 
-static void
+static uint32_t
 on_domain_twice(void *ctx, struct span key, uint32_t first, uint32_t again)
 {
 	struct policy_builder *b = ctx;
 
 	if (first != again)
 		report_domain(b, key, id_of(b, first), again);
+	return first;
 }
 
-static void
+static uint32_t
 on_id_twice(void *ctx, struct span key, uint32_t first, uint32_t again)
 {
 	(void)key;
-	(void)first;
 	report(ctx, again, "id", "given twice");
+	return first;
 }
 
 /* A layer's domain may be one of a customer below only if he is gone. */
@@ -422,7 +423,7 @@ check_domains_below(struct policy_builder *b)
 
 static void
 set_twice(struct policy_builder *b, struct key_set_builder *keys,
-          void (*fn)(void *ctx, struct span key, uint32_t first, uint32_t again))
+          uint32_t (*fn)(void *ctx, struct span key, uint32_t first, uint32_t again))
 {
 	keys->on_twice = fn;
 	keys->ctx = b;

@@ -514,6 +514,52 @@ test_last_good_feeds(void)
 	feed_config();
 }
 
+static bool
+looks_up(const char *verb, const char *key, const char *want)
+{
+	char request[200];
+
+	snprintf(request, sizeof(request),
+	         "{\"command\":\"lookup\",\"verb\":\"%s\",\"key\":\"%s\"}", verb, key);
+	return says(request, true, want);
+}
+
+/* A zone of rbldnsd: ranges, exceptions, codes that count, and its text in the answer. */
+static void
+test_zone_feeds(void)
+{
+	char feeds[900];
+
+	write_file("zone4", ":4:see https://bl.test/\n192.0.2.16-40\n!192.0.2.32/30 why\n"
+	                    "198.51.100 :127.255.255.254:refused\n192.0.2.35\n192.0.2.999\n");
+	write_file("zoned", "alone.test :8:phish\n*.below.test :64:\n.both.test :72:\n"
+	                    "!ok.both.test\n.other.test :16:\n*.alone.test :64:\n");
+	snprintf(feeds, sizeof(feeds),
+	         "feeds: [{name: z4, kind: rbldnsd-ip4set, source: %s/zone4, target: ip-block},\n"
+	         "  {name: zd, kind: rbldnsd-dnset, source: %s/zoned, bits: \"8, 64\"}]\n",
+	         dir, dir);
+	write_config(feeds);
+	CHECK(says(ASK_RELOAD, true, "zone4:6:1: warning: not an address or a prefix"));
+	CHECK(looks_up("ip", "192.0.2.16", "listed in z4") &&
+	      looks_up("ip", "192.0.2.40",
+	               "zone4:2 filter ip: 192.0.2.16-192.0.2.40 # "
+	               "127.0.0.4 see https://bl.test/"));
+	CHECK(!looks_up("ip", "192.0.2.15", "listed") && !looks_up("ip", "192.0.2.41", "listed"));
+	CHECK(!looks_up("ip", "192.0.2.33", "listed") && !looks_up("ip", "198.51.100.1", "listed"));
+	CHECK(looks_up("ip", "192.0.2.35", "zone4:5"), "the longest prefix");
+	CHECK(looks_up("domain", "alone.test",
+	               "zoned:1 filter url: =alone.test # 127.0.0.8 phish"));
+	CHECK(looks_up("domain", "x.alone.test", "listed"), "both halves were given");
+	CHECK(looks_up("domain", "a.below.test", "zoned:2") &&
+	      !looks_up("domain", "below.test", "listed"));
+	CHECK(looks_up("domain", "both.test", "zoned:3") &&
+	      looks_up("domain", "x.both.test", "zoned:3"));
+	CHECK(looks_up("domain", "x.ok.both.test", "zoned:3"),
+	      "the exception is of that name alone");
+	CHECK(!looks_up("domain", "ok.both.test", "listed") &&
+	      !looks_up("domain", "other.test", "listed"));
+}
+
 /* Others' lists: a broken line is skipped and counted; a file without a good line never replaces a good one. */
 static void
 test_feeds(void)
@@ -837,6 +883,7 @@ main(void)
 		return 1;
 	test_reload();
 	test_feeds();
+	test_zone_feeds();
 	test_many_reloads();
 	test_kept();
 	test_commands();

@@ -210,6 +210,9 @@ test_ip_edges(void)
 		{ { addr_v4(0xffffffff), 128 }, 2 },
 		{ { addr_v4(0xffffff00), 120 }, 3 },
 		{ { addr_v4(0), 128 }, 4 },
+		{ { addr_v4(0x0a000000), 104 }, 5 },
+		{ { addr_v4(0x0a000000), 104 },
+		  IP_SET_NONE }, /* an exception wins, wherever it is given */
 	};
 	struct addr six = { { 0 } }, last;
 	struct ip_set *s = ip_set_build(e, ARRAY_LEN(e));
@@ -223,6 +226,9 @@ test_ip_edges(void)
 	CHECK(ip_set_find(s, &b, &v) && v == 3);
 	CHECK(ip_set_find(s, &c, &v) && v == 4);
 	CHECK(ip_set_find(s, &d, &v) && v == 1);
+	struct addr ten = addr_v4(0x0a010203);
+
+	CHECK(!ip_set_find(s, &ten, &v));
 	CHECK(!ip_set_find(s, &six, &v) && !ip_set_find(s, &last, &v));
 	CHECK(!ip_set_find(none, &a, &v) && !ip_set_find(none, &last, &v) &&
 	      !ip_set_find(NULL, &a, &v));
@@ -279,6 +285,35 @@ test_domains(void)
 
 		CHECK(hit == (cases[i].want >= 0) && (!hit || (int)values[i] == cases[i].want),
 		      "%s in a batch", cases[i].host);
+	}
+	key_set_free(s);
+}
+
+/* The name alone, or only those below it; what does not apply leaves the decision to a shorter suffix. */
+static void
+test_domain_halves(void)
+{
+	/* clang-format off */
+	static const struct { const char *key; uint32_t value; } keys[] = {
+		{ "alone.test", 1 | LIST_ALONE }, { "below.test", 2 | LIST_BELOW }, { "x.below.test", 3 | LIST_ALONE | LIST_EXCEPT },
+		{ "a.test", 4 }, { "b.a.test", 5 | LIST_BELOW | LIST_EXCEPT },
+	};
+	static const struct { const char *host; uint32_t want; } cases[] = {
+		{ "alone.test", 1 }, { "y.alone.test", 0 }, { "below.test", 0 }, { "y.below.test", 2 }, { "x.below.test", 0 },
+		{ "y.x.below.test", 2 }, { "b.a.test", 4 }, { "c.b.a.test", 0 },
+	};
+	/* clang-format on */
+	struct key_set_builder b = { 0 };
+	struct key_set *s;
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		key_set_add(&b, span_z(keys[i].key), keys[i].value);
+	s = key_set_build(&b);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		uint32_t v = 0;
+
+		domain_set_find(s, span_z(cases[i].host), &v);
+		CHECK(v == cases[i].want, "%s: %u", cases[i].host, v);
 	}
 	key_set_free(s);
 }
@@ -354,6 +389,7 @@ main(void)
 	test_ip_edges();
 	test_rank_tree();
 	test_domains();
+	test_domain_halves();
 	test_urls_and_senders();
 	test_geo();
 	return check_failed;

@@ -31,6 +31,8 @@ static const struct { const char *in, *error; } bad[] = {
 	{ PORT "spool: {path: x}\n", "spool" },
 	{ PORT "feeds: [{name: a, kind: ip-list, source: \"https://x.test/l\"}]\n", "not there yet" },
 	{ PORT "feeds: [{name: a, kind: odd, source: /x}]\n", "none of ip-list" },
+	{ PORT "feeds: [{name: a, kind: ip-list, source: /x, bits: \"8\"}]\n", "only zones" },
+	{ PORT "feeds: [{name: a, kind: rbldnsd-dnset, source: /x, bits: \"9\"}]\n", "powers of" },
 	{ PORT "listen: [{port: 70000}]\n", "not between" },
 	{ "ports: [{device: x, addresses: [nonsense]}]\n", "no address" },
 	{ "ports: [{addresses: [10.0.0.1/8]}]\n", "device is missing" },
