@@ -3,6 +3,7 @@
  */
 #include "ctrl/customers_json.h"
 #include "ctrl/settings_yaml.h"
+#include "engine/policy/policy.h"
 
 /* ---- mailboxes ---- */
 
@@ -68,7 +69,7 @@ read_mailboxes(struct reader *r, const json_t *v, void *into)
 
 /* ---- profile ---- */
 
-/* block, tag, header, continue; quarantine and forward are known and refused. */
+/* quarantine is known and refused until there is a place to keep mail. */
 static void
 read_action(struct reader *r, const json_t *v, void *into)
 {
@@ -76,8 +77,8 @@ read_action(struct reader *r, const json_t *v, void *into)
 	const char *w = json_string_value(v);
 
 	if (!w || !policy_action_parse(span_z(w), &a) || a == ACTION_DELIVER || a == ACTION_DEFER)
-		json_fail(r, "wants one of: block, tag, header, continue");
-	else if (a == ACTION_QUARANTINE || a == ACTION_FORWARD)
+		json_fail(r, "wants one of: block, tag, header, forward, continue");
+	else if (a == ACTION_QUARANTINE)
 		json_fail(r, "the action \"%s\" is not there yet", w);
 	else
 		*(enum policy_action *)into = a;
@@ -149,9 +150,12 @@ read_countries(struct reader *r, const json_t *v, void *into)
 static void
 read_forward_to(struct reader *r, const json_t *v, void *into)
 {
-	(void)v;
-	(void)into;
-	json_fail(r, "forwarding is not there yet");
+	struct span *out = into;
+	char text[SMTP_PATH_MAX + 1];
+
+	json_read_text(r, v, out);
+	if (json_is_string(v) && policy_address_canonical(*out, text) == 0)
+		json_fail(r, "wants an address like \"spam@example.test\"");
 }
 
 static void
@@ -168,7 +172,7 @@ read_profile(struct reader *r, const json_t *v, void *into)
 		{ "filter_postmaster", json_read_bool,
 		  offsetof(struct snapshot_profile, filter_postmaster) },
 		{ "add_headers", json_read_bool, offsetof(struct snapshot_profile, add_headers) },
-		{ "forward_to", read_forward_to, 0 },
+		{ "forward_to", read_forward_to, offsetof(struct snapshot_profile, forward_to) },
 	};
 
 	json_read_object(r, v, keys, ARRAY_LEN(keys), into);
@@ -262,6 +266,18 @@ check_id(struct reader *r, struct span id)
 		}
 }
 
+static bool
+has_forward(const struct snapshot_customer *c)
+{
+	for (size_t i = 0; i < FILTERS; i++)
+		if (c->profile.actions[i] == ACTION_FORWARD)
+			return true;
+	for (size_t i = 0; i < c->rule_cnt; i++)
+		if (c->rules[i].action == ACTION_FORWARD)
+			return true;
+	return false;
+}
+
 static void
 read_customer(struct reader *r, const json_t *v, void *into)
 {
@@ -284,6 +300,9 @@ read_customer(struct reader *r, const json_t *v, void *into)
 		json_fail(r, "domains is missing");
 	if (c->route.server_cnt == 0)
 		json_fail(r, "route.servers is missing");
+	if (has_forward(c) && c->profile.forward_to.len == 0)
+		json_fail(r, "profile.forward_to is missing: it is where the action \"forward\" "
+		             "sends to");
 }
 
 static void

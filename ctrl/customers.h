@@ -4,7 +4,7 @@
  * Owner   struct customers owns everything it points to, in its arena.
  * Thread  Slow path.
  * Errors  All at once, each with the path of its key: "FILE: customers[0].route.servers[1].port: …". A syntax error has line and
- *         column. An unknown key is an error. What is not there yet (quarantine, forward, spool) is refused by name.
+ *         column. An unknown key is an error. What is not there yet (quarantine, spool) is refused by name.
  */
 #pragma once
 #include "base/arena.h"

@@ -70,11 +70,34 @@ total_bytes(const struct message *m)
 	return m->prefix->len + (m->tag ? m->tag->len : 0) + m->body_bytes;
 }
 
+static bool
+is_forwarded(const struct message *m)
+{
+	return m->verdict.action == ACTION_FORWARD && !m->no_forward;
+}
+
+/* Instead of all that would get it: the profile's address, whose form was checked when it was read. */
+static bool
+choose_forward(struct message *m)
+{
+	size_t len = strlen(m->verdict.forward_to);
+	struct message_rcpt *r = message_text(m, sizeof(*r) + len);
+
+	if (!r)
+		return false;
+	memset(r, 0, sizeof(*r));
+	r->path_len = (uint16_t)len;
+	memcpy(r->text, m->verdict.forward_to, len);
+	return rcpt_list_push(m, &m->asked, rcpt_path(r));
+}
+
 /* Those that get it, in order. With PRDR some may not. */
 static bool
 choose_rcpts(struct message *m)
 {
 	rcpt_list_reset(&m->asked);
+	if (is_forwarded(m))
+		return choose_forward(m);
 	for (unsigned i = 0; i < m->rcpts.cnt; i++)
 		if (rcpt_of(m->rcpts.item[i])->group == m->deliver_group &&
 		    !rcpt_list_push(m, &m->asked, m->rcpts.item[i]))
@@ -365,6 +388,21 @@ deliver_on_ready(void *user)
 	upstream_begin(m->w->upstream, &m->req, &m->mail, m->bdat);
 }
 
+/* Nobody was promised that address, and a mistake in a profile must not cost mail: its recipients get it, with what was found. */
+static void
+forward_refused(struct message *m)
+{
+	struct worker *w = m->w;
+
+	counter_inc(&w->n_message.forward_refused);
+	m->no_forward = true;
+	upstream_release(w->upstream, &m->req);
+	if (choose_rcpts(m))
+		upstream_want(w->upstream, &m->req, m->route, &deliver_user, m);
+	else
+		message_answer_own(m, SMTP_R_LOCAL_ERROR, 0);
+}
+
 /* Answered 250 before, refused now: 451 for all, and this one is asked live from now on. What the server only puts off is put off in its
  * own words. */
 static void
@@ -404,6 +442,7 @@ static void
 give_final(struct message *m)
 {
 	upstream_release(m->w->upstream, &m->req);
+	counter_add(&m->w->n_message.forwarded, is_forwarded(m) && m->reply.code / 100 == 2);
 	if (m->reply.code == 0)
 		message_answer_own(m, SMTP_R_OUTAGE, 0);
 	else
@@ -413,6 +452,12 @@ give_final(struct message *m)
 static void
 rcpt_answered(struct message *m, const struct smtp_client_event *ev)
 {
+	if (!ev->ok && is_forwarded(m) &&
+	    smtp_client_pass(SMTP_STAGE_RCPT, ev->reply->code) == SMTP_PASS_ON &&
+	    ev->reply->code >= 500) {
+		forward_refused(m);
+		return;
+	}
 	if (!ev->ok) {
 		replay_refused(m, ev);
 		return;

@@ -144,6 +144,7 @@ struct message {
 	bool dot_sent; /* the dot in front of the next run is out, the run is not */
 	bool end_sent; /* the dot, or BDAT LAST: from here on the server may have it */
 	bool have_final;
+	bool no_forward; /* the address it was to be forwarded to was refused: to its recipients */
 };
 
 static inline struct message_rcpt *

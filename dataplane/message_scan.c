@@ -251,6 +251,8 @@ group_of(const struct engine_verdict *v)
 	for (size_t i = 0; v->action == ACTION_TAG && i < sizeof(v->tag_text) && v->tag_text[i];
 	     i++)
 		h = (h ^ (uint8_t)v->tag_text[i]) * 16777619u;
+	for (const char *to = v->forward_to; *to; to++)
+		h = (h ^ (uint8_t)*to) * 16777619u;
 	return MAX(h, (uint32_t)GROUP_DELIVER);
 }
 
@@ -393,7 +395,8 @@ act_on_tail(struct message *m)
 		engine_decide(m->job, rcpt_local(r), rcpt_domain(r), &v);
 		blocked = blocked || v.action == ACTION_BLOCK;
 		passed = passed || v.action != ACTION_BLOCK;
-		other = other || v.action == ACTION_TAG || v.action == ACTION_HEADER;
+		other = other || v.action == ACTION_TAG || v.action == ACTION_HEADER ||
+		        v.action == ACTION_FORWARD;
 		if (v.action != ACTION_BLOCK)
 			continue;
 		message_log_verdict(m, r, &v);

@@ -204,7 +204,8 @@ header_lines(const struct engine_job *j, const struct policy_profile *p, struct 
 {
 	int n;
 
-	if (v->action != ACTION_HEADER && !(p->flags & PROFILE_ADD_HEADERS))
+	if (v->action != ACTION_HEADER && v->action != ACTION_FORWARD &&
+	    !(p->flags & PROFILE_ADD_HEADERS))
 		return;
 	n = snprintf(v->headers, sizeof(v->headers),
 	             "X-Weir-Verdict: %s\r\nX-Weir-Score: %.1f\r\nX-Weir-Rules: %.300s\r\n",
@@ -232,7 +233,8 @@ engine_decide(struct engine_job *j, struct span local, struct span domain, struc
 	v->score_milli = j->score_milli;
 	v->unscanned = j->unscanned;
 	v->headers_len = 0;
-	v->reason[0] = v->rules[0] = v->excerpt[0] = v->tag_text[0] = v->headers[0] = 0;
+	v->reason[0] = v->rules[0] = v->excerpt[0] = v->tag_text[0] = v->headers[0] =
+	        v->forward_to[0] = 0;
 	counter_inc(&j->w->counters.decisions);
 	if (!policy_find(j->s->policy, local, domain, &r))
 		return;
@@ -254,6 +256,8 @@ engine_decide(struct engine_job *j, struct span local, struct span domain, struc
 		connection_words(j->s, res.filter, &f, hit, v->reason, sizeof(v->reason));
 	if (v->action == ACTION_TAG)
 		memcpy(v->tag_text, r.customer->profile->tag_text, sizeof(v->tag_text));
+	if (v->action == ACTION_FORWARD)
+		memcpy(v->forward_to, r.customer->profile->forward_to, sizeof(v->forward_to));
 	if (v->action == ACTION_BLOCK)
 		counter_inc(&j->w->counters.blocked);
 	header_lines(j, r.customer->profile, v);

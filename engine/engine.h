@@ -151,9 +151,10 @@ struct engine_verdict {
 	char reason[128]; /* one line for the log: rule and where */
 	char rules[256];  /* names of the rules that hit, by comma; cut at a name */
 	char excerpt[EXCERPT_MAX + 1];
-	char tag_text[64]; /* ACTION_TAG: goes before the subject */
+	char tag_text[64];                  /* ACTION_TAG: goes before the subject */
+	char forward_to[SMTP_PATH_MAX + 1]; /* ACTION_FORWARD: who gets it instead */
 	char headers
-	        [ENGINE_HEADERS_MAX]; /* whole lines with CR LF to put on top: ACTION_HEADER, ACTION_TAG */
+	        [ENGINE_HEADERS_MAX]; /* whole lines with CR LF to put on top: ACTION_HEADER, ACTION_FORWARD, "add_headers" */
 };
 
 /* After engine_job_end() said true. The recipient is looked up in the job's snapshot; one that is no customer's any more is

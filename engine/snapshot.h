@@ -98,6 +98,7 @@ struct snapshot_profile {
 	        countries_allow; /* two letters; allow: only these */
 	struct snapshot_span_list allow, deny;
 	uint64_t max_message;   /* 0: the node's */
+	struct span forward_to; /* "local@domain" of ACTION_FORWARD; "" without */
 	bool filter_postmaster; /* postmaster@ is filtered like others */
 	bool add_headers;       /* X-Weir-* on every delivered mail */
 };

@@ -57,6 +57,9 @@ translate_profile(const struct snapshot_profile *in, struct policy_profile *out,
 		out->flags |= PROFILE_COUNTRY_ALLOW;
 	if (set_countries(out->country_deny, in->countries_deny, "profile.countries.deny", who, e))
 		out->flags |= PROFILE_COUNTRY_DENY;
+	if (in->forward_to.len > 0 &&
+	    policy_address_canonical(in->forward_to, out->forward_to) == 0)
+		error_add(e, (struct error_at){ who, 0, 0 }, "profile.forward_to: not an address");
 	if (in->tag_text.len > POLICY_TAG_MAX)
 		error_add(e, (struct error_at){ who, 0, 0 }, "profile.tag_text: more than %d bytes",
 		          POLICY_TAG_MAX);

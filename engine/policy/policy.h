@@ -213,5 +213,9 @@ void policy_stats(const struct policy *p, struct policy_stats *out);
 bool policy_country_set(uint8_t *bits, struct span two_letters);
 bool policy_country_has(const uint8_t *bits, const char two[2]);
 
+/* "local@domain" as it can stand between < and > of RCPT: a dot-string of ASCII (RFC 5321 4.1.2) at a domain, which comes out in A-labels.
+ * 0 when it is none. */
+size_t policy_address_canonical(struct span address, char out[SMTP_PATH_MAX + 1]);
+
 /* Lower case A-label form without trailing dot, at most 255 bytes; 0 when it is no domain. */
 size_t policy_domain_canonical(struct span domain, char out[256]);

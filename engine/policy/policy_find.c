@@ -48,6 +48,42 @@ policy_domain_canonical(struct span d, char out[256])
 	return idna_to_ascii(in, out);
 }
 
+static bool
+is_dot_string(struct span s)
+{
+	if (s.len == 0 || s.len > SMTP_LOCAL_MAX || s.p[0] == '.' || s.p[s.len - 1] == '.')
+		return false;
+	for (size_t i = 0; i < s.len; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+
+		if (c <= ' ' || c >= 0x7f || strchr("\"(),:;<>@[\\]", c) ||
+		    (c == '.' && s.p[i + 1] == '.'))
+			return false;
+	}
+	return true;
+}
+
+size_t
+policy_address_canonical(struct span address, char out[SMTP_PATH_MAX + 1])
+{
+	const char *at = address.len ? memrchr(address.p, '@', address.len) : NULL;
+	size_t local = at ? (size_t)(at - address.p) : 0, n;
+	char domain[256];
+
+	if (!at || !is_dot_string(span(address.p, local)))
+		return 0;
+	n = policy_domain_canonical(span_skip(address, local + 1), domain);
+	if (n == 0 || !memchr(domain, '.', n) || local + 1 + n > SMTP_PATH_MAX - 2)
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789-._", domain[i]))
+			return 0;
+	memcpy(out, address.p, local + 1);
+	memcpy(out + local + 1, domain, n);
+	out[local + 1 + n] = 0;
+	return local + 1 + n;
+}
+
 /* The keys of "local@domain" and of "local" (in all domains of the customer); false when it is too long to be one. */
 static bool
 mailbox_keys(uint32_t customer, struct span local, struct span domain, char with[POLICY_KEY_MAX],

@@ -118,7 +118,7 @@ def several_errors_at_once(b):
 
 @case
 def profiles_not_yet(b):
-    for key, bad in (("quarantine", {"profile": {"actions": {"url": "quarantine"}}}), ("forward", {"profile": {"actions": {"url": "forward"}, "forward_to": "x@y.test"}}),
+    for key, bad in (("quarantine", {"profile": {"actions": {"url": "quarantine"}}}),
                      ("spool", {"route": {"on_outage": "spool"}}), ("colour", {"colour": "red"}), ("thresold", {"profile": {"thresold": 4}})):
         c = relay.customer("new", ["new.test"], [(net.KERNEL4, 2525)])
         path = os.path.join(b.dir, "bad.json")

@@ -433,6 +433,26 @@ test_layer_errors(void)
 	policy_put(below);
 }
 
+static void
+test_addresses(void)
+{
+	/* clang-format off */
+	static const struct { const char *in, *out; } cases[] = {
+		{ "Spam@Collect.Test", "Spam@collect.test" }, { "a.b+c@x.test", "a.b+c@x.test" }, { "a@b\xc3\xbc" "cher.example", "a@xn--bcher-kva.example" },
+		{ "a@x.test.", "a@x.test" }, { "", "" }, { "a", "" }, { "@x.test", "" }, { "a@", "" }, { "a@nodot", "" }, { "a@b@x.test", "" },
+		{ ".a@x.test", "" }, { "a.@x.test", "" }, { "a..b@x.test", "" }, { "a b@x.test", "" }, { "a@x.test>", "" }, { "a\"@x.test", "" },
+		{ "\xc3\xbc@x.test", "" }, { "a@x test.test", "" }, { "a\r\nb@x.test", "" },
+	};
+	/* clang-format on */
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char out[SMTP_PATH_MAX + 1] = "";
+
+		CHECK(policy_address_canonical(span_z(cases[i].in), out) == strlen(cases[i].out) &&
+		              !strcmp(out, cases[i].out),
+		      "%s: %s", cases[i].in, out);
+	}
+}
+
 /* In the list and with settings: both count, whichever of "bob" and "bob@acme.test" they were given for. */
 static void
 test_listed_with_settings(void)
@@ -472,6 +492,7 @@ main(void)
 	test_errors();
 	test_domain_twice();
 	test_interning();
+	test_addresses();
 	test_layer();
 	test_layer_errors();
 	test_listed_with_settings();
