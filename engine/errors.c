@@ -2,7 +2,6 @@
  * errors.c - the list of what is wrong with a build's inputs, bounded
  */
 #include "engine/errors.h"
-#include <stdarg.h>
 
 static void PRINTF(4, 0) add(struct snapshot_errors *e, struct error_at at, bool is_warning,
                              const char *fmt, va_list ap)
@@ -26,6 +25,33 @@ static void PRINTF(4, 0) add(struct snapshot_errors *e, struct error_at at, bool
 		                      .column = at.column };
 	snprintf(x->file, sizeof(x->file), "%s", at.file);
 	vsnprintf(x->text, sizeof(x->text), fmt, ap);
+}
+
+void
+error_vadd(struct snapshot_errors *e, struct error_at at, const char *fmt, va_list ap)
+{
+	add(e, at, false, fmt, ap);
+}
+
+void
+skipped_vadd(struct snapshot_errors *e, struct error_at at, const char *fmt, va_list ap)
+{
+	size_t before = e->cnt;
+
+	add(e, at, true, fmt, ap);
+	e->skipped_cnt++;
+	if (e->cnt > before)
+		e->item[before].is_skipped = true;
+}
+
+void
+skipped_add(struct snapshot_errors *e, struct error_at at, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	skipped_vadd(e, at, fmt, ap);
+	va_end(ap);
 }
 
 void
@@ -58,7 +84,7 @@ snapshot_errors_fini(struct snapshot_errors *e)
 void
 snapshot_error_format(const struct snapshot_error *e, char *out, size_t cap)
 {
-	const char *kind = e->is_warning ? "warning" : "error";
+	const char *kind = e->is_skipped ? "skipped" : e->is_warning ? "warning" : "error";
 
 	if (e->line && e->column)
 		snprintf(out, cap, "%s:%u:%u: %s: %s", e->file, e->line, e->column, kind, e->text);

@@ -6,6 +6,7 @@
  */
 #pragma once
 #include "engine/snapshot.h"
+#include <stdarg.h>
 
 struct error_at {
 	const char *file;
@@ -14,3 +15,8 @@ struct error_at {
 
 void error_add(struct snapshot_errors *e, struct error_at at, const char *fmt, ...) PRINTF(3, 4);
 void warning_add(struct snapshot_errors *e, struct error_at at, const char *fmt, ...) PRINTF(3, 4);
+void skipped_add(struct snapshot_errors *e, struct error_at at, const char *fmt, ...) PRINTF(3, 4);
+void skipped_vadd(struct snapshot_errors *e, struct error_at at, const char *fmt, va_list ap)
+        PRINTF(3, 0);
+void error_vadd(struct snapshot_errors *e, struct error_at at, const char *fmt, va_list ap)
+        PRINTF(3, 0);

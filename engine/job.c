@@ -15,6 +15,7 @@ next_epoch(struct engine_job *j)
 	if (*e == UINT32_MAX) {
 		memset(g->slot[j->slot].pattern_seen, 0, s->pattern_cnt * sizeof(uint32_t));
 		memset(g->slot[j->slot].rule_seen, 0, s->rules.rule_cnt * sizeof(uint32_t));
+		memset(g->slot[j->slot].meta_due, 0, s->rules.meta_cnt * sizeof(uint32_t));
 		memset(g->slot[j->slot].custom_seen, 0, s->custom_cnt * sizeof(uint32_t));
 		*e = 0;
 	}
@@ -59,6 +60,12 @@ reset_parsers(struct engine_job *j)
 	lane_reset(&j->folded);
 	lane_reset(&j->rendered);
 	lane_reset(&j->raw);
+	job_head_begin(j);
+	j->render = (struct render){ .in_text = true }; /* leading white space counts */
+	j->has_rendered = false;
+	j->raw_is_cr = j->has_subject = j->past_subject = false;
+	j->full_used = 0;
+	j->full_is_cr = false;
 	j->part_is_text = false;
 	j->block_used = 0;
 	j->outside_used = 0;
@@ -130,6 +137,9 @@ engine_job_begin(struct engine_worker *w, const struct engine_mail *mail)
 	reset_evidence(j);
 	reset_parsers(j);
 	next_epoch(j);
+	for (enum lane i = 0; i < LANES; i++)
+		if (g->run[i])
+			match_run_begin(g->run[i]);
 	custom_sender(j);
 	job_client_lists(j);
 	return j;
@@ -149,6 +159,8 @@ engine_job_step(struct engine_job *j, struct span raw, uint64_t deadline_cycles)
 			job_text_plain(j, slice);
 		else
 			mime_feed(j->mime, slice);
+		if (job_has_set(j, LANE_FULL))
+			job_full_add(j, slice);
 		done += slice.len;
 		now = clock_cycles();
 		if (now >= deadline_cycles)
@@ -167,6 +179,7 @@ end_text(struct engine_job *j)
 	else
 		mime_end(j->mime);
 	job_text_tail(j);
+	job_text_finish(j);
 	j->state = JOB_STREAMS;
 }
 
@@ -180,6 +193,8 @@ end_step(struct engine_job *j)
 		break;
 	case JOB_STREAMS:
 		job_streams_end(j);
+		if (!j->locate)
+			job_full_end(j);
 		j->state = JOB_URLS;
 		break;
 	case JOB_URLS:

@@ -21,12 +21,18 @@
 #define OPENSSL_SUPPRESS_DEPRECATED /* SHA256_Init() without a context to allocate */
 #include <openssl/sha.h>
 
-#define JOB_BLOCK        1024
-#define JOB_LANE_BYTES   4096
-#define JOB_PART_TEXT    (64 * 1024) /* paths, types and names of all parts */
-#define JOB_HEAD_BYTES   256         /* of a part, for its magic */
-#define JOB_OUTSIDE      16384       /* of the text in a multipart without parts */
-#define JOB_FIELD_MAX    4096        /* bytes of a header field that customers' rules look at */
+#define JOB_BLOCK      1024
+#define JOB_LANE_BYTES 8192
+#define JOB_LINE_MAX                                                                               \
+	2048 /* of a paragraph, as SpamAssassin cuts them; a chunk of raw text is up to twice as long */
+#define JOB_FULL_BYTES   (64 * 1024)  /* of the message, for rules of kind full */
+#define JOB_FIELDS_MAX   512          /* header fields of one part that rules look at */
+#define JOB_HEAD_TEXT    (192 * 1024) /* their names, raw and decoded values */
+#define JOB_VIEW_BYTES   (96 * 1024)  /* of a view of them */
+#define JOB_PART_TEXT    (64 * 1024)  /* paths, types and names of all parts */
+#define JOB_HEAD_BYTES   256          /* of a part, for its magic */
+#define JOB_OUTSIDE      16384        /* of the text in a multipart without parts */
+#define JOB_FIELD_MAX    4096         /* bytes of a header field that customers' rules look at */
 #define JOB_SCAN_DEFAULT (512 * 1024)
 #define JOB_NO_PART      UINT16_MAX
 
@@ -49,6 +55,11 @@ struct evidence_hit {
 	        offset; /* decoded bytes of the part (of the subject's value) up to the end of the match */
 	uint8_t excerpt_len;
 	char excerpt[EXCERPT_MAX];
+};
+
+/* A field of the part whose header is being read; spans in head_text. */
+struct head_field {
+	struct span name, raw, value;
 };
 
 struct part_info {
@@ -86,9 +97,13 @@ struct worker_gen {
 	uint64_t pin_cnt;         /* written by the worker (release), read by control (acquire) */
 	bool is_evicted; /* control writes, the worker reads: relaxed, a late look is harmless */
 	struct match_scratch *scratch;
+	struct match_run *run[LANES]; /* of lanes of blocks */
 	struct {
 		struct match_stream *stream[LANE_STREAMS];
 		uint32_t *pattern_seen, *rule_seen, *custom_seen, *rcpt_seen;
+		uint32_t *
+		        meta_due; /* stamped when a rule that the meta names hit; by place in meta_order */
+		float *rule_hits; /* how often, where rule_seen has the epoch; a meta's value */
 		uint32_t epoch, rcpt_epoch;
 	} slot[ENGINE_SLOTS];
 };
@@ -135,12 +150,21 @@ struct engine_job {
 	uint64_t tail_total;
 	/* lanes */
 	struct text_lane folded, rendered, raw;
+	bool raw_is_cr;    /* the raw lane's last byte was a CR that is not written yet */
+	bool has_rendered; /* a part came before */
+	bool has_subject;  /* the first paragraph is one */
+	bool past_subject; /* it was looked at */
+	size_t full_used;
+	bool full_is_cr;
+	char full[JOB_FULL_BYTES];
+	unsigned field_cnt;
+	struct head_field field[JOB_FIELDS_MAX];
+	size_t head_text_used;
+	char head_text[JOB_HEAD_TEXT];
 	uint64_t body_at; /* folded position where the subject ends */
 	unsigned match_cnt;
 	uint32_t view; /* of the block that is scanned */
 	enum lane lane;
-	struct span block_text;
-	const char *block_place;
 	uint32_t *block_seen; /* custom lanes: which array */
 	uint32_t block_epoch;
 	/* evidence */
@@ -169,12 +193,13 @@ struct engine_job {
 	char *text; /* folded text; NULL unless asked for */
 	size_t text_used, text_room;
 	struct engine_job *locate; /* the finished job whose hits this one locates; NULL: a scan */
-	uint64_t locate_next[LANE_STREAMS]; /* least end of a hit that is not located yet */
+	uint64_t locate_next[LANES]; /* least end of a hit that is not located yet */
 	bool in_tail;
 	uint64_t tail_first; /* which byte past the window the ring begins with */
 };
 
 struct engine_worker {
+	char view_text[JOB_VIEW_BYTES]; /* of one call */
 	struct engine_config cfg;
 	struct engine_counters counters;
 	struct url_env *urls;
@@ -185,6 +210,11 @@ struct engine_worker {
 /* job_hits.c */
 void job_hit(struct engine_job *j, uint32_t rule, uint32_t line, const char *place,
              struct span excerpt);
+/* In a text lane, of which `end` bytes lie before the end of the match. line: of a list, else 0. */
+void job_hit_text(struct engine_job *j, enum lane lane, uint32_t rule, uint32_t line, uint64_t end);
+/* One match event more; true when there were too many of them. */
+bool job_count_match(struct engine_job *j);
+void job_match_failed(struct engine_job *j);
 /* A negated rule whose pattern did not hit. */
 void job_hit_absent(struct engine_job *j, uint32_t rule);
 bool job_rule_hit(const struct engine_job *j, uint32_t rule);
@@ -193,14 +223,35 @@ struct text_lane *job_lane(struct engine_job *j, enum lane lane);
 /* Room for at least `need` bytes, flushing if it must; returns where to write, *room how much. */
 char *job_lane_room(struct engine_job *j, struct text_lane *l, size_t need, size_t *room);
 void job_lane_add(struct engine_job *j, struct text_lane *l, struct span text);
-void job_lane_flush(struct engine_job *j, struct text_lane *l);
+void job_lane_flush(struct engine_job *j, struct text_lane *l, bool is_end);
 void job_streams_end(struct engine_job *j);
-/* A block in LANE_HEADER (view of the rule set), LANE_URI (view 0) or both custom head lanes (enum custom_view). */
-void job_block(struct engine_job *j, enum lane lane, uint32_t view, struct span text,
-               const char *place);
+/* A block in both custom head lanes. */
 void job_custom_block(struct engine_job *j, enum custom_view view, struct span text, uint32_t *seen,
                       uint32_t epoch);
 bool job_has_lane(const struct engine_job *j, enum lane lane);
+
+/* Counts a rule's hits; true when they still matter. */
+void job_count_hits(struct engine_job *j, uint32_t rule, double cnt);
+
+/* job_block.c: lanes that are matched a text at a time */
+bool job_has_set(const struct engine_job *j, enum lane lane);
+/* place NULL: a text lane, text begins at lane position `at`. */
+void job_scan_block(struct engine_job *j, enum lane lane, uint32_t group, struct span text,
+                    const char *place, uint64_t at);
+/* Whole paragraphs or chunks of the lane; is_end: its text ends here. Returns bytes that are done with. */
+size_t job_scan_lane(struct engine_job *j, struct text_lane *l, bool is_end);
+void job_raw_add(struct engine_job *j, struct span decoded); /* of a text part */
+void job_raw_end(struct engine_job *j);
+void job_full_add(struct engine_job *j, struct span raw);
+void job_full_end(struct engine_job *j);
+
+/* worker.c: RFC 2047 words of raw to UTF-8, unfolded; bytes written. */
+size_t job_decode_words(struct engine_job *j, struct span raw, char *out, size_t cap);
+
+/* job_view.c: rules over header fields */
+void job_head_begin(struct engine_job *j);
+void job_head_add(struct engine_job *j, const struct mime_header *h);
+void job_head_end(struct engine_job *j, bool is_top);
 
 /* job_text.c */
 void job_on_part_begin(void *ctx, const struct mime_part *p);
@@ -210,6 +261,7 @@ void job_on_outside(void *ctx, const struct mime_part *p, struct span data);
 void job_on_html_text(void *ctx, enum html_lane lane, struct span utf8);
 void job_on_html_attr(void *ctx, const struct html_attr *a);
 void job_text_tail(struct engine_job *j);
+void job_text_finish(struct engine_job *j);                  /* all parts are over */
 void job_text_plain(struct engine_job *j, struct span text); /* of a tail job */
 void job_text_plain_end(struct engine_job *j);
 /* Does a part's name end so, as Windows reads it? z: lower case. */

@@ -149,10 +149,10 @@ job_urls_step(struct engine_job *j)
 	u = &j->urls.url[j->url_at++];
 	url_features(j, u);
 	job_model_url(j, u);
-	if (job_has_lane(j, LANE_URI)) {
-		job_block(j, LANE_URI, 0, u->canonical, "url");
+	if (job_has_set(j, LANE_URI)) {
+		job_scan_block(j, LANE_URI, 0, u->canonical, "url", 0);
 		if (!span_eq(u->raw, u->canonical))
-			job_block(j, LANE_URI, 0, u->raw, "url");
+			job_scan_block(j, LANE_URI, 0, u->raw, "url", 0);
 	}
 	return true;
 }
@@ -219,6 +219,8 @@ job_rules_finish(struct engine_job *j)
 	const struct ruleset *rs = &j->s->rules;
 	uint32_t *seen = j->gen->slot[j->slot].rule_seen;
 	uint32_t epoch = j->gen->slot[j->slot].epoch;
+	float *hits = j->gen->slot[j->slot].rule_hits;
+	const uint32_t *due = j->gen->slot[j->slot].meta_due;
 
 	job_phones(j);
 	last_features(j);
@@ -226,8 +228,17 @@ job_rules_finish(struct engine_job *j)
 	for (size_t i = 0; i < rs->meta_cnt; i++) {
 		uint32_t n = rs->meta_order[i];
 
-		if (rule_expr_eval(rs, &rs->rules[n], seen, epoch, j->features))
-			job_hit(j, n, 0, "meta", span("", 0));
+		double v;
+
+		if (due[i] != epoch && !j->s->always_meta[i])
+			continue;
+		if (rs->rules[n].kind != RULE_META || rs->rules[n].is_off)
+			continue;
+		v = rule_expr_eval(rs, &rs->rules[n], seen, epoch, hits, j->features);
+		if (v == 0)
+			continue;
+		job_hit(j, n, 0, "meta", span("", 0));
+		hits[n] = v > 0 ? (float)v : 1;
 	}
 	if (j->hit_overflow)
 		counter_inc(&j->w->counters.hit_overflow);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * job_header.c - header fields of the mail itself: rules, customers' rules, features
+ * job_header.c - header fields of the mail itself: customers' rules, features
  */
 #include "engine/job.h"
 
@@ -100,15 +100,7 @@ field_features(struct engine_job *j, const struct mime_header *h)
 		j->features[F_TO_EMPTY] = 0;
 }
 
-/* ---- rules ---- */
-
-static bool
-view_wants(const struct view *v, struct span name)
-{
-	if (span_ieq(v->field, name) || span_is(v->field, "all"))
-		return true;
-	return span_is(v->field, "tocc") && (span_ieq_z(name, "to") || span_ieq_z(name, "cc"));
-}
+/* ---- customers' rules ---- */
 
 static size_t
 make_line(const struct mime_header *h, char *out, size_t cap)
@@ -121,43 +113,6 @@ make_line(const struct mime_header *h, char *out, size_t cap)
 	m = MIN(h->value.len, cap - n);
 	memcpy(out + n, h->value.p, m);
 	return n + m;
-}
-
-static struct span
-view_text(const struct view *v, const struct mime_header *h, char *buf, size_t cap)
-{
-	switch (v->part) {
-	case VIEW_RAW:
-		return h->raw;
-	case VIEW_ADDR:
-		return address_of(h->value);
-	case VIEW_NAME:
-		return name_of(h->value);
-	case VIEW_LINE:
-		return span(buf, make_line(h, buf, cap));
-	default:
-		return h->value;
-	}
-}
-
-static void
-header_rules(struct engine_job *j, const struct mime_header *h)
-{
-	const struct ruleset *rs = &j->s->rules;
-	char buf[JOB_FIELD_MAX];
-
-	for (uint32_t i = 0; i < rs->view_cnt; i++) {
-		const struct view *v = &rs->views[i];
-
-		if (!view_wants(v, h->name))
-			continue;
-		if (j->s->exists_view >> i & 1)
-			for (size_t k = 0; k < j->s->exists_cnt; k++)
-				if (rs->rules[j->s->exists[k]].view == i)
-					job_hit(j, j->s->exists[k], 0, "header", h->name);
-		if (job_has_lane(j, LANE_HEADER))
-			job_block(j, LANE_HEADER, i, view_text(v, h, buf, sizeof(buf)), "header");
-	}
 }
 
 /* Folded "name: value" for `header`, the value alone for `subject`. */
@@ -185,12 +140,12 @@ job_on_header(void *ctx, const struct mime_header *h)
 {
 	struct engine_job *j = ctx;
 
+	job_head_add(j, h);
 	if (!h->is_top)
 		return;
 	field_features(j, h);
 	if (job_wants_model(j))
 		job_model_header(j, h);
-	header_rules(j, h);
 	custom_rules(j, h);
 	if (span_ieq_z(h->name, "subject")) {
 		j->features[F_SUBJECT_CNT]++;

@@ -18,6 +18,14 @@ job_rule_hit(const struct engine_job *j, uint32_t rule)
 	return j->gen->slot[j->slot].rule_seen[rule] == epoch_of(j);
 }
 
+void
+job_count_hits(struct engine_job *j, uint32_t rule, double cnt)
+{
+	float *hits = &j->gen->slot[j->slot].rule_hits[rule];
+
+	*hits = (float)(job_rule_hit(j, rule) ? (double)*hits + cnt : cnt);
+}
+
 bool
 job_has_lane(const struct engine_job *j, enum lane lane)
 {
@@ -37,6 +45,17 @@ set_excerpt(struct evidence_hit *h, struct span text)
 		memcpy(h->excerpt, text.p, text.len);
 }
 
+/* Metas that name the rule are to be looked at. */
+static void
+call_users(struct engine_job *j, uint32_t rule)
+{
+	const struct snapshot *s = j->s;
+	uint32_t *due = j->gen->slot[j->slot].meta_due;
+
+	for (uint32_t i = s->users_of[rule]; i < s->users_of[rule + 1]; i++)
+		due[s->users[i]] = epoch_of(j);
+}
+
 /* Marks the rule; a new evidence row when it is to be shown, else NULL. */
 static struct evidence_hit *
 new_hit(struct engine_job *j, uint32_t rule, uint32_t line, bool is_absent)
@@ -45,6 +64,10 @@ new_hit(struct engine_job *j, uint32_t rule, uint32_t line, bool is_absent)
 	bool again = job_rule_hit(j, rule);
 	struct evidence_hit *h;
 
+	if (!again) {
+		job_count_hits(j, rule, 1);
+		call_users(j, rule);
+	}
 	j->gen->slot[j->slot].rule_seen[rule] = epoch_of(j);
 	if (r->is_sub || r->is_negated != is_absent || (again && line == 0))
 		return NULL;
@@ -88,8 +111,8 @@ job_hit_absent(struct engine_job *j, uint32_t rule)
 }
 
 /* True when the scan is to stop. */
-static bool
-count_match(struct engine_job *j)
+bool
+job_count_match(struct engine_job *j)
 {
 	if (++j->match_cnt <= MATCH_EVENTS_MAX)
 		return false;
@@ -124,6 +147,19 @@ job_lane(struct engine_job *j, enum lane lane)
 	return lane == LANE_RAW ? &j->raw : lane == LANE_RENDERED ? &j->rendered : &j->folded;
 }
 
+void
+job_hit_text(struct engine_job *j, enum lane lane, uint32_t rule, uint32_t line, uint64_t end)
+{
+	struct evidence_hit *h = new_hit(j, rule, line, false);
+
+	if (!h)
+		return;
+	h->place = NULL;
+	h->lane = lane;
+	h->end = end;
+	set_excerpt(h, excerpt_of(job_lane(j, lane), end));
+}
+
 static bool
 on_stream_match(void *ctx, uint32_t id, uint64_t end)
 {
@@ -131,9 +167,8 @@ on_stream_match(void *ctx, uint32_t id, uint64_t end)
 	const struct lane_part *p = &j->s->lane[j->lane];
 	const struct pattern_ref *ref = &p->ref[id];
 	uint32_t *seen = &j->gen->slot[j->slot].pattern_seen[p->base + id];
-	struct evidence_hit *h;
 
-	if (count_match(j))
+	if (job_count_match(j))
 		return true;
 	if (*seen == epoch_of(j))
 		return false;
@@ -145,19 +180,13 @@ on_stream_match(void *ctx, uint32_t id, uint64_t end)
 		return false;
 	}
 	*seen = epoch_of(j);
-	h = new_hit(j, ref->rule, j->s->rules.rules[ref->rule].kind == RULE_LIST ? ref->line : 0,
-	            false);
-	if (!h)
-		return false;
-	h->place = NULL;
-	h->lane = j->lane;
-	h->end = end;
-	set_excerpt(h, excerpt_of(job_lane(j, j->lane), end));
+	job_hit_text(j, j->lane, ref->rule,
+	             j->s->rules.rules[ref->rule].kind == RULE_LIST ? ref->line : 0, end);
 	return false;
 }
 
-static void
-failed(struct engine_job *j)
+void
+job_match_failed(struct engine_job *j)
 {
 	counter_inc(&j->w->counters.hs_errors);
 	j->unscanned = true;
@@ -172,7 +201,7 @@ feed_stream(struct engine_job *j, enum lane lane, struct span text)
 		return;
 	j->lane = lane;
 	if (match_stream_feed(st, j->gen->scratch, text, on_stream_match, j) != MATCH_OK)
-		failed(j);
+		job_match_failed(j);
 }
 
 static void
@@ -185,35 +214,32 @@ keep_text(struct engine_job *j, struct span text)
 }
 
 void
-job_lane_flush(struct engine_job *j, struct text_lane *l)
+job_lane_flush(struct engine_job *j, struct text_lane *l, bool is_end)
 {
 	struct span text = span(l->buf + EXCERPT_MAX, l->used);
+	size_t done = l->used;
 
-	if (l->used == 0)
-		return;
-	if (j->locate) {
-		/* the matches are known */
-	} else if (l == &j->folded) {
+	if (l != &j->folded)
+		done = job_scan_lane(j, l, is_end);
+	else if (!j->locate && l->used > 0) { /* else the matches are known */
 		feed_stream(j, LANE_FOLDED, text);
 		feed_stream(j, LANE_CUSTOM_LIT, text);
 		feed_stream(j, LANE_CUSTOM_RE, text);
 		job_model_text(j, text, l->base);
 		if (j->text)
 			keep_text(j, text);
-	} else {
-		feed_stream(j, l == &j->raw ? LANE_RAW : LANE_RENDERED, text);
 	}
 	/* The last bytes go in front, so that the next match has an excerpt over the seam. */
-	memmove(l->buf, l->buf + l->used, EXCERPT_MAX);
-	l->base += l->used;
-	l->used = 0;
+	memmove(l->buf, l->buf + done, EXCERPT_MAX + l->used - done);
+	l->base += done;
+	l->used -= done;
 }
 
 char *
 job_lane_room(struct engine_job *j, struct text_lane *l, size_t need, size_t *room)
 {
 	if (JOB_LANE_BYTES - l->used < need)
-		job_lane_flush(j, l);
+		job_lane_flush(j, l, false);
 	*room = JOB_LANE_BYTES - l->used;
 	return l->buf + EXCERPT_MAX + l->used;
 }
@@ -235,19 +261,19 @@ job_lane_add(struct engine_job *j, struct text_lane *l, struct span text)
 void
 job_streams_end(struct engine_job *j)
 {
-	job_lane_flush(j, &j->folded);
-	job_lane_flush(j, &j->rendered);
-	job_lane_flush(j, &j->raw);
+	job_lane_flush(j, &j->folded, true);
+	job_lane_flush(j, &j->rendered, true);
+	job_lane_flush(j, &j->raw, true);
 	for (enum lane i = 0; i < LANE_STREAMS; i++) {
 		struct match_stream *st = j->gen->slot[j->slot].stream[i];
 
 		j->lane = i;
 		if (st && match_stream_end(st, j->gen->scratch, on_stream_match, j) != MATCH_OK)
-			failed(j);
+			job_match_failed(j);
 	}
 }
 
-/* ---- blocks ---- */
+/* ---- blocks of customers' rules ---- */
 
 static bool
 on_block_match(void *ctx, uint32_t id, uint64_t end)
@@ -255,20 +281,12 @@ on_block_match(void *ctx, uint32_t id, uint64_t end)
 	struct engine_job *j = ctx;
 	const struct lane_part *p = &j->s->lane[j->lane];
 	const struct pattern_ref *ref = &p->ref[id];
-	uint32_t *seen = &j->gen->slot[j->slot].pattern_seen[p->base + id];
 
-	if (count_match(j))
+	(void)end;
+	if (job_count_match(j))
 		return true;
-	if (j->block_seen) { /* customers' rules */
-		if (ref->view & j->view)
-			j->block_seen[ref->rule] = j->block_epoch;
-		return false;
-	}
-	if (*seen == epoch_of(j) || (j->lane == LANE_HEADER && ref->view != j->view))
-		return false;
-	*seen = epoch_of(j);
-	job_hit(j, ref->rule, 0, j->block_place,
-	        span(j->block_text.p, MIN(end, j->block_text.len)));
+	if (ref->view & j->view)
+		j->block_seen[ref->rule] = j->block_epoch;
 	return false;
 }
 
@@ -280,18 +298,8 @@ scan_block(struct engine_job *j, enum lane lane, struct span text)
 	if (!db || text.len == 0)
 		return;
 	j->lane = lane;
-	j->block_text = text;
 	if (match_block(db, j->gen->scratch, text, on_block_match, j) != MATCH_OK)
-		failed(j);
-}
-
-void
-job_block(struct engine_job *j, enum lane lane, uint32_t view, struct span text, const char *place)
-{
-	j->view = view;
-	j->block_place = place;
-	j->block_seen = NULL;
-	scan_block(j, lane, text);
+		job_match_failed(j);
 }
 
 void

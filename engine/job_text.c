@@ -58,13 +58,32 @@ keep(struct engine_job *j, struct span s)
 }
 
 static void
+add_rendered(struct engine_job *j, struct span text)
+{
+	while (text.len > 0 && job_has_set(j, LANE_RENDERED)) {
+		size_t room;
+		char *to = job_lane_room(j, &j->rendered, FOLD_CAP_MIN, &room);
+
+		j->rendered.used += render_feed(&j->render, &text, to, room);
+	}
+}
+
+/* A line end between two parts, as SpamAssassin puts it before each but the first. */
+static void
+rendered_part(struct engine_job *j)
+{
+	if (j->has_rendered)
+		add_rendered(j, span("\n", 1));
+	j->has_rendered = true;
+}
+
+static void
 text_begin(struct engine_job *j, struct span charset, uint16_t part)
 {
 	j->block_used = 0;
 	j->block_offset = 0;
 	charset_begin(&j->conv, j->charsets, charset);
 	j->fold = (struct fold){ 0 };
-	j->render = (struct render){ 0 };
 	url_finder_begin(&j->url_finder, &j->urls, part, URL_F_FROM_TEXT);
 	phone_finder_begin(&j->phone_finder, &j->phones, part);
 	if (j->part_is_html)
@@ -79,6 +98,7 @@ job_on_part_begin(void *ctx, const struct mime_part *p)
 	struct engine_job *j = ctx;
 	struct part_info *info;
 
+	job_head_end(j, p->index == 0);
 	if (p->index >= MIME_PARTS_MAX)
 		return;
 	info = &j->parts[p->index];
@@ -98,6 +118,7 @@ job_on_part_begin(void *ctx, const struct mime_part *p)
 		return; /* the text around it is the part under way */
 	j->part = (uint16_t)p->index;
 	j->part_is_text = is_text(p);
+	rendered_part(j);
 	j->part_is_html = is_html(p);
 	if (j->part_is_text)
 		text_begin(j, p->charset, j->part);
@@ -119,23 +140,11 @@ add_folded(struct engine_job *j, struct span text)
 }
 
 static void
-add_rendered(struct engine_job *j, struct span text)
-{
-	while (text.len > 0) {
-		size_t room;
-		char *to = job_lane_room(j, &j->rendered, FOLD_CAP_MIN, &room);
-
-		j->rendered.used += render_feed(&j->render, &text, to, room);
-	}
-}
-
-static void
 visible(struct engine_job *j, struct span text)
 {
 	j->features[F_VISIBLE_BYTES] += (int64_t)text.len;
 	add_folded(j, text);
-	if (job_has_lane(j, LANE_RENDERED))
-		add_rendered(j, text);
+	add_rendered(j, text);
 	url_finder_feed(&j->url_finder, text);
 	phone_finder_feed(&j->phone_finder, text);
 }
@@ -145,6 +154,8 @@ job_on_html_text(void *ctx, enum html_lane lane, struct span utf8)
 {
 	if (lane == HTML_VISIBLE)
 		visible(ctx, utf8);
+	else
+		add_rendered(ctx, utf8); /* body rules see hidden text and the title too */
 }
 
 void
@@ -173,8 +184,8 @@ block_text(struct engine_job *j, struct span in)
 {
 	char out[JOB_BLOCK * 3 + 64];
 
-	if (job_has_lane(j, LANE_RAW))
-		job_lane_add(j, &j->raw, in);
+	if (job_has_set(j, LANE_RAW))
+		job_raw_add(j, in);
 	while (in.len > 0) {
 		size_t n = charset_feed(&j->conv, &in, out, sizeof(out));
 
@@ -268,7 +279,7 @@ add_html_features(struct engine_job *j)
 		                      (st->hidden_bytes + st->visible_bytes)));
 }
 
-/* Words and paragraphs end with their part or field: a line end, which folded text has nowhere else. */
+/* Words end with their part or field: a line end, which folded text has nowhere else. */
 static void
 folded_end(struct engine_job *j)
 {
@@ -280,13 +291,24 @@ folded_end(struct engine_job *j)
 }
 
 static void
-shown_end(struct engine_job *j)
+rendered_cut(struct engine_job *j)
 {
 	size_t room;
 	char *to;
 
-	folded_end(j);
-	if (!job_has_lane(j, LANE_RENDERED))
+	if (!job_has_set(j, LANE_RENDERED))
+		return;
+	to = job_lane_room(j, &j->rendered, FOLD_CAP_MIN, &room);
+	j->rendered.used += render_cut(&j->render, to, room);
+}
+
+void
+job_text_finish(struct engine_job *j)
+{
+	size_t room;
+	char *to;
+
+	if (!job_has_set(j, LANE_RENDERED))
 		return;
 	to = job_lane_room(j, &j->rendered, FOLD_CAP_MIN, &room);
 	j->rendered.used += render_end(&j->render, to, room);
@@ -305,9 +327,10 @@ text_end(struct engine_job *j)
 	}
 	url_finder_end(&j->url_finder);
 	phone_finder_end(&j->phone_finder);
-	shown_end(j);
-	if (job_has_lane(j, LANE_RAW))
-		job_lane_add(j, &j->raw, span("\n", 1));
+	folded_end(j);
+	rendered_cut(j);
+	if (job_has_set(j, LANE_RAW))
+		job_raw_end(j);
 	if (j->locate)
 		job_locate_text(j, j->block_offset);
 }
@@ -379,6 +402,7 @@ job_text_tail(struct engine_job *j)
 	counter_inc(&j->w->counters.window_full);
 	j->in_tail = true;
 	j->tail_first = j->tail_total - n;
+	add_rendered(j, span("\n\n", 2)); /* nothing reaches over what was left out */
 	text_begin(j, span("", 0), j->part);
 	text_data(j, span(j->tail + from, first));
 	text_data(j, span(j->tail, n - first));
@@ -434,17 +458,20 @@ void
 job_subject(struct engine_job *j, struct span value)
 {
 	size_t step = j->locate ? 1 : value.len;
+	bool is_shown = job_has_set(j, LANE_RENDERED);
 
 	j->fold = (struct fold){ 0 };
-	j->render = (struct render){ 0 };
 	for (size_t at = 0; at < value.len; at += step) {
 		add_folded(j, span(value.p + at, step));
-		if (job_has_lane(j, LANE_RENDERED))
-			add_rendered(j, span(value.p + at, step));
+		if (is_shown)
+			job_lane_add(j, &j->rendered, span(value.p + at, step));
 		if (j->locate)
 			job_locate_subject(j, at + 1);
 	}
-	shown_end(j);
+	folded_end(j);
+	if (is_shown)
+		job_lane_add(j, &j->rendered, span("\n", 1));
+	j->has_subject = true;
 	if (j->locate)
 		job_locate_subject(j, value.len);
 }

@@ -2,8 +2,9 @@
  * rule_expr.c - meta rules: an expression over rules and features to stack operations
  *
  * Grammar or := and ("||" and)*; and := cmp ("&&" cmp)*; cmp := sum (("<"|"<="|">"|">="|"=="|"!=") sum)?;
- *         sum := term (("+"|"-") term)*; term := unary ("*" unary)*; unary := ("!"|"-")* atom;
- *         atom := number | NAME | F_FEATURE | "(" or ")". A rule is 1 when it hit, else 0.
+ *         sum := term (("+"|"-") term)*; term := unary (("*"|"/") unary)*; unary := ("!"|"-")* atom;
+ *         atom := number | NAME | F_FEATURE | "(" or ")". A rule is how often it hit, a meta its value. As in Perl && and ||
+ *         give one of their operands; a division by 0 is 0.
  * Limit   META_OPS_MAX operations, EXPR_DEPTH_MAX brackets.
  */
 #include "engine/ruleset_internal.h"
@@ -16,6 +17,7 @@ struct parser {
 	const char *start;
 	struct error_at at;
 	struct snapshot_errors *e;
+	bool is_lenient;
 	unsigned depth;
 	uint32_t rule;
 	bool failed;
@@ -30,7 +32,10 @@ fail(struct parser *p, const char *what)
 		return;
 	p->failed = true;
 	at.column += (uint32_t)(p->rest.p - p->start);
-	error_add(p->e, at, "%s", what);
+	if (p->is_lenient)
+		skipped_add(p->e, at, "%s: %s", p->s->rules[p->rule].name.p, what);
+	else
+		error_add(p->e, at, "%s", what);
 }
 
 static void
@@ -116,6 +121,10 @@ parse_word(struct parser *p)
 		emit(p, (struct meta_op){ .kind = OP_FEATURE, .index = at });
 	} else if ((at = ruleset_find(p->s, word)) != RULE_NONE) {
 		emit(p, (struct meta_op){ .kind = OP_RULE, .index = at });
+	} else if (p->is_lenient) {
+		/* Often a rule of a plugin that is not loaded: 0, as in SpamAssassin. */
+		p->s->rules[p->rule].is_partial = true;
+		emit(p, (struct meta_op){ .kind = OP_NUMBER, .number = 0 });
 	} else {
 		fail(p, "there is no such rule or feature");
 	}
@@ -149,6 +158,9 @@ parse_unary(struct parser *p)
 		parse_word(p);
 	} else if (++p->depth > EXPR_DEPTH_MAX) {
 		fail(p, "too many brackets");
+	} else if (p->is_lenient && take(p, ")")) {
+		emit(p, (struct meta_op){ .kind = OP_NUMBER, .number = 0 });
+		p->depth--;
 	} else {
 		parse_or(p);
 		if (!take(p, ")"))
@@ -160,27 +172,37 @@ parse_unary(struct parser *p)
 }
 
 static void
+parse_term(struct parser *p)
+{
+	parse_unary(p);
+	while (!p->failed) {
+		enum meta_op_kind op;
+
+		if (take(p, "*"))
+			op = OP_MUL;
+		else if (take(p, "/"))
+			op = OP_DIV;
+		else
+			return;
+		parse_unary(p);
+		emit_kind(p, op);
+	}
+}
+
+static void
 parse_sum(struct parser *p)
 {
-	enum meta_op_kind op;
-
-	parse_unary(p);
-	while (take(p, "*")) {
-		parse_unary(p);
-		emit_kind(p, OP_MUL);
-	}
+	parse_term(p);
 	while (!p->failed) {
+		enum meta_op_kind op;
+
 		if (take(p, "+"))
 			op = OP_ADD;
 		else if (take(p, "-"))
 			op = OP_SUB;
 		else
 			return;
-		parse_unary(p);
-		while (take(p, "*")) {
-			parse_unary(p);
-			emit_kind(p, OP_MUL);
-		}
+		parse_term(p);
 		emit_kind(p, op);
 	}
 }
@@ -225,16 +247,26 @@ parse_or(struct parser *p)
 }
 
 bool
-rule_expr_compile(struct ruleset *s, uint32_t rule, struct span text, struct error_at at,
+rule_expr_compile(struct ruleset *s, const struct pending_meta *m, struct error_at at,
                   struct snapshot_errors *e)
 {
-	struct parser p = { s, text, text.p, at, e, 0, rule, false };
+	struct parser p = { .s = s,
+		            .rest = m->text,
+		            .start = m->text.p,
+		            .at = at,
+		            .e = e,
+		            .is_lenient = m->is_lenient,
+		            .rule = m->rule };
+	struct rule *r = &s->rules[m->rule];
 
-	s->rules[rule].op_first = (uint32_t)s->op_cnt;
+	r->op_first = (uint32_t)s->op_cnt;
+	r->op_cnt = 0;
 	parse_or(&p);
 	p.rest = trim(p.rest);
 	if (!p.failed && p.rest.len > 0)
 		fail(&p, "nothing was expected here");
+	if (p.failed && m->is_lenient)
+		r->kind = RULE_SKIPPED;
 	return !p.failed;
 }
 
@@ -243,15 +275,17 @@ binary(enum meta_op_kind op, double a, double b)
 {
 	switch (op) {
 	case OP_AND:
-		return a != 0 && b != 0;
+		return a != 0 ? b : a;
 	case OP_OR:
-		return a != 0 || b != 0;
+		return a != 0 ? a : b;
 	case OP_ADD:
 		return a + b;
 	case OP_SUB:
 		return a - b;
 	case OP_MUL:
 		return a * b;
+	case OP_DIV:
+		return b != 0 ? a / b : 0;
 	case OP_LT:
 		return a < b;
 	case OP_LE:
@@ -267,9 +301,9 @@ binary(enum meta_op_kind op, double a, double b)
 	}
 }
 
-bool
+double
 rule_expr_eval(const struct ruleset *s, const struct rule *r, const uint32_t *seen, uint32_t epoch,
-               const int64_t features[FEATURES])
+               const float *hits, const int64_t features[FEATURES])
 {
 	double stack[META_OPS_MAX + 1];
 	size_t n = 0;
@@ -282,7 +316,7 @@ rule_expr_eval(const struct ruleset *s, const struct rule *r, const uint32_t *se
 			stack[n++] = op->number;
 			break;
 		case OP_RULE:
-			stack[n++] = seen[op->index] == epoch;
+			stack[n++] = seen[op->index] == epoch ? (double)hits[op->index] : 0;
 			break;
 		case OP_FEATURE:
 			stack[n++] = (double)features[op->index];
@@ -299,5 +333,5 @@ rule_expr_eval(const struct ruleset *s, const struct rule *r, const uint32_t *se
 			break;
 		}
 	}
-	return n > 0 && stack[0] != 0;
+	return n > 0 ? stack[0] : 0;
 }

@@ -7,126 +7,76 @@
 #define PHRASE_MIN_BYTES 8 /* folded: shorter ones are words, and words are no phrases (S6) */
 #define PHRASE_MAX_BYTES 512
 
-struct regex {
-	struct span text;
-	bool is_caseless, is_multiline, is_dotall, is_extended;
-};
-
-/* "/…/flags", "m{…}flags", "m!…!flags". Takes it from l->rest. */
-static bool
-parse_regex(struct line *l, struct regex *out)
+void
+rule_refuse(const struct line *l, const char *at, const char *fmt, ...)
 {
-	struct span r = l->rest;
-	char open = '/', close = '/';
-	size_t i = 1;
+	va_list ap;
 
-	if (r.len >= 3 && r.p[0] == 'm') {
-		r = span_skip(r, 1);
-		open = r.p[0];
-		close = (char)(open == '{'   ? '}'
-		               : open == '(' ? ')'
-		               : open == '[' ? ']'
-		               : open == '<' ? '>'
-		                             : open);
-	} else if (r.len < 2 || r.p[0] != '/') {
-		error_add(l->e, line_at(l, l->rest.p), "an expression as /…/ was expected");
-		return false;
-	}
-	for (size_t depth = 1; i < r.len; i++) {
-		if (r.p[i] == '\\') {
-			i++;
-			continue;
-		}
-		if (r.p[i] == close && --depth == 0)
-			break;
-		if (r.p[i] == open && open != close)
-			depth++;
-	}
-	if (i >= r.len) {
-		error_add(l->e, line_at(l, r.p), "the expression has no end");
-		return false;
-	}
-	*out = (struct regex){ .text = span(r.p + 1, i - 1) };
-	for (i++; i < r.len && !is_blank(r.p[i]); i++) {
-		switch (r.p[i]) {
-		case 'i':
-			out->is_caseless = true;
-			break;
-		case 'm':
-			out->is_multiline = true;
-			break;
-		case 's':
-			out->is_dotall = true;
-			break;
-		case 'x':
-			out->is_extended = true;
-			break;
-		case 'a':
-		case 'o':
-			break;
-		default:
-			error_add(l->e, line_at(l, r.p + i), "flag '%c' is not known", r.p[i]);
-			return false;
-		}
-	}
-	l->rest = trim(span_skip(r, i));
-	if (out->text.len == 0)
-		error_add(l->e, line_at(l, r.p), "an empty expression matches everything");
-	return out->text.len > 0;
+	va_start(ap, fmt);
+	if (l->is_lenient)
+		skipped_vadd(l->e, line_at(l, at), fmt, ap);
+	else
+		error_vadd(l->e, line_at(l, at), fmt, ap);
+	va_end(ap);
 }
 
-static void
-add_regex(struct line *l, enum lane lane, const struct regex *x, uint32_t rule, uint32_t view)
+uint32_t
+rule_begin(struct line *l, enum rule_kind kind)
 {
-	struct rule_pattern p = { .is_caseless = x->is_caseless,
-		                  .is_multiline = x->is_multiline,
-		                  .is_dotall = x->is_dotall,
-		                  .rule = rule,
-		                  .view = view,
-		                  .file = l->file,
-		                  .line = l->no,
-		                  .column = (uint32_t)(x->text.p - l->text.p) + 1 };
-	size_t n = x->text.len + (x->is_extended ? 4 : 0);
-	char *z = arena_alloc(&l->s->arena, n + 1);
-
-	memcpy(z, "(?x)", 4 * (size_t)x->is_extended);
-	memcpy(z + (x->is_extended ? 4 : 0), x->text.p, x->text.len);
-	p.text = span(z, n);
-	ruleset_add_pattern(l->s, lane, &p);
-}
-
-/* The rule's name and a new rule; RULE_NONE after an error. */
-static uint32_t
-begin_rule(struct line *l, enum rule_kind kind)
-{
+	uint32_t old = RULE_NONE;
 	struct span name;
 
 	if (!next_word(&l->rest, &name)) {
-		error_add(l->e, line_at(l, l->rest.p), "a name was expected");
+		rule_refuse(l, l->rest.p, "a name was expected");
 		return RULE_NONE;
+	}
+	if (!ruleset_is_name(name)) {
+		rule_refuse(l, name.p, "a name is 1 to %d letters, digits, '_', '-' and '.'",
+		            NAME_MAX_BYTES);
+		return RULE_NONE;
+	}
+	if (l->is_lenient)
+		old = ruleset_find(l->s, name);
+	if (old != RULE_NONE) {
+		ruleset_redefine(l->s, old, kind, l->file, l->no);
+		return old;
 	}
 	return ruleset_add_rule(l->s, name, kind, line_at(l, name.p), l->file, l->e);
 }
 
-static void
-end_line(struct line *l)
+void
+rule_end_line(struct line *l)
 {
 	if (l->rest.len > 0)
-		error_add(l->e, line_at(l, l->rest.p), "nothing was expected here");
+		rule_refuse(l, l->rest.p, "nothing was expected here");
+}
+
+/* "eval:function(…)": the rule has a name, so that metas may use it, and never hits. */
+static bool
+is_eval(struct line *l, uint32_t rule)
+{
+	if (!l->is_lenient || l->rest.len < 5 || memcmp(l->rest.p, "eval:", 5))
+		return false;
+	l->s->rules[rule].kind = RULE_SKIPPED;
+	skipped_add(l->e, line_at(l, l->rest.p), "%s: %.*s is not here", l->s->rules[rule].name.p,
+	            (int)MIN(l->rest.len, 120u), l->rest.p);
+	return true;
 }
 
 static void
 text_rule(struct line *l, enum rule_kind kind, enum lane lane)
 {
-	uint32_t rule = begin_rule(l, kind);
+	uint32_t rule = rule_begin(l, kind);
 	struct regex x;
 
-	if (rule == RULE_NONE || !parse_regex(l, &x))
+	if (rule == RULE_NONE || is_eval(l, rule))
 		return;
-	/* A paragraph is a line of the rendered text (SpamAssassin matches each by itself). */
-	x.is_multiline = x.is_multiline || lane == LANE_RENDERED;
-	add_regex(l, lane, &x, rule, 0);
-	end_line(l);
+	if (!rule_regex_parse(l, &x)) {
+		l->s->rules[rule].kind = RULE_SKIPPED;
+		return;
+	}
+	rule_regex_add(l, lane, &x, rule, 0);
+	rule_end_line(l);
 }
 
 static void
@@ -142,99 +92,15 @@ on_rawbody(struct line *l)
 }
 
 static void
-on_uri(struct line *l)
+on_full(struct line *l)
 {
-	text_rule(l, RULE_URI, LANE_URI);
-}
-
-static uint32_t
-find_view(struct line *l, struct span field, enum view_part part)
-{
-	struct ruleset *s = l->s;
-	char lower[64];
-
-	if (field.len == 0 || field.len >= sizeof(lower)) {
-		error_add(l->e, line_at(l, field.p), "not the name of a header field");
-		return RULE_NONE;
-	}
-	for (size_t i = 0; i < field.len; i++)
-		lower[i] = ascii_lower(field.p[i]);
-	field = span(lower, field.len);
-	if (span_is(field, "all"))
-		part = VIEW_LINE;
-	for (uint32_t i = 0; i < s->view_cnt; i++)
-		if (s->views[i].part == part && span_eq(s->views[i].field, field))
-			return i;
-	if (s->view_cnt == VIEWS_MAX) {
-		error_add(l->e, line_at(l, l->text.p),
-		          "more than %d kinds of header fields in rules", VIEWS_MAX);
-		return RULE_NONE;
-	}
-	s->views[s->view_cnt] = (struct view){ ruleset_copy(s, field), part };
-	return (uint32_t)s->view_cnt++;
-}
-
-/* "Field", "Field:addr", "Field:name", "Field:raw", "exists:Field" */
-static uint32_t
-parse_view(struct line *l, bool *is_exists)
-{
-	struct span word, mod = { 0 };
-	const char *colon;
-
-	if (!next_word(&l->rest, &word)) {
-		error_add(l->e, line_at(l, l->rest.p), "a header field was expected");
-		return RULE_NONE;
-	}
-	*is_exists = word.len > 7 && !memcmp(word.p, "exists:", 7);
-	if (*is_exists)
-		return find_view(l, span_skip(word, 7), VIEW_VALUE);
-	colon = memchr(word.p, ':', word.len);
-	if (!colon)
-		return find_view(l, word, VIEW_VALUE);
-	mod = span_skip(word, (size_t)(colon - word.p) + 1);
-	word.len = (size_t)(colon - word.p);
-	if (span_is(mod, "addr"))
-		return find_view(l, word, VIEW_ADDR);
-	if (span_is(mod, "name"))
-		return find_view(l, word, VIEW_NAME);
-	if (span_is(mod, "raw"))
-		return find_view(l, word, VIEW_RAW);
-	error_add(l->e, line_at(l, mod.p), "not one of addr, name, raw");
-	return RULE_NONE;
+	text_rule(l, RULE_FULL, LANE_FULL);
 }
 
 static void
-on_header(struct line *l)
+on_uri(struct line *l)
 {
-	uint32_t rule = begin_rule(l, RULE_HEADER), view;
-	bool is_exists;
-	struct regex x;
-	struct rule *r;
-
-	if (rule == RULE_NONE || (view = parse_view(l, &is_exists)) == RULE_NONE)
-		return;
-	r = &l->s->rules[rule];
-	r->view = view;
-	r->is_exists = is_exists;
-	if (is_exists) {
-		end_line(l);
-		return;
-	}
-	if (l->rest.len < 2 || l->rest.p[1] != '~' ||
-	    (l->rest.p[0] != '=' && l->rest.p[0] != '!')) {
-		error_add(l->e, line_at(l, l->rest.p), "=~ or !~ was expected");
-		return;
-	}
-	r->is_negated = l->rest.p[0] == '!';
-	l->rest = trim(span_skip(l->rest, 2));
-	if (!parse_regex(l, &x))
-		return;
-	add_regex(l, LANE_HEADER, &x, rule, view);
-	if (l->rest.len >= 10 && !memcmp(l->rest.p, "[if-unset:", 10))
-		error_add(l->e, line_at(l, l->rest.p),
-		          "[if-unset: …] is not available: use exists:");
-	else
-		end_line(l);
+	text_rule(l, RULE_URI, LANE_URI);
 }
 
 bool
@@ -262,7 +128,7 @@ ruleset_add_phrase(struct ruleset *s, struct span text, uint32_t rule, uint32_t 
 static void
 on_phrase(struct line *l)
 {
-	uint32_t rule = begin_rule(l, RULE_PHRASE);
+	uint32_t rule = rule_begin(l, RULE_PHRASE);
 	struct span t = l->rest;
 
 	if (rule == RULE_NONE)
@@ -274,17 +140,39 @@ on_phrase(struct line *l)
 }
 
 static void
+on_header(struct line *l)
+{
+	struct line at_name = *l;
+	struct span name;
+
+	/* An eval rule has no field. */
+	if (l->is_lenient && next_word(&at_name.rest, &name) && at_name.rest.len > 5 &&
+	    !memcmp(at_name.rest.p, "eval:", 5)) {
+		uint32_t rule = rule_begin(l, RULE_SKIPPED);
+
+		if (rule != RULE_NONE)
+			is_eval(l, rule);
+		return;
+	}
+	rule_header_parse(l);
+}
+
+static void
 on_meta(struct line *l)
 {
-	uint32_t rule = begin_rule(l, RULE_META);
+	uint32_t rule = rule_begin(l, RULE_META);
 	struct ruleset *s = l->s;
 
 	if (rule == RULE_NONE)
 		return;
 	s->pending =
 	        ruleset_grow(s->pending, s->pending_cnt + 1, &s->pending_room, sizeof(*s->pending));
-	s->pending[s->pending_cnt++] = (struct pending_meta){ rule, line_at(l, l->rest.p).column,
-		                                              ruleset_copy(s, l->rest) };
+	s->pending[s->pending_cnt++] =
+	        (struct pending_meta){ .rule = rule,
+		                       .column = line_at(l, l->rest.p).column,
+		                       .def = s->rules[rule].def,
+		                       .text = ruleset_copy(s, l->rest),
+		                       .is_lenient = l->is_lenient };
 }
 
 static void
@@ -294,17 +182,18 @@ add_setting(struct line *l, enum setting_kind what)
 	struct span name;
 
 	if (!next_word(&l->rest, &name) || l->rest.len == 0) {
-		error_add(l->e, line_at(l, l->rest.p), "a rule's name and a value were expected");
+		rule_refuse(l, l->rest.p, "a rule's name and a value were expected");
 		return;
 	}
 	s->settings = ruleset_grow(s->settings, s->setting_cnt + 1, &s->setting_room,
 	                           sizeof(*s->settings));
-	s->settings[s->setting_cnt++] = (struct setting){ ruleset_copy(s, name),
-		                                          ruleset_copy(s, l->rest),
-		                                          l->file,
-		                                          l->no,
-		                                          line_at(l, l->rest.p).column,
-		                                          what };
+	s->settings[s->setting_cnt++] = (struct setting){ .name = ruleset_copy(s, name),
+		                                          .value = ruleset_copy(s, l->rest),
+		                                          .file = l->file,
+		                                          .line = l->no,
+		                                          .column = line_at(l, l->rest.p).column,
+		                                          .is_lenient = l->is_lenient,
+		                                          .what = what };
 }
 
 static void
@@ -329,6 +218,30 @@ static void
 on_tflags(struct line *l)
 {
 	add_setting(l, SETTING_TFLAGS);
+}
+
+static void
+on_replace_tag(struct line *l)
+{
+	rule_tag_add(l, TAG_TAG);
+}
+
+static void
+on_replace_pre(struct line *l)
+{
+	rule_tag_add(l, TAG_PRE);
+}
+
+static void
+on_replace_inter(struct line *l)
+{
+	rule_tag_add(l, TAG_INTER);
+}
+
+static void
+on_replace_post(struct line *l)
+{
+	rule_tag_add(l, TAG_POST);
 }
 
 /* "\n" in a test is a line end. */
@@ -356,7 +269,7 @@ on_test(struct line *l)
 
 	if (!next_word(&l->rest, &name) || !next_word(&l->rest, &word) ||
 	    (!span_is(word, "ok") && !span_is(word, "fail"))) {
-		error_add(l->e, line_at(l, l->rest.p), "test NAME ok|fail \"text\" was expected");
+		rule_refuse(l, l->rest.p, "test NAME ok|fail \"text\" was expected");
 		return;
 	}
 	rule = ruleset_find(s, name);
@@ -364,70 +277,188 @@ on_test(struct line *l)
 	if (t.len >= 2 && t.p[0] == '"' && t.p[t.len - 1] == '"')
 		t = span(t.p + 1, t.len - 2);
 	if (rule == RULE_NONE) {
-		error_add(l->e, line_at(l, name.p), "a test comes after its rule");
+		rule_refuse(l, name.p, "a test comes after its rule");
 		return;
 	}
 	s->tests = ruleset_grow(s->tests, s->test_cnt + 1, &s->test_room, sizeof(*s->tests));
-	s->tests[s->test_cnt++] =
-	        (struct rule_test){ rule, l->file, l->no, span_is(word, "ok"), unescape(s, t) };
+	s->tests[s->test_cnt++] = (struct rule_test){ rule,  s->rules[rule].def,  l->file,
+		                                      l->no, span_is(word, "ok"), unescape(s, t) };
 }
 
 static void
+on_priority(struct line *l)
+{
+	(void)l; /* all rules run, in an order of our own */
+}
+
+static void parse_statement(struct line *l);
+
+/* "lang XX …": only English is used, as SpamAssassin does in the locale C. */
+static void
 on_lang(struct line *l)
 {
-	(void)l; /* lang XX describe …: texts in other languages are not used */
+	static const char ours[] = "en_us";
+	struct span code;
+	bool is_ours = next_word(&l->rest, &code) && code.len < sizeof(ours);
+
+	for (size_t i = 0; is_ours && i < code.len; i++)
+		is_ours = ascii_lower(code.p[i]) == ours[i];
+	if (is_ours)
+		parse_statement(l);
+}
+
+static void
+on_include(struct line *l)
+{
+	const char *file = l->s->files[l->file], *slash = strrchr(file, '/');
+	char path[4096];
+
+	if (l->rest.len == 0) {
+		rule_refuse(l, l->rest.p, "the name of a file was expected");
+	} else if (l->depth == INCLUDES_MAX) {
+		rule_refuse(l, l->rest.p, "more than %d includes in one another", INCLUDES_MAX);
+	} else {
+		bool is_relative = l->rest.p[0] != '/' && slash;
+
+		snprintf(path, sizeof(path), "%.*s%.*s", is_relative ? (int)(slash + 1 - file) : 0,
+		         file, (int)MIN(l->rest.len, 2000u), l->rest.p);
+		ruleset_include(l, path);
+	}
 }
 
 static const struct statement {
 	const char *word;
 	void (*parse)(struct line *l);
 } statements[] = {
-	{ "body", on_body },     { "describe", on_describe }, { "filter", on_filter },
-	{ "header", on_header }, { "lang", on_lang },         { "meta", on_meta },
-	{ "phrase", on_phrase }, { "rawbody", on_rawbody },   { "score", on_score },
-	{ "test", on_test },     { "tflags", on_tflags },     { "uri", on_uri },
+	{ "body", on_body },
+	{ "describe", on_describe },
+	{ "filter", on_filter },
+	{ "full", on_full },
+	{ "header", on_header },
+	{ "include", on_include },
+	{ "lang", on_lang },
+	{ "meta", on_meta },
+	{ "mimeheader", rule_mimeheader_parse },
+	{ "phrase", on_phrase },
+	{ "priority", on_priority },
+	{ "rawbody", on_rawbody },
+	{ "replace_inter", on_replace_inter },
+	{ "replace_post", on_replace_post },
+	{ "replace_pre", on_replace_pre },
+	{ "replace_rules", rule_replace_add },
+	{ "replace_tag", on_replace_tag },
+	{ "score", on_score },
+	{ "test", on_test },
+	{ "tflags", on_tflags },
+	{ "uri", on_uri },
 };
+
+/* SpamAssassin has a hundred settings more: for its mail handling, its plugins, its network tests. */
+static void
+ignore(struct line *l, struct span word)
+{
+	for (size_t i = 0; i < l->ignored_cnt; i++)
+		if (span_eq(l->ignored[i].word, word)) {
+			l->ignored[i].cnt++;
+			return;
+		}
+	if (l->ignored_cnt < IGNORED_MAX)
+		l->ignored[l->ignored_cnt++] =
+		        (struct rule_ignored){ ruleset_copy(l->s, word), l->no, 1 };
+	else
+		rule_refuse(l, word.p, "'%.*s' means nothing here", (int)MIN(word.len, 40u),
+		            word.p);
+}
+
+static void
+list_ignored(struct line *l)
+{
+	for (size_t i = 0; i < l->ignored_cnt; i++) {
+		const struct rule_ignored *x = &l->ignored[i];
+
+		skipped_add(l->e, (struct error_at){ l->s->files[l->file], x->line, 1 },
+		            "'%.*s' means nothing here: %u line%s", (int)MIN(x->word.len, 40u),
+		            x->word.p, x->cnt, x->cnt == 1 ? "" : "s");
+	}
+	l->ignored_cnt = 0;
+}
+
+static void
+parse_statement(struct line *l)
+{
+	struct span word;
+	char lower[40];
+
+	if (!next_word(&l->rest, &word) || rule_if_line(l, word))
+		return;
+	if (l->is_lenient && word.len < sizeof(lower)) {
+		for (size_t i = 0; i < word.len; i++)
+			lower[i] = word.p[i] == '-' ? '_' : ascii_lower(word.p[i]);
+	} else {
+		memcpy(lower, word.p, MIN(word.len, sizeof(lower)));
+	}
+	for (size_t i = 0; i < ARRAY_LEN(statements); i++)
+		if (span_is(span(lower, MIN(word.len, sizeof(lower))), statements[i].word)) {
+			statements[i].parse(l);
+			return;
+		}
+	if (l->is_lenient)
+		ignore(l, word);
+	else
+		error_add(l->e, line_at(l, word.p), "'%.*s' is no statement of this language",
+		          (int)MIN(word.len, 40u), word.p);
+}
 
 static void
 parse_line(struct line *l)
 {
-	struct span word;
-
 	if (l->text.len > LINE_MAX_BYTES) {
-		error_add(l->e, line_at(l, l->text.p), "line of more than %d bytes",
-		          LINE_MAX_BYTES);
+		rule_refuse(l, l->text.p, "line of more than %d bytes", LINE_MAX_BYTES);
 		return;
 	}
 	if (memchr(l->text.p, 0, l->text.len)) {
-		error_add(l->e, line_at(l, l->text.p), "a byte 0 in the line");
+		rule_refuse(l, l->text.p, "a byte 0 in the line");
 		return;
 	}
-	/* As in SpamAssassin: '#' begins a comment wherever it stands, unless '\' is before it. */
+	/* As in SpamAssassin: '#' begins a comment wherever it stands, unless '\\' is before it. */
 	for (size_t i = 0; i < l->text.len; i++)
 		if (l->text.p[i] == '#' && (i == 0 || l->text.p[i - 1] != '\\')) {
 			l->rest.len = i;
 			break;
 		}
-	if (!next_word(&l->rest, &word))
+	parse_statement(l);
+}
+
+static void
+parse_rules(struct ruleset *s, const char *file, struct span text, unsigned depth,
+            struct snapshot_errors *e)
+{
+	struct line l = { .s = s, .e = e, .file = ruleset_add_file(s, file), .depth = depth };
+
+	l.is_lenient = ruleset_is_lenient(file);
+	while (next_line(&text, &l.text)) {
+		l.no++;
+		l.rest = l.text;
+		parse_line(&l);
+	}
+	rule_if_end(&l);
+	list_ignored(&l);
+}
+
+void
+ruleset_include(struct line *l, const char *path)
+{
+	struct span text;
+
+	if (!ruleset_read_file(path, &text, l->e))
 		return;
-	for (size_t i = 0; i < ARRAY_LEN(statements); i++)
-		if (span_is(word, statements[i].word)) {
-			statements[i].parse(l);
-			return;
-		}
-	error_add(l->e, line_at(l, word.p), "'%.*s' is no statement of this language",
-	          (int)MIN(word.len, 40u), word.p);
+	parse_rules(l->s, path, text, l->depth + 1, l->e);
+	free((void *)(uintptr_t)text.p);
 }
 
 void
 ruleset_parse_rules(struct ruleset *s, const char *file, struct span text,
                     struct snapshot_errors *e)
 {
-	struct line l = { .s = s, .e = e, .file = ruleset_add_file(s, file) };
-
-	while (next_line(&text, &l.text)) {
-		l.no++;
-		l.rest = l.text;
-		parse_line(&l);
-	}
+	parse_rules(s, file, text, 0, e);
 }

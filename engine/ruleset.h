@@ -5,8 +5,9 @@
  *         until every file was read and every error named.
  * Owner   The rule set; everything in it lives in its arena.
  * Thread  The one that builds. Read-only afterwards.
- * Limit   RULES_MAX, META_OPS_MAX, LINE_MAX_BYTES; a file of at most FILE_MAX_BYTES.
- * Errors  Each is file:line:column; parsing goes on with the next line.
+ * Limit   RULES_MAX, META_OPS_MAX, LINE_MAX_BYTES; a file of at most FILE_MAX_BYTES; INCLUDES_MAX deep.
+ * Errors  Each is file:line:column; parsing goes on with the next line. In a file of SpamAssassin's (*.cf) what cannot run here is
+ *         skipped and listed with its reason; in our own (*.rules) it is an error.
  *
  * The language: README.md beside this file.
  */
@@ -16,9 +17,11 @@
 #include "engine/lists/key_set.h"
 
 #define RULES_MAX      65535
-#define META_OPS_MAX   64
-#define VIEWS_MAX      64
-#define LINE_MAX_BYTES 8192
+#define META_OPS_MAX   512 /* a meta of SpamAssassin's set names 150 rules */
+#define VIEWS_MAX      1024
+#define RULE_COUNT_MAX 10000 /* hits of one rule in one mail that are counted */
+#define LINE_MAX_BYTES 16384
+#define INCLUDES_MAX   8
 #define FILE_MAX_BYTES (64u << 20)
 #define RULE_NONE      UINT32_MAX
 
@@ -38,19 +41,24 @@ enum rule_kind {
 	RULE_URI,
 	RULE_PHRASE, /* folded text, literal */
 	RULE_META,
-	RULE_LIST,  /* a list file */
-	RULE_EICAR, /* built in: bytes of the test file */
+	RULE_FULL,       /* the message as it came */
+	RULE_MIMEHEADER, /* header fields of each part by itself */
+	RULE_SKIPPED,    /* has a name, never hits: eval rules and what cannot run here */
+	RULE_LIST,       /* a list file */
+	RULE_EICAR,      /* built in: bytes of the test file */
 };
 
 /* Texts that patterns run over. The first ones are streams over the whole message. */
 enum lane {
-	LANE_FOLDED, /* literals */
-	LANE_RENDERED,
-	LANE_RAW,
+	LANE_FOLDED,     /* literals */
 	LANE_CUSTOM_LIT, /* customers' rules over folded text */
 	LANE_CUSTOM_RE,
-	LANE_STREAMS,               /* how many are streams */
-	LANE_HEADER = LANE_STREAMS, /* blocks: a view of a header field */
+	LANE_STREAMS,                 /* how many are streams */
+	LANE_RENDERED = LANE_STREAMS, /* blocks: a paragraph */
+	LANE_RAW,                     /* a chunk of a text part */
+	LANE_FULL,                    /* the first JOB_FULL_BYTES of the message */
+	LANE_HEADER,                  /* a view of the header fields */
+	LANE_MIME,                    /* a view of one part's fields */
 	LANE_URI,
 	LANE_CUSTOM_HEAD_LIT, /* "name: value", subject, sender, recipient: folded */
 	LANE_CUSTOM_HEAD_RE,
@@ -59,16 +67,29 @@ enum lane {
 
 /* What part of which field a header rule looks at. */
 enum view_part {
-	VIEW_VALUE,
-	VIEW_RAW,
-	VIEW_ADDR,
-	VIEW_NAME,
-	VIEW_LINE, /* "Name: value": of ALL */
+	VIEW_RAW = 1u << 0,   /* folds and RFC 2047 words as written */
+	VIEW_ADDR = 1u << 1,  /* every address, one a line */
+	VIEW_NAME = 1u << 2,  /* every name of an address, one a line */
+	VIEW_FIRST = 1u << 3, /* of several fields of this name the topmost */
+	VIEW_LAST = 1u << 4,
+	VIEW_MIME = 1u << 5, /* of a part's fields */
+};
+
+/* Fields that SpamAssassin makes up. */
+enum view_source {
+	VIEW_FIELD, /* all fields of this name, a line each */
+	VIEW_ALL,   /* all fields, "Name: value" a line */
+	VIEW_TOCC,
+	VIEW_MESSAGEID,
+	VIEW_ENVELOPE_FROM,
+	VIEW_RELAYS,    /* hosts that passed it on, outermost first (job_relays.c) */
+	VIEW_NO_RELAYS, /* trusted and internal ones: none is known */
 };
 
 struct view {
-	struct span field; /* lower case; "all", "tocc" (To and Cc), "envelopefrom" */
-	enum view_part part;
+	struct span field; /* lower case */
+	enum view_source source;
+	unsigned part; /* enum view_part */
 };
 
 struct rule {
@@ -76,15 +97,23 @@ struct rule {
 	uint32_t name_id; /* rule_names.h */
 	enum rule_kind kind;
 	enum policy_filter
-	        filter;  /* FILTER_SCORE: adds its score; else a hit decides by this filter */
-	bool is_allow;   /* a list of exceptions */
-	bool is_sub;     /* "__NAME": counts nothing by itself */
-	bool is_negated; /* hits when its pattern did not */
-	bool is_exists;  /* header: the field is there */
+	        filter;    /* FILTER_SCORE: adds its score; else a hit decides by this filter */
+	bool is_allow;     /* a list of exceptions */
+	bool is_sub;       /* "__NAME": counts nothing by itself */
+	bool is_negated;   /* hits when its pattern did not */
+	bool is_exists;    /* header: the field is there */
+	bool is_off;       /* by a score of 0 or by the linter: never hits */
+	bool is_partial;   /* meta: a rule it names is skipped or is partial, and counts as 0 */
+	bool is_nosubject; /* body: not in the subject */
 	bool has_score, is_nice;
 	int32_t score_milli;
-	uint32_t view; /* header */
-	uint32_t file; /* index in files[] */
+	uint32_t max_hits;    /* counted up to here for metas; 1 without tflags multiple */
+	uint32_t def;         /* how often it was defined anew: the last one counts */
+	uint32_t view;        /* header, mimeheader */
+	struct span if_unset; /* header: what it looks at when the field is not there */
+	bool has_if_unset;
+	bool hits_unset; /* header: what it looks at instead matches (set when patterns are built) */
+	uint32_t file;   /* index in files[] */
 	uint32_t line;
 	const char *describe;
 	uint32_t op_first, op_cnt; /* meta: ops[] */
@@ -93,8 +122,9 @@ struct rule {
 struct rule_pattern {
 	struct span text;
 	bool is_literal, is_caseless, is_multiline, is_dotall;
-	uint32_t rule;
-	uint32_t view; /* LANE_HEADER */
+	bool is_lenient; /* of SpamAssassin's files: refused means skipped */
+	uint32_t rule, def;
+	uint32_t view; /* LANE_HEADER, LANE_MIME */
 	uint32_t line, column, file;
 };
 
@@ -109,6 +139,7 @@ enum meta_op_kind {
 	OP_ADD,
 	OP_SUB,
 	OP_MUL,
+	OP_DIV,
 	OP_LT,
 	OP_LE,
 	OP_GT,
@@ -137,7 +168,7 @@ struct rule_list {
 };
 
 struct rule_test {
-	uint32_t rule, file, line;
+	uint32_t rule, def, file, line;
 	bool must_hit;
 	struct span text;
 };
@@ -154,8 +185,8 @@ struct ruleset {
 	struct rule *rules;
 	size_t rule_cnt, rule_room;
 	struct patterns lane[LANES];
-	struct view views[VIEWS_MAX];
-	size_t view_cnt;
+	struct view *views;
+	size_t view_cnt, view_room;
 	struct meta_op *ops;
 	size_t op_cnt, op_room;
 	uint32_t *meta_order; /* rules of RULE_META, those that others need first */
@@ -168,13 +199,14 @@ struct ruleset {
 	size_t pending_cnt, pending_room;
 	struct setting *settings; /* may come before their rule */
 	size_t setting_cnt, setting_room;
-	void *names; /* search tree: name -> rule */
+	struct rule_tags *tags; /* rule_replace.c: of replace_tag and its kin */
+	void *names;            /* search tree: name -> rule */
 };
 
-/* All zero is ready. Reads *.rules and *.list of a folder, sorted by name. */
+/* All zero is ready. Reads *.cf, *.rules and *.list of a folder, sorted by name. */
 void ruleset_read_dir(struct ruleset *s, const char *dir, struct snapshot_errors *e);
 
-/* One file's text. file is copied. */
+/* One file's text. file is copied; a name that ends in ".cf" is SpamAssassin's (see Errors). */
 void ruleset_parse_rules(struct ruleset *s, const char *file, struct span text,
                          struct snapshot_errors *e);
 void ruleset_parse_list(struct ruleset *s, const char *file, struct span text,
@@ -184,11 +216,14 @@ void ruleset_add_list(struct ruleset *s, const struct snapshot_list *l, struct s
 
 /* After the last file: settings find their rules, metas are compiled and ordered. */
 void ruleset_finish(struct ruleset *s, struct snapshot_errors *e);
+/* When more rules turned out not to run: metas that name one are partial. */
+void ruleset_mark_partial(struct ruleset *s);
 void ruleset_fini(struct ruleset *s);
 
 /* RULE_NONE when there is none of this name. */
 uint32_t ruleset_find(const struct ruleset *s, struct span name);
 
-/* Value of a meta: rule i hit when seen[i] equals the epoch. Bounded by META_OPS_MAX. */
-bool rule_expr_eval(const struct ruleset *s, const struct rule *r, const uint32_t *seen,
-                    uint32_t epoch, const int64_t features[FEATURES]);
+/* Value of a meta: rule i hit hits[i] times when seen[i] equals the epoch, else not. As in Perl && and || give an operand. Bounded
+ * by META_OPS_MAX. */
+double rule_expr_eval(const struct ruleset *s, const struct rule *r, const uint32_t *seen,
+                      uint32_t epoch, const float *hits, const int64_t features[FEATURES]);

@@ -7,8 +7,9 @@
 #include "engine/ruleset.h"
 
 struct pending_meta {
-	uint32_t rule, column;
+	uint32_t rule, column, def;
 	struct span text;
+	bool is_lenient; /* SpamAssassin's: a rule that is not there is 0 */
 };
 
 enum setting_kind {
@@ -21,8 +22,25 @@ enum setting_kind {
 struct setting {
 	struct span name, value;
 	uint32_t file, line, column;
+	bool is_lenient;
 	enum setting_kind what;
 };
+
+/* Whether the lines between if and endif count. */
+#define IF_DEPTH_MAX 32
+struct rule_if {
+	unsigned depth;
+	bool was_skipping[IF_DEPTH_MAX]; /* before this if */
+	bool is_skipping;
+	uint32_t line[IF_DEPTH_MAX];
+};
+
+/* A setting of SpamAssassin's that means nothing here: named once a file, with how many lines it had. */
+struct rule_ignored {
+	struct span word;
+	uint32_t line, cnt;
+};
+#define IGNORED_MAX 64
 
 /* One line of a file under way. rest points into text; a column is counted from text.p. */
 struct line {
@@ -30,6 +48,11 @@ struct line {
 	struct snapshot_errors *e;
 	struct span text, rest;
 	uint32_t file, no;
+	bool is_lenient; /* SpamAssassin's file */
+	unsigned depth;  /* of includes */
+	struct rule_if cond;
+	size_t ignored_cnt;
+	struct rule_ignored ignored[IGNORED_MAX];
 };
 
 static inline struct error_at
@@ -82,13 +105,55 @@ next_line(struct span *text, struct span *line)
 	return true;
 }
 
+/* What cannot run: skipped and listed in SpamAssassin's files, an error in ours. */
+void rule_refuse(const struct line *l, const char *at, const char *fmt, ...) PRINTF(3, 4);
+
+/* rule_regex.c. "/…/flags", "m{…}flags", "m!…!flags" to the end of l->rest. False after an error or a skip. */
+struct regex {
+	struct span text;
+	bool is_caseless, is_multiline, is_dotall, is_extended;
+};
+bool rule_regex_parse(struct line *l, struct regex *out);
+void rule_regex_add(struct line *l, enum lane lane, const struct regex *x, uint32_t rule,
+                    uint32_t view);
+
+/* rule_header.c: statements header and mimeheader. */
+void rule_header_parse(struct line *l);
+void rule_mimeheader_parse(struct line *l);
+
+/* rule_if.c: true when the line was if, ifplugin, else or endif, or is skipped by one. */
+bool rule_if_line(struct line *l, struct span word);
+void rule_if_end(struct line *l); /* the file's end */
+
+/* rule_replace.c */
+enum rule_tag_kind { TAG_TAG, TAG_PRE, TAG_INTER, TAG_POST, TAG_KINDS };
+void rule_tag_add(struct line *l, enum rule_tag_kind kind);
+void rule_replace_add(struct line *l); /* replace_rules */
+void rule_replace_all(struct ruleset *s);
+void rule_tags_free(struct rule_tags *t);
+
+/* A rule of this name that begins here; in SpamAssassin's files it takes the place of an older one. RULE_NONE after an error. */
+uint32_t rule_begin(struct line *l, enum rule_kind kind);
+void rule_end_line(struct line *l);
+
+/* rule_parse.c: another file in the place of this line. */
+void ruleset_include(struct line *l, const char *path);
+
 void *ruleset_grow(void *array, size_t need, size_t *room, size_t item);
 struct span ruleset_copy(struct ruleset *s, struct span text);
+bool ruleset_is_lenient(const char *file); /* SpamAssassin's: ends in ".cf" */
+bool ruleset_is_name(struct span s);
 uint32_t ruleset_add_file(struct ruleset *s, const char *file);
 /* RULE_NONE after an error (name taken or bad, too many). */
 uint32_t ruleset_add_rule(struct ruleset *s, struct span name, enum rule_kind kind,
                           struct error_at at, uint32_t file, struct snapshot_errors *e);
+/* It begins anew as another kind of rule: what was said of its text before is void, its score stays. */
+void ruleset_redefine(struct ruleset *s, uint32_t rule, enum rule_kind kind, uint32_t file,
+                      uint32_t line);
 void ruleset_add_pattern(struct ruleset *s, enum lane lane, const struct rule_pattern *p);
+
+/* ruleset_files.c: a whole file in memory, to be freed; false after an error. */
+bool ruleset_read_file(const char *path, struct span *out, struct snapshot_errors *e);
 
 /* rule_list.c: text without directives to the lists table. */
 void ruleset_finish_list(struct ruleset *s, uint32_t rule, enum snapshot_list_kind kind,
@@ -100,5 +165,5 @@ bool ruleset_add_phrase(struct ruleset *s, struct span text, uint32_t rule, uint
                         struct error_at at, struct snapshot_errors *e);
 
 /* rule_expr.c: text of a meta to ops; false after an error. */
-bool rule_expr_compile(struct ruleset *s, uint32_t rule, struct span text, struct error_at at,
+bool rule_expr_compile(struct ruleset *s, const struct pending_meta *m, struct error_at at,
                        struct snapshot_errors *e);

@@ -144,21 +144,30 @@ open_model(struct snapshot *s, const struct snapshot_input *in, struct snapshot_
 }
 
 static void
+push(uint32_t **array, size_t *cnt, uint32_t v)
+{
+	*array = realloc(*array, (*cnt + 1) * sizeof(**array));
+	BUG_ON(!*array);
+	(*array)[(*cnt)++] = v;
+}
+
+/* After the patterns are built: only then it is known which rules run. */
+static void
 index_rules(struct snapshot *s)
 {
-	s->negated = calloc(s->rules.rule_cnt + 1, sizeof(*s->negated));
-	BUG_ON(!s->negated);
-	s->exists = calloc(s->rules.rule_cnt + 1, sizeof(*s->exists));
-	BUG_ON(!s->exists);
+	s->view = calloc(s->rules.view_cnt + 1, sizeof(*s->view));
+	BUG_ON(!s->view);
 	for (uint32_t i = 0; i < s->rules.rule_cnt; i++) {
 		const struct rule *r = &s->rules.rules[i];
 
+		if ((r->kind != RULE_HEADER && r->kind != RULE_MIMEHEADER) || r->is_off)
+			continue;
 		if (r->is_negated)
-			s->negated[s->negated_cnt++] = i;
-		if (r->is_exists) {
-			s->exists[s->exists_cnt++] = i;
-			s->exists_view |= 1ull << r->view;
-		}
+			push(&s->negated, &s->negated_cnt, i);
+		if (r->is_exists)
+			push(&s->view[r->view].exists, &s->view[r->view].exists_cnt, i);
+		if (r->hits_unset)
+			push(&s->view[r->view].unset, &s->view[r->view].unset_cnt, i);
 	}
 }
 
@@ -193,12 +202,13 @@ snapshot_build(const struct snapshot_input *in, struct snapshot_errors *e)
 		error_add(e, (struct error_at){ "snapshot", 0, 0 },
 		          "%d generations are still in use", GENERATIONS_LIVE_MAX);
 	parse_all(s, in, e);
-	index_rules(s);
 	make_lists(s, in->prev, e);
 	open_geo(s, in, e);
 	open_model(s, in, e);
 	s->policy = snapshot_policy_build(s, in, e);
 	snapshot_compile_lanes(s, in, e);
+	index_rules(s);
+	snapshot_index_metas(s);
 	fill_stats(s, in, start_us);
 	if (e->error_cnt == before && !in->no_probes)
 		snapshot_prove(s, e);
@@ -217,6 +227,7 @@ snapshot_free(struct snapshot *s)
 		slots_taken &= ~(1u << s->slot);
 	for (size_t i = 0; i < LANES; i++) {
 		match_db_put(s->lane[i].db);
+		match_set_put(s->lane[i].set);
 		free(s->lane[i].ref);
 	}
 	for (size_t k = 0; k < SNAPSHOT_LIST_KINDS; k++) {
@@ -230,7 +241,14 @@ snapshot_free(struct snapshot *s)
 	}
 	model_put(s->model);
 	free(s->negated);
-	free(s->exists);
+	for (size_t i = 0; s->view && i < s->rules.view_cnt; i++) {
+		free(s->view[i].exists);
+		free(s->view[i].unset);
+	}
+	free(s->view);
+	free(s->users_of);
+	free(s->users);
+	free(s->always_meta);
 	policy_put(s->policy);
 	ruleset_fini(&s->rules);
 	free(s);

@@ -25,16 +25,18 @@ struct snapshot;
 
 struct snapshot_error {
 	bool is_warning;
+	bool is_skipped; /* a warning: a line of SpamAssassin's that cannot run here, and why */
 	uint32_t line, column; /* from 1; 0 when there is none */
 	char file[256];        /* path, or "customer acme" */
 	char text[256];
 };
 
-#define SNAPSHOT_ERRORS_MAX 1000
+#define SNAPSHOT_ERRORS_MAX 4000
 
 /* All zero is ready to use. */
 struct snapshot_errors {
 	size_t cnt, error_cnt, warning_cnt; /* cnt kept; the other two count all */
+	size_t skipped_cnt;                 /* of the warnings */
 	size_t cap;
 	struct snapshot_error *item;
 };
@@ -153,6 +155,13 @@ struct snapshot_list {
 	int64_t written_s; /* of a feed: when its source was written, seconds since 1970; 0: not known */
 };
 
+/* What the linter lets pass of each expression alone, on ordinary mail; 0: its default (match/match_set.h). */
+struct snapshot_lint {
+	unsigned min_bytes;   /* of the shortest match */
+	unsigned max_ns_kib;  /* nanoseconds a KiB */
+	unsigned max_per_mib; /* matches a MiB */
+};
+
 struct snapshot_input {
 	uint64_t generation;          /* greater than any live one */
 	const struct snapshot *prev;  /* parts may be shared with it; NULL: none */
@@ -164,7 +173,8 @@ struct snapshot_input {
 	const char *model_path;     /* NULL: no learned model */
 	const char *cache_dir;      /* compiled pattern databases; NULL: none kept */
 	unsigned compile_timeout_s; /* 0: 120 */
-	uint64_t compile_memory;    /* bytes of the child's address space; 0: 4 GiB */
+	struct snapshot_lint lint;
+	uint64_t compile_memory; /* bytes of the child's address space; 0: 4 GiB */
 	const struct snapshot_customer *customers;
 	size_t customer_cnt;
 	bool no_probes; /* tools that try broken rule sets */

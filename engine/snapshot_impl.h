@@ -10,6 +10,7 @@
 #include "engine/lists/geo.h"
 #include "engine/lists/ip_set.h"
 #include "engine/match/match.h"
+#include "engine/match/match_set.h"
 #include "engine/model/model.h"
 #include "engine/policy/policy.h"
 #include "engine/ruleset.h"
@@ -51,10 +52,17 @@ enum custom_view {
 };
 
 struct lane_part {
-	struct match_db *db; /* NULL: no pattern */
+	struct match_db *db;   /* of streams and custom lanes; NULL: no pattern */
+	struct match_set *set; /* of the lanes of rules over blocks; NULL: no pattern */
 	struct pattern_ref *ref;
 	size_t cnt;
 	size_t base; /* of its patterns in the job's seen array */
+};
+
+/* Rules of a view that need no pattern: exists:, and those that hit when the field is not there. */
+struct view_rules {
+	uint32_t *exists, *unset;
+	size_t exists_cnt, unset_cnt;
 };
 
 /* Lists of one kind in the order of their rules. */
@@ -78,9 +86,11 @@ struct snapshot {
 	uint32_t eicar_rule; /* built in */
 	uint32_t *negated;   /* rules that hit when their pattern did not */
 	size_t negated_cnt;
-	uint32_t *exists; /* rules of exists: */
-	size_t exists_cnt;
-	uint64_t exists_view; /* bit i: a rule of exists: looks at view i */
+	/* Metas that name rule i are users[users_of[i]] up to users[users_of[i + 1]], as places in meta_order. Only those that a hit
+	 * may have changed are evaluated, and always_meta: features, or true without any hit. */
+	uint32_t *users_of, *users;
+	bool *always_meta;
+	struct view_rules *view; /* of each view of the rule set */
 	struct snapshot_stats stats;
 };
 
@@ -105,6 +115,9 @@ struct policy *snapshot_policy_build(struct snapshot *s, const struct snapshot_i
 /* snapshot_lanes.c: patterns to databases. */
 bool snapshot_compile_lanes(struct snapshot *s, const struct snapshot_input *in,
                             struct snapshot_errors *e);
+
+/* snapshot_metas.c: who uses whom. */
+void snapshot_index_metas(struct snapshot *s);
 
 /* snapshot_probe.c: the built one scans its own probe mails. */
 void snapshot_prove(const struct snapshot *s, struct snapshot_errors *e);

@@ -69,8 +69,6 @@ compile_lane(struct snapshot *s, enum lane lane, const struct snapshot_input *in
 	struct match_pattern *m;
 	struct match_spec spec;
 
-	if (p->cnt == 0)
-		return;
 	m = to_match(p);
 	spec = (struct match_spec){ lane < LANE_STREAMS ? MATCH_STREAM : MATCH_BLOCK, m, p->cnt };
 	fill_refs(&s->lane[lane], p);
@@ -87,6 +85,113 @@ compile_lane(struct snapshot *s, enum lane lane, const struct snapshot_input *in
 	free(m);
 }
 
+/* ---- lanes of blocks ---- */
+
+static bool
+is_set_lane(enum lane lane)
+{
+	return lane == LANE_RENDERED || lane == LANE_RAW || lane == LANE_FULL ||
+	       lane == LANE_HEADER || lane == LANE_MIME || lane == LANE_URI;
+}
+
+static int
+by_view(const void *x, const void *y)
+{
+	const struct rule_pattern *a = x, *b = y;
+
+	if (a->view != b->view)
+		return a->view < b->view ? -1 : 1;
+	return a->rule < b->rule ? -1 : a->rule > b->rule;
+}
+
+/* A pattern that cannot run takes its rule with it. */
+static void
+take_out(struct snapshot *s, const struct rule_pattern *p, const char *why,
+         struct snapshot_errors *e)
+{
+	struct rule *r = &s->rules.rules[p->rule];
+	struct error_at at = { s->rules.files[p->file], p->line, p->column };
+
+	if (!p->is_lenient) {
+		error_add(e, at, "%s", why);
+		return;
+	}
+	skipped_add(e, at, "%s: %s", r->name.p, why);
+	r->kind = RULE_SKIPPED;
+}
+
+static void
+settle_set(struct snapshot *s, enum lane lane, struct snapshot_errors *e)
+{
+	const struct patterns *p = &s->rules.lane[lane];
+	const struct match_set *set = s->lane[lane].set;
+
+	for (size_t i = 0; i < p->cnt; i++) {
+		struct rule *r = &s->rules.rules[p->item[i].rule];
+		struct span unset = r->has_if_unset ? r->if_unset : span("", 0);
+
+		if (match_set_way(set, i) == MATCH_BY_NONE)
+			take_out(s, &p->item[i], match_set_why(set, i), e);
+		else if (lane == LANE_HEADER || lane == LANE_MIME)
+			r->hits_unset = match_set_matches(set, i, unset);
+	}
+}
+
+static struct match_set *
+take_over_set(const struct snapshot *prev, enum lane lane, const struct match_set_spec *spec)
+{
+	uint8_t key[MATCH_KEY_BYTES];
+
+	if (!prev || !prev->lane[lane].set)
+		return NULL;
+	match_set_key(spec, key);
+	if (memcmp(key, match_set_key_of(prev->lane[lane].set), sizeof(key)) != 0)
+		return NULL;
+	return match_set_get(prev->lane[lane].set);
+}
+
+static void
+compile_set(struct snapshot *s, enum lane lane, const struct snapshot_input *in,
+            struct match_build *b, struct snapshot_errors *e)
+{
+	const struct patterns *p = &s->rules.lane[lane];
+	struct match_set_spec spec = { .cnt = p->cnt,
+		                       .group_cnt = 1,
+		                       .is_short = lane == LANE_HEADER || lane == LANE_MIME,
+		                       .limits = { in->lint.min_bytes, in->lint.max_ns_kib,
+		                                   in->lint.max_per_mib } };
+	struct match_set_pattern *m = calloc(p->cnt + 1, sizeof(*m));
+
+	BUG_ON(!m);
+	if (spec.is_short) {
+		qsort(p->item, p->cnt, sizeof(*p->item), by_view);
+		spec.group_cnt = s->rules.view_cnt;
+	}
+	for (size_t i = 0; i < p->cnt; i++) {
+		const struct rule_pattern *x = &p->item[i];
+
+		m[i] = (struct match_set_pattern){ .p = { x->text, x->is_literal, x->is_caseless,
+			                                  x->is_multiline, x->is_dotall },
+			                           .group = spec.is_short ? x->view : 0,
+			                           .is_counted =
+			                                   s->rules.rules[x->rule].max_hits > 1 };
+	}
+	spec.pattern = m;
+	fill_refs(&s->lane[lane], p);
+	s->lane[lane].set = take_over_set(in->prev, lane, &spec);
+	if (s->lane[lane].set)
+		s->stats.shared_part_cnt++;
+	else if (match_set_build(&spec, b, &s->lane[lane].set) != 0)
+		report(s, p, b, e);
+	else
+		s->stats.compile_us += b->compile_us;
+	if (s->lane[lane].set) {
+		s->stats.match_bytes += match_set_bytes(s->lane[lane].set);
+		settle_set(s, lane, e);
+	}
+	free(m);
+}
+
 bool
 snapshot_compile_lanes(struct snapshot *s, const struct snapshot_input *in,
                        struct snapshot_errors *e)
@@ -100,9 +205,15 @@ snapshot_compile_lanes(struct snapshot *s, const struct snapshot_input *in,
 	b->memory = in->compile_memory;
 	for (enum lane i = 0; i < LANES; i++) {
 		s->lane[i].base = s->pattern_cnt;
-		compile_lane(s, i, in, b, e);
+		if (s->rules.lane[i].cnt == 0)
+			continue;
+		if (is_set_lane(i))
+			compile_set(s, i, in, b, e);
+		else
+			compile_lane(s, i, in, b, e);
 		s->pattern_cnt += s->lane[i].cnt;
 	}
 	free(b);
+	ruleset_mark_partial(&s->rules);
 	return e->error_cnt == before;
 }

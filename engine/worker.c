@@ -31,6 +31,12 @@ static const struct file_ops file_ops = { .on_name = job_on_file_name,
 static const struct html_ops html_ops = { .on_text = job_on_html_text,
 	                                  .on_attr = job_on_html_attr };
 
+size_t
+job_decode_words(struct engine_job *j, struct span raw, char *out, size_t cap)
+{
+	return mime_decode_words(raw, out, cap, &mime_ops, j);
+}
+
 #define TEXT_KEPT_BYTES (2u << 20)
 
 static bool
@@ -105,9 +111,13 @@ free_gen(struct worker_gen *g)
 			match_stream_free(g->slot[i].stream[k]);
 		free(g->slot[i].pattern_seen);
 		free(g->slot[i].rule_seen);
+		free(g->slot[i].rule_hits);
+		free(g->slot[i].meta_due);
 		free(g->slot[i].custom_seen);
 		free(g->slot[i].rcpt_seen);
 	}
+	for (enum lane k = 0; k < LANES; k++)
+		match_run_free(g->run[k]);
 	match_scratch_free(g->scratch);
 	*g = (struct worker_gen){ 0 };
 }
@@ -120,10 +130,12 @@ make_slot(struct worker_gen *g, unsigned i, const struct snapshot *s)
 			return -ENOMEM;
 	g->slot[i].pattern_seen = calloc(s->pattern_cnt + 1, sizeof(uint32_t));
 	g->slot[i].rule_seen = calloc(s->rules.rule_cnt + 1, sizeof(uint32_t));
+	g->slot[i].meta_due = calloc(s->rules.meta_cnt + 1, sizeof(uint32_t));
+	g->slot[i].rule_hits = calloc(s->rules.rule_cnt + 1, sizeof(float));
 	g->slot[i].custom_seen = calloc(s->custom_cnt + 1, sizeof(uint32_t));
 	g->slot[i].rcpt_seen = calloc(s->custom_cnt + 1, sizeof(uint32_t));
-	if (!g->slot[i].pattern_seen || !g->slot[i].rule_seen || !g->slot[i].custom_seen ||
-	    !g->slot[i].rcpt_seen)
+	if (!g->slot[i].pattern_seen || !g->slot[i].rule_seen || !g->slot[i].rule_hits ||
+	    !g->slot[i].meta_due || !g->slot[i].custom_seen || !g->slot[i].rcpt_seen)
 		return -ENOMEM;
 	return 0;
 }
@@ -133,13 +145,19 @@ engine_worker_attach(struct engine_worker *w, const struct snapshot *s)
 {
 	struct worker_gen *g = &w->gen[s->slot], made = { 0 };
 	struct match_db *dbs[LANES];
+	struct match_set *sets[LANES];
 	int rc;
 
 	if (g->s)
 		return g->s == s ? 0 : -EBUSY;
-	for (enum lane k = 0; k < LANES; k++)
+	for (enum lane k = 0; k < LANES; k++) {
 		dbs[k] = s->lane[k].db;
-	rc = match_scratch_new(dbs, LANES, &made.scratch);
+		sets[k] = s->lane[k].set;
+	}
+	rc = match_scratch_new_sets(dbs, LANES, sets, LANES, &made.scratch);
+	for (enum lane k = 0; k < LANES && rc == 0; k++)
+		if (sets[k] && !(made.run[k] = match_run_new(sets[k])))
+			rc = -ENOMEM;
 	for (unsigned i = 0; i < ENGINE_SLOTS && rc == 0; i++)
 		rc = make_slot(&made, i, s);
 	if (rc != 0) {

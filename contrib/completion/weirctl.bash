@@ -14,7 +14,7 @@ _weirctl()
 		word=${COMP_WORDS[i]}
 		if [ -n "$skip" ]; then skip=; continue; fi
 		case $word in
-		--socket|--config|--ip|--helo|--from|--rcpt|--rules|--customers|--model|--geo|--batch|--output|-o|--for|--why|--count|--seconds|--write|-w|--ham|--spam|--tsv|--root|--seed)
+		--socket|--config|--ip|--helo|--from|--rcpt|--rules|--cache|--customers|--model|--geo|--batch|--output|-o|--for|--why|--count|--seconds|--write|-w|--ham|--spam|--tsv|--root|--seed)
 			skip=1 ;;
 		-*) ;;
 		*) if [ -z "$command" ]; then command=$word; elif [ -z "$verb" ]; then verb=$word; fi ;;
@@ -24,7 +24,7 @@ _weirctl()
 	case $prev in
 	--socket|--config|--customers|--model|--geo|--batch|--output|-o|--write|-w|--ham|--spam|--tsv)
 		COMPREPLY=($(compgen -f -- "$cur")); return ;;
-	--rules|--root)
+	--rules|--cache|--root)
 		COMPREPLY=($(compgen -d -- "$cur")); return ;;
 	--for)
 		COMPREPLY=($(compgen -W "10m 1h 1d 7d" -- "$cur")); return ;;
@@ -35,7 +35,7 @@ _weirctl()
 	if [[ $cur == -* ]]; then
 		local own=
 		case "$command $verb" in
-		scan*) own="--ip --helo --from --rcpt --rules --customers --model --geo --batch --text --explain" ;;
+		scan*) own="--ip --helo --from --rcpt --rules --cache --customers --model --geo --batch --text --explain" ;;
 		train*) own="--ham --spam --root --seed --output" ;;
 		eval*) own="--tsv --root --model --rules" ;;
 		learn*) own="--model" ;;

@@ -60,6 +60,7 @@ cli_scanner(struct cli *c, bool want_text)
 
 	BUG_ON(!dirs);
 	in.geo_path = cli_value(c, OPT_GEO);
+	in.cache_dir = cli_value(c, OPT_CACHE);
 	in.model_path = cli_value(c, OPT_MODEL);
 	for (size_t i = 0; i < c->given_cnt; i++)
 		if (c->given[i].option == OPT_RULES)

@@ -5,10 +5,8 @@
  * Errors  None: what cannot be read is compiled again, what cannot be written is not kept. A file holds the digest of
  *         its payload first, since hs_deserialize_database() trusts its input.
  */
-#define OPENSSL_SUPPRESS_DEPRECATED /* SHA256() without a context to allocate */
 #include "engine/match/match_internal.h"
 #include <fcntl.h>
-#include <openssl/sha.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -46,24 +44,26 @@ read_all(const char *path, size_t *len)
 	return p;
 }
 
-bool
-match_cache_load(const char *dir, const uint8_t key[MATCH_KEY_BYTES], hs_database_t **out)
+char *
+match_cache_load(const char *dir, const uint8_t key[MATCH_KEY_BYTES], size_t *len)
 {
 	unsigned char md[SHA256_DIGEST_LENGTH];
 	char path[4096];
-	bool ok = false;
 	size_t n;
 	char *p;
 
 	path_of(dir, key, ".hsdb", path, sizeof(path));
 	p = read_all(path, &n);
 	if (!p)
-		return false;
-	SHA256((unsigned char *)p + sizeof(md), n - sizeof(md), md);
-	if (!memcmp(md, p, sizeof(md)))
-		ok = hs_deserialize_database(p + sizeof(md), n - sizeof(md), out) == HS_SUCCESS;
-	free(p);
-	return ok;
+		return NULL;
+	*len = n - sizeof(md);
+	SHA256((unsigned char *)p + sizeof(md), *len, md);
+	if (memcmp(md, p, sizeof(md)) != 0) {
+		free(p);
+		return NULL;
+	}
+	memmove(p, p + sizeof(md), *len);
+	return p;
 }
 
 void

@@ -72,9 +72,11 @@ check_each(const struct match_spec *spec, char **expr, const unsigned *flags, un
 	}
 }
 
-static bool
-write_all(int fd, const char *p, size_t n)
+bool
+match_write_all(int fd, const void *bytes, size_t n)
 {
+	const char *p = bytes;
+
 	while (n > 0) {
 		ssize_t did = write(fd, p, n);
 
@@ -109,7 +111,7 @@ compile_all(int fd, const struct match_spec *spec, char **expr, const unsigned *
 	if (hs_serialize_database(db, &bytes, &n) != HS_SUCCESS)
 		return -ENOMEM;
 	h->db_bytes = n;
-	return write_all(fd, bytes, n) ? 0 : -EIO;
+	return match_write_all(fd, bytes, n) ? 0 : -EIO;
 }
 
 void

@@ -1,33 +1,53 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * match_scan.c - scratch, streams and scanning: what a worker calls
  */
-#include "engine/match/match_internal.h"
+#include "engine/match/match_set_internal.h"
 
 struct match_stream {
 	hs_stream_t *hs;
 	bool is_broken; /* could not be reset: stays so until its generation goes */
 };
 
-struct match_scratch {
-	hs_scratch_t *hs;
-};
+/* Called again with the same scratch it grows to what the largest database needs. */
+static bool
+add_db(struct match_scratch *s, const hs_database_t *db)
+{
+	return !db || hs_alloc_scratch(db, &s->hs) == HS_SUCCESS;
+}
+
+static bool
+add_set(struct match_scratch *s, const struct match_set *set)
+{
+	bool ok = true;
+
+	for (size_t i = 0; set && ok && i < set->head->group_cnt; i++)
+		ok = add_db(s, set->lit_db[i]) && add_db(s, set->re_db[i]);
+	return ok;
+}
 
 int
-match_scratch_new(struct match_db *const *db, size_t cnt, struct match_scratch **out)
+match_scratch_new_sets(struct match_db *const *db, size_t db_cnt, struct match_set *const *set,
+                       size_t set_cnt, struct match_scratch **out)
 {
 	struct match_scratch *s = calloc(1, sizeof(*s));
+	bool ok = s != NULL;
 
-	if (!s)
-		return -ENOMEM;
-	for (size_t i = 0; i < cnt; i++) {
-		/* Called again with the same scratch it grows to what the largest one needs. */
-		if (!db[i] || hs_alloc_scratch(db[i]->hs, &s->hs) == HS_SUCCESS)
-			continue;
+	for (size_t i = 0; ok && i < db_cnt; i++)
+		ok = add_db(s, db[i] ? db[i]->hs : NULL);
+	for (size_t i = 0; ok && i < set_cnt; i++)
+		ok = add_set(s, set[i]);
+	if (!ok) {
 		match_scratch_free(s);
 		return -ENOMEM;
 	}
 	*out = s;
 	return 0;
+}
+
+int
+match_scratch_new(struct match_db *const *db, size_t cnt, struct match_scratch **out)
+{
+	return match_scratch_new_sets(db, cnt, NULL, 0, out);
 }
 
 void

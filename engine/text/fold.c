@@ -220,18 +220,41 @@ fold_span(struct span in, char *out, size_t cap)
 
 /* ---- rendered ---- */
 
-/* The run of white space before a visible character becomes one byte. */
+/* The run of white space before a visible character becomes at most three bytes. */
 static size_t
 render_gap(struct render *r, char *o)
 {
-	bool is_due = r->in_space && r->in_text;
+	size_t n = 0;
 
-	if (is_due)
-		*o = r->newline_cnt >= 2 ? '\n' : ' ';
-	r->in_space = false;
+	if (r->in_space && r->in_text) {
+		if (r->newline_cnt < 2 || r->has_before)
+			o[n++] = ' ';
+		if (r->newline_cnt >= 2)
+			o[n++] = '\n';
+		if (r->newline_cnt >= 2 && r->has_after)
+			o[n++] = ' ';
+	}
+	r->in_space = r->has_before = r->has_after = false;
 	r->in_text = true;
 	r->newline_cnt = 0;
-	return is_due;
+	return n;
+}
+
+/* A CR is white space but no blank: lines end in CR LF or LF. */
+static void
+render_space(struct render *r, uint32_t c)
+{
+	r->in_space = true;
+	if (c == '\r')
+		return;
+	if (c == '\n') {
+		r->newline_cnt = (uint8_t)MIN(2, r->newline_cnt + 1);
+		r->has_after = false;
+	} else if (r->newline_cnt > 0) {
+		r->has_after = true;
+	} else {
+		r->has_before = true;
+	}
 }
 
 static size_t
@@ -241,9 +264,7 @@ render_char(struct render *r, const char *p, int len, char *o)
 	size_t n;
 
 	if (cp < 0x80 ? is_space((unsigned char)cp) : is_wide_space(cp)) {
-		r->in_space = true;
-		if (cp == '\n' && r->newline_cnt < 2)
-			r->newline_cnt++;
+		render_space(r, cp);
 		return 0;
 	}
 	n = render_gap(r, o);
@@ -261,31 +282,41 @@ render_bad(struct render *r, char *o)
 	return n;
 }
 
-/* White space that has two line ends or more in it: the last byte of each such run. */
-static uint64_t
-paragraph_ends(uint64_t white, uint64_t newline)
+/* Where the first run of white space begins that has two line ends in it; 64: none has. */
+static unsigned
+paragraph_end(uint64_t white, uint64_t newline)
 {
-	uint64_t ends = 0;
-
 	for (uint64_t m = newline; m; m &= m - 1) {
-		unsigned at = clear_run(m), next = clear_run(m & (m - 1));
+		unsigned at = clear_run(m), next = clear_run(m & (m - 1)), from = at;
 
 		if (next == 64 || (~white & low_bits(next) & ~low_bits(at)))
 			continue;
-		ends |= (uint64_t)1 << (next + set_run(white >> next) - 1);
+		while (from > 0 && white >> (from - 1) & 1)
+			from--;
+		return from;
 	}
-	return ends;
+	return 64;
 }
 
-/* White space before a visible character, within a block or from block to block. */
+/* White space before a visible character, within a block or from block to block; not none. blank: but for CR. */
 static void
-render_white(struct render *r, uint64_t newline)
+render_white(struct render *r, uint64_t blank, uint64_t newline)
 {
+	unsigned first = clear_run(newline);
+
 	r->in_space = true;
+	if (newline == 0) {
+		if (blank)
+			render_space(r, ' ');
+		return;
+	}
+	if (r->newline_cnt == 0 && blank & low_bits(first))
+		r->has_before = true;
 	r->newline_cnt = (uint8_t)MIN(2u, r->newline_cnt + bit_cnt(newline));
+	r->has_after = (blank & ~newline) > newline; /* the highest bit is no line end */
 }
 
-/* Up to 64 bytes of ASCII; *n is how many were taken. o has PACK_ROOM + 1. */
+/* Up to 64 bytes of ASCII; *n is how many were taken: not past white space with an empty line in it. o has PACK_ROOM + 3. */
 static size_t
 render_block(struct render *r, const char *p, size_t *n, char *o)
 {
@@ -293,33 +324,36 @@ render_block(struct render *r, const char *p, size_t *n, char *o)
 	struct block64 b = is_part ? block64_load_part(p, *n) : block64_load(p);
 	unsigned len = MIN((unsigned)*n, clear_run(block64_high(b))), head, tail;
 	uint64_t all = low_bits(len), white = block64_white(b) & all;
-	uint64_t newline = block64_is(b, '\n') & all, ends;
+	uint64_t newline = block64_is(b, '\n') & all, ends, blank;
 	size_t gap = 0;
 
+	blank = white & ~block64_is(b, '\r');
+	head = MIN(len, set_run(white));
+	if (newline & (newline - 1) & ~low_bits(head)) {
+		len = MIN(len, paragraph_end(white & ~low_bits(head), newline & ~low_bits(head)));
+		all = low_bits(len);
+		white &= all;
+		newline &= all;
+	}
 	*n = len;
 	if (len == 0)
 		return 0;
-	head = MIN(len, set_run(white));
 	if (head > 0)
-		render_white(r, newline & low_bits(head));
+		render_white(r, blank & low_bits(head), newline & low_bits(head));
 	if (head == len)
 		return 0;
 	if (r->in_space || !r->in_text)
 		gap = render_gap(r, o);
 	white &= ~low_bits(head);
-	newline &= white;
-	tail = len - (64 - (unsigned)__builtin_clzll(all & ~white));
+	tail = len - (64 - (unsigned)__builtin_clzll(all & ~white & ~low_bits(head)));
 	if (tail > 0)
-		render_white(r, newline & ~low_bits(len - tail));
+		render_white(r, blank & all & ~low_bits(len - tail),
+		             newline & ~low_bits(len - tail));
 	/* Of white space in the middle the last byte stays. */
 	ends = white & ~(white >> 1) & low_bits(len - tail);
 	b = block64_blank(b, ends);
 	all &= ~low_bits(head) & low_bits(len - tail) & (~white | ends);
-	o += gap;
-	ends = newline & (newline - 1) ? paragraph_ends(white, newline) & ends : 0;
-	for (gap += block64_pack(o, b, all); ends; ends &= ends - 1)
-		o[bit_cnt(all & low_bits(clear_run(ends)))] = '\n';
-	return gap;
+	return gap + block64_pack(o + gap, b, all);
 }
 
 size_t
@@ -339,7 +373,7 @@ render_feed(struct render *r, struct span *in, char *out, size_t cap)
 	while (p < end && o <= o_max) {
 		int len;
 
-		if (out + cap - o > PACK_ROOM) {
+		if (out + cap - o > PACK_ROOM + 2) {
 			size_t n = MIN((size_t)(end - p), (size_t)BLOCK64);
 
 			o += render_block(r, p, &n, o);
@@ -360,14 +394,18 @@ render_feed(struct render *r, struct span *in, char *out, size_t cap)
 }
 
 size_t
+render_cut(struct render *r, char *out, size_t cap)
+{
+	BUG_ON(cap < FOLD_CAP_MIN);
+	return render_bad(r, out);
+}
+
+size_t
 render_end(struct render *r, char *out, size_t cap)
 {
-	size_t n;
+	size_t n = render_cut(r, out, cap);
 
-	BUG_ON(cap < FOLD_CAP_MIN);
-	n = render_bad(r, out);
-	if (r->in_text)
-		out[n++] = '\n';
+	n += render_gap(r, out + n);
 	memset(r, 0, sizeof(*r));
 	return n;
 }

@@ -16,7 +16,7 @@
  *           Cyrillic, Greek and other letters that look Latin to the Latin ones; each run of white space to
  *           one blank, none at the start.
  * Rendered  as Mail::SpamAssassin::Message does: case and everything else kept; a run of white space with an
- *           empty line in it is "\n", any other run is one blank, none at the start.
+ *           empty line in it is "\n", with a blank on a side where it had some; any other run is one blank; at the start it is dropped unless in_text was set before.
  */
 #pragma once
 #include "base/base.h"
@@ -50,9 +50,14 @@ struct render {
 	struct fold_carry carry;
 	uint8_t newline_cnt; /* in the run of white space before us; 2 is enough */
 	bool in_text, in_space;
+	bool has_before,
+	        has_after; /* blanks in that run before its first and behind its last line end */
 };
 
 size_t render_feed(struct render *r, struct span *in, char *out, size_t cap);
 
-/* The end of a part: "\n" if there was text, so that the next part begins a paragraph. */
+/* A character that was cut off at the end of a part. What follows joins it unless it begins with white space. */
+size_t render_cut(struct render *r, char *out, size_t cap);
+
+/* The end of the text: its last white space, as in the middle. Then r is as new. */
 size_t render_end(struct render *r, char *out, size_t cap);

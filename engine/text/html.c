@@ -65,22 +65,22 @@ enum attr_kind {
 static const struct { char name[WORD_MAX]; uint8_t kind; } tags[] = {
 	{ "br", BREAK_1 | IS_VOID },        { "div", BREAK_1 | ENDS_P },       { "p", BREAK_2 | ENDS_P },
 	{ "hr", BREAK_2 | IS_VOID },        { "blockquote", BREAK_2 | ENDS_P }, { "pre", BREAK_2 | ENDS_P },
-	{ "listing", BREAK_2 },             { "h1", BREAK_2 | ENDS_P },        { "h2", BREAK_2 | ENDS_P },
-	{ "h3", BREAK_2 | ENDS_P },         { "h4", BREAK_2 | ENDS_P },        { "h5", BREAK_2 | ENDS_P },
-	{ "h6", BREAK_2 | ENDS_P },         { "ul", BREAK_1 | ENDS_P },        { "ol", BREAK_1 | ENDS_P },
-	{ "dl", BREAK_1 | ENDS_P },         { "table", BREAK_1 },              { "tr", BREAK_1 | ENDS_SAME },
-	{ "td", BLANK | ENDS_SAME },        { "th", BLANK | ENDS_SAME },       { "li", BREAK_1 | ENDS_SAME },
-	{ "dt", BREAK_1 | ENDS_SAME },      { "dd", BREAK_1 | ENDS_SAME },     { "center", BREAK_1 },
-	{ "form", BREAK_1 | ENDS_P },       { "section", BREAK_1 | ENDS_P },   { "article", BREAK_1 | ENDS_P },
-	{ "header", BREAK_1 | ENDS_P },     { "footer", BREAK_1 | ENDS_P },    { "address", BREAK_1 | ENDS_P },
-	{ "fieldset", BREAK_1 },            { "option", BLANK | ENDS_SAME },   { "body", BREAK_1 },
-	{ "title", 0 }, { "head", 0 }, { "html", 0 }, { "script", IS_RAW }, { "style", IS_RAW }, { "xmp", IS_RAW | BREAK_2 },
+	{ "listing", BREAK_2 },             { "h1", BLANK | ENDS_P },        { "h2", BLANK | ENDS_P },
+	{ "h3", BLANK | ENDS_P },         { "h4", BLANK | ENDS_P },        { "h5", BLANK | ENDS_P },
+	{ "h6", BLANK | ENDS_P },         { "ul", BLANK | ENDS_P },        { "ol", BLANK | ENDS_P },
+	{ "dl", BLANK | ENDS_P },         { "table", BLANK },              { "tr", BLANK | ENDS_SAME },
+	{ "td", BLANK | ENDS_SAME },        { "th", BLANK | ENDS_SAME },       { "li", BLANK | ENDS_SAME },
+	{ "dt", BLANK | ENDS_SAME },      { "dd", BLANK | ENDS_SAME },     { "center", BLANK },
+	{ "form", BLANK | ENDS_P },       { "section", BLANK | ENDS_P },   { "article", BLANK | ENDS_P },
+	{ "header", BLANK | ENDS_P },     { "footer", BLANK | ENDS_P },    { "address", BLANK | ENDS_P },
+	{ "fieldset", BLANK },            { "option", BLANK | ENDS_SAME },   { "body", BLANK },
+	{ "title", BREAK_2 }, { "head", 0 }, { "html", 0 }, { "script", IS_RAW }, { "style", IS_RAW }, { "xmp", IS_RAW | BREAK_2 },
 	{ "iframe", IS_RAW }, { "noembed", IS_RAW }, { "noframes", IS_RAW }, { "img", IS_VOID }, { "input", IS_VOID },
 	{ "meta", IS_VOID }, { "link", IS_VOID }, { "base", IS_VOID }, { "area", IS_VOID }, { "col", IS_VOID },
-	{ "embed", IS_VOID }, { "source", IS_VOID }, { "track", IS_VOID }, { "wbr", IS_VOID }, { "frame", IS_VOID },
+	{ "embed", BLANK | IS_VOID }, { "source", IS_VOID }, { "track", IS_VOID }, { "wbr", IS_VOID }, { "frame", IS_VOID },
 	{ "param", IS_VOID }, { "bgsound", IS_VOID }, { "a", 0 }, { "b", 0 }, { "i", 0 }, { "u", 0 }, { "s", 0 }, { "em", 0 },
 	{ "strong", 0 }, { "span", 0 }, { "font", 0 }, { "small", 0 }, { "big", 0 }, { "sub", 0 }, { "sup", 0 }, { "tt", 0 },
-	{ "code", 0 }, { "tbody", 0 }, { "thead", 0 }, { "tfoot", 0 }, { "colgroup", 0 }, { "caption", BREAK_1 },
+	{ "code", 0 }, { "tbody", 0 }, { "thead", 0 }, { "tfoot", 0 }, { "colgroup", 0 }, { "caption", BLANK },
 	{ "map", 0 }, { "label", 0 }, { "select", 0 }, { "button", 0 }, { "textarea", 0 }, { "nobr", 0 }, { "strike", 0 },
 	{ "del", 0 }, { "ins", 0 }, { "abbr", 0 }, { "acronym", 0 }, { "cite", 0 }, { "q", 0 }, { "dfn", 0 }, { "kbd", 0 },
 	{ "samp", 0 }, { "var", 0 }, { "object", 0 }, { "applet", 0 }, { "noscript", 0 }, { "main", 0 }, { "nav", 0 },
@@ -115,6 +115,8 @@ struct html {
 	enum html_lane lane;
 	unsigned newline_cnt; /* at the end of the visible lane */
 	bool ends_blank[3];   /* per lane; true at the start */
+	bool owes_blank
+	        [3]; /* per lane: it ends with a blank that is written when a word follows, but not before a line end */
 	unsigned out_len;
 	/* the tag being read */
 	bool is_end_tag, is_cut;
@@ -211,8 +213,10 @@ html_reset(struct html *h)
 	h->out_len = h->entity_len = 0;
 	h->newline_cnt = 2;
 	h->lane = HTML_VISIBLE;
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 3; i++) {
+		h->owes_blank[i] = false;
 		h->ends_blank[i] = true;
+	}
 }
 
 const struct html_stats *
@@ -243,6 +247,22 @@ flush(struct html *h)
 	h->out_len = 0;
 }
 
+static void
+put_byte(struct html *h, char c)
+{
+	if (h->out_len == OUT_BYTES)
+		flush(h);
+	h->out[h->out_len++] = c;
+}
+
+static void
+pay_blank(struct html *h)
+{
+	if (h->owes_blank[h->lane])
+		put_byte(h, ' ');
+	h->owes_blank[h->lane] = false;
+}
+
 static const struct element *
 top(const struct html *h)
 {
@@ -262,6 +282,7 @@ set_lane(struct html *h)
 
 	if (lane == h->lane)
 		return;
+	pay_blank(h);
 	flush(h);
 	h->lane = lane;
 }
@@ -288,15 +309,13 @@ count_text(struct html *h, size_t n)
 static void
 put_space(struct html *h, char c)
 {
-	bool is_pre = top(h)->is_pre;
-
-	if (!is_pre && h->ends_blank[h->lane])
-		return;
-	if (h->out_len == OUT_BYTES)
-		flush(h);
-	if (is_pre && c == '\n' && h->lane == HTML_VISIBLE)
-		h->newline_cnt++;
-	h->out[h->out_len++] = is_pre ? c : ' ';
+	if (top(h)->is_pre) {
+		pay_blank(h);
+		put_byte(h, c);
+		h->newline_cnt += c == '\n' && h->lane == HTML_VISIBLE;
+	} else if (!h->ends_blank[h->lane]) {
+		h->owes_blank[h->lane] = true;
+	}
 	h->ends_blank[h->lane] = true;
 }
 
@@ -311,6 +330,7 @@ static void
 put_word(struct html *h, const char *p, size_t n)
 {
 	count_text(h, n);
+	pay_blank(h);
 	h->ends_blank[h->lane] = false;
 	while (n > 0) {
 		size_t take = MIN(n, (size_t)OUT_BYTES - h->out_len);
@@ -324,23 +344,22 @@ put_word(struct html *h, const char *p, size_t n)
 	}
 }
 
-/* Line ends are always seen, whatever hides their element; at least n of them. force: one more in any case (<br>). */
+/* Line ends are always seen, whatever hides their element: n more, but more than two mean no more. */
 static void
-put_break(struct html *h, unsigned n, bool force)
+put_break(struct html *h, unsigned n)
 {
 	enum html_lane lane = h->lane;
 
 	if (lane != HTML_VISIBLE) {
 		put_space(h, ' ');
+		pay_blank(h);
 		flush(h);
 		h->lane = HTML_VISIBLE;
 	}
-	while (h->newline_cnt < n || (force && h->newline_cnt < 2)) {
-		if (h->out_len == OUT_BYTES)
-			flush(h);
-		h->out[h->out_len++] = '\n';
+	h->owes_blank[HTML_VISIBLE] = false;
+	for (; n > 0 && h->newline_cnt < 2; n--) {
+		put_byte(h, '\n');
 		h->newline_cnt++;
-		force = false;
 	}
 	h->ends_blank[HTML_VISIBLE] = true;
 	if (lane != HTML_VISIBLE) {
@@ -693,12 +712,12 @@ close_element(struct html *h)
 }
 
 static void
-break_for(struct html *h, uint8_t kind, bool is_br)
+break_for(struct html *h, uint8_t kind)
 {
 	if (kind & BREAK_2)
-		put_break(h, 2, false);
+		put_break(h, 2);
 	else if (kind & BREAK_1)
-		put_break(h, 1, is_br);
+		put_break(h, 1);
 	else if (kind & BLANK)
 		put_space(h, ' ');
 }
@@ -729,7 +748,7 @@ end_start_tag(struct html *h, struct span name)
 			h->depth--;
 		set_lane(h);
 	}
-	break_for(h, h->kind, span_is(name, "br"));
+	break_for(h, h->kind);
 	if (h->kind & IS_RAW) {
 		h->state = RAW;
 		h->raw_at = 0;
@@ -754,7 +773,7 @@ end_tag(struct html *h)
 		if (!(h->kind & IS_VOID))
 			close_element(h);
 		set_lane(h);
-		break_for(h, h->kind, span_is(name, "br"));
+		break_for(h, h->kind);
 		return;
 	}
 	end_start_tag(h, name);
@@ -773,15 +792,23 @@ text_block(struct html *h, const char *p, size_t n)
 	uint64_t all = low_bits(len), white = block64_white(b) & all;
 	uint64_t drop = white & (white << 1 | h->ends_blank[h->lane]);
 
+	unsigned words; /* up to the last byte of a word */
+
 	if (len == 0)
 		return 0;
-	if (OUT_BYTES - h->out_len < PACK_ROOM)
+	if (white == all) {
+		h->owes_blank[h->lane] |= drop != all;
+		h->ends_blank[h->lane] = true;
+		return len;
+	}
+	if (OUT_BYTES - h->out_len < PACK_ROOM + 1)
 		flush(h);
-	if (white != all)
-		count_text(h, bit_cnt(all & ~white));
-	h->ends_blank[h->lane] = white >> (len - 1) & 1;
-	h->out_len +=
-	        (unsigned)block64_pack(h->out + h->out_len, block64_blank(b, white), all & ~drop);
+	pay_blank(h);
+	count_text(h, bit_cnt(all & ~white));
+	words = 64 - (unsigned)__builtin_clzll(all & ~white);
+	h->ends_blank[h->lane] = h->owes_blank[h->lane] = words < len;
+	h->out_len += (unsigned)block64_pack(h->out + h->out_len, block64_blank(b, white),
+	                                     all & ~drop & low_bits(words));
 	return len;
 }
 
@@ -1115,6 +1142,7 @@ html_end(struct html *h)
 		h->stats.flags |= HTML_F_UNCLOSED;
 	if (h->state >= BEFORE_ATTR && h->state <= VALUE_BARE)
 		begin_attr(h); /* a link in a tag that is cut off is told all the same */
+	pay_blank(h);
 	flush(h);
 	h->state = TEXT;
 }

@@ -50,7 +50,7 @@ static const char rules_text[] =
         "header  __NOTO   To !~ /./\n"
         "header  ADDR     From:addr =~ /^ann@x\\.test$/\nscore ADDR 0.1\n"
         "header  XFOO     exists:X-Foo\nscore XFOO 0.2\n"
-        "header  LINE     ALL =~ /^X-Foo: bar/\nscore LINE 0.3\n"
+        "header  LINE     ALL =~ /^X-Foo: bar$/m\nscore LINE 0.3\n"
         "uri     URIRULE  /evil\\.example\\/path/\nscore URIRULE 0.7\n"
         "meta    BOTH     CASE && SUBJ\nscore BOTH 4\n"
         "meta    PDFSCRIPT F_DOCUMENT_SCRIPT && F_DOCUMENT_AUTO\nscore PDFSCRIPT 0.4\n"
@@ -424,7 +424,7 @@ test_given_up(struct engine_worker *w, const struct snapshot *s)
 	static const char phrase[] = "send the money to my agent";
 	struct engine_client c = { .addr = addr_v4(1) };
 	struct engine_mail m = { s, &c, span_z(""), 100, false };
-	char mail[8192], rest[64];
+	char mail[JOB_LANE_BYTES * 2], rest[64];
 
 	for (size_t pad = JOB_LANE_BYTES - 100; pad < JOB_LANE_BYTES; pad++)
 		for (size_t k = 1; k < strlen(phrase); k++) {
@@ -447,7 +447,7 @@ static void
 test_excerpts(struct engine_worker *w, const struct snapshot *s)
 {
 	static const char phrase[] = "send the money to my agent";
-	char mail[8192];
+	char mail[JOB_LANE_BYTES * 2];
 
 	for (size_t at = JOB_LANE_BYTES - 200; at < JOB_LANE_BYTES + 200; at++) {
 		struct engine_job *j;
@@ -629,7 +629,7 @@ test_bad_builds(void)
 {
 	write_file("x.rules",
 	           "body X1 /(/\nbody X2 /ok/\nbody X3 /(?<=a)b/\nnonsense\ntest X2 ok \"no\"\n");
-	CHECK(build(1, NULL) == NULL && errors.error_cnt == 3, "%zu", errors.error_cnt);
+	CHECK(build(1, NULL) == NULL && errors.error_cnt == 2, "%zu", errors.error_cnt);
 	write_file("x.rules",
 	           "body X2 /ok/\ntest X2 ok \"no\"\ntest X2 fail \"ok\"\ntest X2 ok \"ok\"\n");
 	CHECK(build(1, NULL) == NULL && errors.error_cnt == 2 && errors.item[0].line == 2, "%zu",

@@ -137,7 +137,7 @@ test_good(void)
 	CHECK(span_is(s.lane[LANE_RENDERED].item[0].text, "a\\/b{2}") &&
 	      s.lane[LANE_RENDERED].item[0].is_caseless &&
 	      s.lane[LANE_RENDERED].item[0].is_dotall &&
-	      s.lane[LANE_RENDERED].item[0].is_multiline);
+	      !s.lane[LANE_RENDERED].item[0].is_multiline);
 	CHECK(span_is(s.lane[LANE_RENDERED].item[1].text, "(?x)x{2}y"));
 	CHECK(span_is(s.lane[LANE_RENDERED].item[2].text, "a/b"));
 	CHECK(s.rules[ruleset_find(&s, span_z("D"))].score_milli == -1000, "nice");
@@ -154,38 +154,46 @@ test_good(void)
 static void
 test_expressions(void)
 {
-	/* A and B hit, C does not; F_URLS is 3. */
+	/* A hit once, B three times, C did not (its 7 is of another mail); F_URLS is 3. As in Perl && and || are an operand. */
 	static const struct {
 		const char *text;
-		bool want;
+		double want;
 	} cases[] = {
-		{ "A", true },
-		{ "C", false },
-		{ "!C", true },
-		{ "!!A", true },
-		{ "A && B", true },
-		{ "A && C", false },
-		{ "A && !C", true },
-		{ "C || B", true },
-		{ "C && A || B", true },
-		{ "C && (A || B)", false },
-		{ "A + B + C == 2", true },
-		{ "A + B + C > 2", false },
-		{ "A + B * 3 == 4", true },
-		{ "(A + B) * 3 == 6", true },
-		{ "A - B", false },
-		{ "1 - 1 - 1 == -1", true },
-		{ "F_URLS >= 3", true },
-		{ "F_URLS<3", false },
-		{ "F_URLS != 3", false },
-		{ "-F_URLS < 0", true },
-		{ "0.5 + 0.5 == 1", true },
-		{ "A>=1&&B<=1", true },
+		{ "A", 1 },
+		{ "B", 3 },
+		{ "C", 0 },
+		{ "!C", 1 },
+		{ "!B", 0 },
+		{ "!!B", 1 },
+		{ "A && B", 3 },
+		{ "B && A", 1 },
+		{ "A && C", 0 },
+		{ "A && !C", 1 },
+		{ "C || B", 3 },
+		{ "C && A || B", 3 },
+		{ "C && (A || B)", 0 },
+		{ "A + B + C == 4", 1 },
+		{ "A + B + C > 4", 0 },
+		{ "A + B * 3 == 10", 1 },
+		{ "(A + B) * 3 == 12", 1 },
+		{ "B / 2", 1.5 },
+		{ "B / 2 * 2", 3 },
+		{ "B / C", 0 },
+		{ "12 / 2 / 3", 2 },
+		{ "A - B", -2 },
+		{ "1 - 1 - 1 == -1", 1 },
+		{ "F_URLS >= 3", 1 },
+		{ "F_URLS<3", 0 },
+		{ "F_URLS != 3", 0 },
+		{ "-F_URLS < 0", 1 },
+		{ "0.5 + 0.5 == 1", 1 },
+		{ "A>=1&&B<=3", 1 },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct snapshot_errors e = { 0 };
 		struct ruleset s = { 0 };
 		uint32_t seen[4] = { 9, 9, 8, 0 };
+		float hits[4] = { 1, 3, 7, 0 };
 		int64_t features[FEATURES] = { [F_URLS] = 3 };
 		char text[200];
 
@@ -194,8 +202,8 @@ test_expressions(void)
 		ruleset_parse_rules(&s, "f", span_z(text), &e);
 		ruleset_finish(&s, &e);
 		CHECK(e.error_cnt == 0, "%s: %s", cases[i].text, e.cnt ? e.item[0].text : "");
-		CHECK(rule_expr_eval(&s, &s.rules[3], seen, 9, features) == cases[i].want, "%s",
-		      cases[i].text);
+		CHECK(rule_expr_eval(&s, &s.rules[3], seen, 9, hits, features) == cases[i].want,
+		      "%s", cases[i].text);
 		snapshot_errors_fini(&e);
 		ruleset_fini(&s);
 	}

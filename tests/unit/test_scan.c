@@ -125,7 +125,7 @@ add_encoded(struct span s, enum encoding e)
 /* clang-format off */
 static const struct { const char *what, *type, *rule; struct span unit, needle; } places[] = {
 	ROW("plain", "text/plain", "PHRASE", "x", " Send the money to my agent"),
-	ROW("case", "text/plain", "CASE", "x", " Send the Money"),
+	ROW("case", "text/plain", "CASE", "x\n\n", " Send the Money"),
 	ROW("raw", "text/plain", "RAW", "x", "QQ7QQ"),
 	ROW("raw html", "text/html", "RAW", "<b>", "QQ7QQ"),
 	ROW("blanks", "text/plain", "PHRASE", " \r\n", "send \t\r\n the money   to my agent"),
@@ -136,7 +136,7 @@ static const struct { const char *what, *type, *rule; struct span unit, needle; 
 	ROW("entities", "text/html", "PHRASE", "&amp;", " send the m&#111;ney to&nbsp;my agent"),
 	ROW("cp1251", "text/plain; charset=windows-1251", "PHRASE", "\xe6", " send the m\xeeney to my agent"),
 	ROW("latin-1", "text/plain", "PHRASE", "\xe9 ", "send the money to my agent"),
-	ROW("utf-16", "text/plain; charset=utf-16le", "CASE", "x\0", " \0S\0e\0n\0d\0 \0t\0h\0e\0 \0M\0o\0n\0e\0y\0"),
+	ROW("utf-16", "text/plain; charset=utf-16le", "CASE", "x\0\n\0\n\0", " \0S\0e\0n\0d\0 \0t\0h\0e\0 \0M\0o\0n\0e\0y\0"),
 	ROW("utf-7", "text/plain; charset=utf-7", "CASE", "+ZeU-", " Send the +AE0-oney"),
 	ROW("gb18030", "text/plain; charset=gb2312", "PHRASE", "\xc4\xe3", " send the money to my agent"),
 	ROW("iso-2022-jp", "text/plain; charset=iso-2022-jp", "PHRASE", "\x1b$B$\"\x1b(B", " send the money to my agent"),
@@ -166,7 +166,7 @@ check_place(size_t row, size_t bytes, enum encoding e)
 	add_z("\r\n\r\n");
 	add_encoded(span(text, n), e);
 	if (e != BASE64)
-		add_encoded(span(" \0.\0.\0", places[row].unit.len == 2 ? 6 : 1), e);
+		add_encoded(span(" \0.\0.\0", strstr(places[row].type, "utf-16") ? 6 : 1), e);
 	add_z("\r\n--b--\r\n");
 	scan();
 	snprintf(want, sizeof(want), "part 1.2 offset %zu", n);

@@ -80,7 +80,7 @@ test_fold(void)
 		{ "", "", "" },
 		{ "Hello  World", "hello world ", "Hello World\n" },
 		{ " \n a", "a ", "a\n" },
-		{ "A\nB\n\nC \n \t\nD", "a b c d ", "A B\nC\nD\n" },
+		{ "A\nB\n\nC \n \t\nD", "a b c d ", "A B\nC \nD\n" },
 		{ "A\r\nB\r\n\r\nC", "a b c ", "A B\nC\n" },
 		{ "V\xc2\xadi\xe2\x80\x8b" "agra", "viagra ", "V\xc2\xadi\xe2\x80\x8b" "agra\n" },
 		{ "\xef\xbc\xb6\xef\xbc\xa9\xef\xbc\xa1", "via ", "\xef\xbc\xb6\xef\xbc\xa9\xef\xbc\xa1\n" },
@@ -115,6 +115,10 @@ test_fold(void)
 					bn += render_feed(&r, &t, b + bn, FOLD_CAP_MIN);
 			}
 			an += fold_end(&f, a + an, FOLD_CAP_MIN);
+			/* A part more begins behind an empty line. */
+			bn += render_cut(&r, b + bn, FOLD_CAP_MIN);
+			struct span more = span("\n\n", 2);
+			bn += render_feed(&r, &more, b + bn, FOLD_CAP_MIN);
 			bn += render_end(&r, b + bn, FOLD_CAP_MIN);
 			CHECK(span_is(span(a, an), cases[i].folded), "%zu step %zu: %.*s", i, step,
 			      (int)an, a);
@@ -124,6 +128,43 @@ test_fold(void)
 	char out[8];
 	CHECK(span_is(span(out, fold_span(span_z("Act NOW "), out, sizeof(out))), "act now"));
 	CHECK(fold_span(span_z("123456789"), out, sizeof(out)) == 8);
+}
+
+/* White space at both ends, as SpamAssassin keeps it. */
+static void
+test_render_ends(void)
+{
+	static const struct {
+		const char *in;
+		bool in_text;
+		const char *out;
+	} cases[] = {
+		{ "a", false, "a" },
+		{ "a ", false, "a " },
+		{ " a", false, "a" },
+		{ " a", true, " a" },
+		{ "\n\na\n", true, "\na " },
+		{ "a\n\n", false, "a\n" },
+		{ "a\n \n ", false, "a\n " },
+		{ "\n", false, "" },
+		{ "", true, "" },
+		{ "\n\n", true, "\n" },
+		{ "a \n\n\tb", false, "a \n b" },
+		{ "a\r\n \r\nb", false, "a\nb" },
+		{ "a\t\r\nb", false, "a b" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct render r = { .in_text = cases[i].in_text };
+		struct span s = span_z(cases[i].in);
+		char out[256];
+		size_t n = 0;
+
+		while (s.len > 0)
+			n += render_feed(&r, &s, out + n, FOLD_CAP_MIN);
+		n += render_end(&r, out + n, FOLD_CAP_MIN);
+		CHECK(span_is(span(out, n), cases[i].out), "%zu: '%.*s'", i, (int)n, out);
+	}
 }
 
 /* No character grows more than fold.h says, and one grows that much. */
@@ -182,7 +223,7 @@ static const struct { const char *in, *visible, *hidden, *urls; } html_cases[] =
 	{ "a<font color=white>x</font>b<font color='#FEFEFE'>y</font>", "ab", "xy", "" },
 	{ "<body bgcolor=#000000><font color=white>x</font><span style='color:#000'>y", "x", "y", "" },
 	{ "<div style='background:url(http://e/x)'><font color=white>x", "x", "", "div.style=http://e/x " },
-	{ "a<div hidden>x</div>b", "a\nb", "x", "" },
+	{ "a<div hidden>x</div>b", "a\n\nb", "x", "" },
 	{ "<style>b{}</style><title>T &amp; t</title>x", "x", "", "" },
 	{ "<a href=http://x/?a&amp;b=1>l</a><IMG SRC = \" http://y/\n1\" >", "l", "", "a.href=http://x/?a&b=1 img.src=http://y/1 " },
 	{ "<a title='>' href='&#104;ttp://x/'>", "", "", "a.href=http://x/ " },
@@ -350,6 +391,7 @@ test_fold_blocks(void)
 int
 main(void)
 {
+	test_render_ends();
 	charsets = charset_set_new();
 	test_charset();
 	test_fold();

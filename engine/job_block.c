@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * job_block.c - lanes that are matched a text at a time: paragraphs, chunks of raw text, the message's head, views, URLs
+ *
+ * Why     A rule of SpamAssassin's sees one paragraph (body), one chunk (rawbody) or one value at a time: '^' and '$' are its
+ *         ends, and nothing matches over them. PCRE2, which confirms, wants its text in one piece as well.
+ * Source  split_into_array_of_short_lines() and _paragraphs() of Mail::SpamAssassin::Message 4.0.1: same cuts.
+ */
+#include "engine/job.h"
+
+struct asked {
+	struct engine_job *j;
+	enum lane lane;
+	struct span text;
+	const char *place;
+	uint64_t at;
+	bool is_subject;
+};
+
+bool
+job_has_set(const struct engine_job *j, enum lane lane)
+{
+	return j->s->lane[lane].set != NULL;
+}
+
+static unsigned
+want(void *ctx, uint32_t pattern)
+{
+	const struct asked *a = ctx;
+	const struct engine_job *j = a->j;
+	uint32_t rule = j->s->lane[a->lane].ref[pattern].rule;
+	const struct rule *r = &j->s->rules.rules[rule];
+	float hits = j->gen->slot[j->slot].rule_hits[rule];
+
+	if (a->is_subject && r->is_nosubject)
+		return 0;
+	if (!job_rule_hit(j, rule))
+		return r->max_hits;
+	return (float)r->max_hits > hits ? r->max_hits - (uint32_t)hits : 0;
+}
+
+static bool
+hit(void *ctx, uint32_t pattern, unsigned cnt, size_t end)
+{
+	const struct asked *a = ctx;
+	struct engine_job *j = a->j;
+	uint32_t rule = j->s->lane[a->lane].ref[pattern].rule;
+	bool again = job_rule_hit(j, rule);
+
+	if (job_count_match(j))
+		return true;
+	if (again) {
+		job_count_hits(j, rule, cnt);
+		return false;
+	}
+	if (a->place)
+		job_hit(j, rule, 0, a->place, span(a->text.p, MIN(end, a->text.len)));
+	else
+		job_hit_text(j, a->lane, rule, 0, a->at + end);
+	if (cnt > 1)
+		job_count_hits(j, rule, cnt - 1);
+	return false;
+}
+
+void
+job_scan_block(struct engine_job *j, enum lane lane, uint32_t group, struct span text,
+               const char *place, uint64_t at)
+{
+	struct asked a = { .j = j, .lane = lane, .text = text, .place = place, .at = at };
+	struct match_asker asker = { want, hit, &a, 0 };
+
+	if (lane == LANE_RENDERED) {
+		a.is_subject = j->has_subject && !j->past_subject;
+		j->past_subject = true;
+	}
+	if (j->match_flood)
+		return;
+	if (match_set_scan(j->gen->run[lane], j->gen->scratch, group, text, &asker) != MATCH_OK)
+		job_match_failed(j);
+	counter_add(&j->w->counters.pcre_timeouts, asker.timeout_cnt);
+}
+
+/* ---- paragraphs and chunks ---- */
+
+/* The line that begins at text: with its end, or cut behind the last blank within bounds. 0: not all of it is here. */
+static size_t
+next_paragraph(struct span text, bool is_end)
+{
+	const char *nl = memchr(text.p, '\n', text.len), *blank;
+	size_t n = nl ? (size_t)(nl + 1 - text.p) : text.len;
+
+	if (n > JOB_LINE_MAX) {
+		blank = memrchr(text.p, ' ', MIN(text.len, (size_t)JOB_LINE_MAX + 1));
+		return blank ? (size_t)(blank + 1 - text.p) : JOB_LINE_MAX;
+	}
+	return nl || is_end ? n : 0;
+}
+
+/* As long as more than two lines' worth is left: to the first end of line, '>' or blank past one. */
+static size_t
+next_chunk(struct span text, bool is_end)
+{
+	static const char ends[] = "\n> ";
+
+	if (text.len <= 2 * JOB_LINE_MAX)
+		return is_end ? text.len : 0;
+	for (size_t i = 0; i < sizeof(ends) - 1; i++) {
+		const char *p = memchr(text.p + JOB_LINE_MAX, ends[i], JOB_LINE_MAX);
+
+		if (p)
+			return (size_t)(p + 1 - text.p);
+	}
+	return JOB_LINE_MAX + 1;
+}
+
+size_t
+job_scan_lane(struct engine_job *j, struct text_lane *l, bool is_end)
+{
+	bool is_raw = l == &j->raw;
+	enum lane lane = is_raw ? LANE_RAW : LANE_RENDERED;
+	struct span rest = span(l->buf + EXCERPT_MAX, l->used);
+	size_t n;
+
+	while (rest.len > 0 &&
+	       (n = is_raw ? next_chunk(rest, is_end) : next_paragraph(rest, is_end)) > 0) {
+		if (!j->locate)
+			job_scan_block(j, lane, 0, span(rest.p, n), NULL,
+			               l->base + (l->used - rest.len));
+		rest = span_skip(rest, n);
+	}
+	return l->used - rest.len;
+}
+
+/* Decoded bytes with LF for CR LF. */
+void
+job_raw_add(struct engine_job *j, struct span in)
+{
+	while (in.len > 0) {
+		const char *cr = memchr(in.p, '\r', in.len);
+		size_t n = cr ? (size_t)(cr - in.p) : in.len;
+
+		if (j->raw_is_cr && in.p[0] != '\n')
+			job_lane_add(j, &j->raw, span("\r", 1));
+		job_lane_add(j, &j->raw, span(in.p, n));
+		j->raw_is_cr = cr != NULL;
+		in = span_skip(in, n + (cr ? 1 : 0));
+	}
+}
+
+/* SpamAssassin cuts each part into chunks by itself. */
+void
+job_raw_end(struct engine_job *j)
+{
+	if (j->raw_is_cr)
+		job_lane_add(j, &j->raw, span("\r", 1));
+	j->raw_is_cr = false;
+	job_lane_flush(j, &j->raw, true);
+}
+
+/* ---- the message as it came, with LF for CR LF ---- */
+
+void
+job_full_add(struct engine_job *j, struct span raw)
+{
+	for (size_t i = 0; i < raw.len && j->full_used < sizeof(j->full); i++) {
+		char c = raw.p[i];
+
+		if (c == '\n' && j->full_is_cr)
+			j->full_used--;
+		j->full_is_cr = c == '\r';
+		j->full[j->full_used++] = c;
+	}
+}
+
+void
+job_full_end(struct engine_job *j)
+{
+	if (j->full_used > 0)
+		job_scan_block(j, LANE_FULL, 0, span(j->full, j->full_used), "message", 0);
+}

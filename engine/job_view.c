@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * job_view.c - rules over header fields: the fields of a part are kept, then each view that rules ask for is put together
+ *
+ * Why     A rule sees all fields of its name as one text, a line each (Mail::SpamAssassin::PerMsgStatus::get() 4.0.1); a field
+ *         that is not there is an empty text.
+ * Limit   JOB_FIELDS_MAX fields and JOB_HEAD_TEXT bytes of a part, JOB_VIEW_BYTES of a view; what is past them no rule sees, and
+ *         a counter says so.
+ */
+#include "engine/address.h"
+#include "engine/job.h"
+#include "engine/relays.h"
+
+struct text {
+	char *p;
+	size_t len, cap;
+};
+
+static void
+put(struct text *t, struct span s)
+{
+	size_t n = MIN(s.len, t->cap - t->len);
+
+	if (n > 0)
+		memcpy(t->p + t->len, s.p, n);
+	t->len += n;
+}
+
+static void
+put_line(struct text *t, struct span s)
+{
+	put(t, s);
+	put(t, span("\n", 1));
+}
+
+/* As written, without blanks in front, LF for CR LF. */
+static void
+put_raw(struct text *t, struct span s)
+{
+	while (s.len > 0 && (s.p[0] == ' ' || s.p[0] == '\t' || s.p[0] == '\r' || s.p[0] == '\n'))
+		s = span_skip(s, 1);
+	while (s.len > 0) {
+		const char *cr = memchr(s.p, '\r', s.len);
+		size_t n = cr ? (size_t)(cr - s.p) : s.len;
+
+		put(t, span(s.p, n));
+		s = span_skip(s, n);
+		if (cr && !(s.len > 1 && s.p[1] == '\n'))
+			put(t, span("\r", 1));
+		if (cr)
+			s = span_skip(s, 1);
+	}
+	put(t, span("\n", 1));
+}
+
+static struct span
+keep(struct engine_job *j, struct span s)
+{
+	char *to = j->head_text + j->head_text_used;
+
+	if (s.len == 0)
+		return span("", 0);
+	memcpy(to, s.p, s.len);
+	j->head_text_used += s.len;
+	return span(to, s.len);
+}
+
+void
+job_head_begin(struct engine_job *j)
+{
+	j->field_cnt = 0;
+	j->head_text_used = 0;
+}
+
+void
+job_head_add(struct engine_job *j, const struct mime_header *h)
+{
+	if (j->s->rules.view_cnt == 0 || j->locate || (!h->is_top && !job_has_set(j, LANE_MIME)))
+		return;
+	if (j->field_cnt == JOB_FIELDS_MAX ||
+	    h->name.len + h->raw.len + h->value.len > sizeof(j->head_text) - j->head_text_used) {
+		counter_inc(&j->w->counters.field_overflow);
+		return;
+	}
+	j->field[j->field_cnt++] =
+	        (struct head_field){ keep(j, h->name), keep(j, h->raw), keep(j, h->value) };
+}
+
+/* ---- a view's text ---- */
+
+static void
+put_addresses(struct engine_job *j, const struct view *v, struct span raw, struct text *t)
+{
+	struct address a;
+
+	while (address_next(&raw, &a)) {
+		char name[ADDRESS_NAME_MAX], words[ADDRESS_NAME_MAX];
+		size_t n;
+
+		if (v->part & VIEW_ADDR) {
+			if (a.address.len > 0)
+				put_line(t, a.address);
+			continue;
+		}
+		n = address_name(&a, name, sizeof(name));
+		if (n == 0)
+			continue;
+		if (v->part & VIEW_RAW) {
+			put_line(t, span(name, n));
+			continue;
+		}
+		n = job_decode_words(j, span(name, n), words, sizeof(words));
+		put_line(t, address_tidy_name(words, n));
+	}
+}
+
+static void
+put_field(struct engine_job *j, const struct view *v, const struct head_field *f, struct text *t)
+{
+	if (v->part & (VIEW_ADDR | VIEW_NAME))
+		put_addresses(j, v, f->raw, t);
+	else if (v->part & VIEW_RAW)
+		put_raw(t, f->raw);
+	else
+		put_line(t, f->value);
+}
+
+/* All fields of this name; false when there is none. */
+static bool
+put_fields(struct engine_job *j, const struct view *v, struct span name, struct text *t)
+{
+	const struct head_field *last = NULL;
+	bool only_last = v->part & (VIEW_LAST | VIEW_MIME);
+
+	for (unsigned i = 0; i < j->field_cnt; i++) {
+		const struct head_field *f = &j->field[i];
+
+		if (!span_ieq(f->name, name))
+			continue;
+		if (!only_last)
+			put_field(j, v, f, t);
+		last = f;
+		if (v->part & VIEW_FIRST)
+			break;
+	}
+	if (last && only_last)
+		put_field(j, v, last, t);
+	return last != NULL;
+}
+
+static bool
+put_all(struct engine_job *j, const struct view *v, struct text *t)
+{
+	for (unsigned i = 0; i < j->field_cnt; i++) {
+		const struct head_field *f = &j->field[i];
+
+		put(t, f->name);
+		put(t, span(": ", 2));
+		if (v->part & VIEW_RAW)
+			put_raw(t, f->raw);
+		else
+			put_line(t, f->value);
+	}
+	return j->field_cnt > 0;
+}
+
+static bool
+put_names(struct engine_job *j, const struct view *v, const char *const *names, size_t cnt,
+          struct text *t)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < cnt; i++)
+		any = put_fields(j, v, span_z(names[i]), t) || any;
+	return any;
+}
+
+/* The envelope's; a mail in a file has it in a field, if at all. */
+static bool
+put_sender(struct engine_job *j, struct text *t)
+{
+	static const char *const names[] = { "x-envelope-from", "envelope-sender", "x-sender",
+		                             "return-path" };
+	struct view v = { .part = VIEW_ADDR | VIEW_FIRST };
+
+	if (j->sender_len > 0) {
+		put(t, span(j->sender, j->sender_len));
+		return true;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (put_fields(j, &v, span_z(names[i]), t)) {
+			t->len -= t->len > 0; /* its line end */
+			return true;
+		}
+	return false;
+}
+
+static void
+put_relay(const struct relay *r, struct text *t)
+{
+	if (t->len > 0)
+		put(t, span(" ", 1));
+	t->len += relay_format(r, t->p + t->len, t->cap - t->len);
+}
+
+/* The host that handed it to us, then what the fields tell. Without a client those in private networks are left out. */
+static bool
+put_relays(struct engine_job *j, struct text *t)
+{
+	static const struct addr none;
+	bool is_trusted = addr_eq(&j->client_addr, &none) ||
+	                  addr_eq(&j->client_addr, &(struct addr){ { [10] = 0xff, [11] = 0xff } });
+	char ip[ADDR_TEXT_MAX];
+	struct relay r = { 0 };
+
+	if (!is_trusted) {
+		r.ip = span(ip, addr_format(&j->client_addr, ip));
+		r.helo = span(j->helo, j->helo_len);
+		r.by = span_z("weir");
+		put_relay(&r, t);
+	}
+	for (unsigned i = 0; i < j->field_cnt; i++) {
+		if (!span_ieq_z(j->field[i].name, "received") ||
+		    !relay_parse(j->field[i].value, &r))
+			continue;
+		is_trusted = is_trusted && (relay_is_private(&r) || r.auth.len > 0);
+		if (!is_trusted)
+			put_relay(&r, t);
+	}
+	return true;
+}
+
+/* False: there is no such field. */
+static bool
+make_view(struct engine_job *j, const struct view *v, struct text *t)
+{
+	static const char *const to_cc[] = { "to", "cc" };
+	static const char *const ids[] = { "x-message-id", "resent-message-id",
+		                           "x-original-message-id", "message-id" };
+
+	switch (v->source) {
+	case VIEW_ALL:
+		return put_all(j, v, t);
+	case VIEW_TOCC:
+		return put_names(j, v, to_cc, ARRAY_LEN(to_cc), t);
+	case VIEW_MESSAGEID:
+		return put_names(j, v, ids, ARRAY_LEN(ids), t);
+	case VIEW_ENVELOPE_FROM:
+		return put_sender(j, t);
+	case VIEW_RELAYS:
+		return put_relays(j, t);
+	case VIEW_NO_RELAYS:
+		return true;
+	default:
+		return put_fields(j, v, v->field, t);
+	}
+}
+
+static void
+run_view(struct engine_job *j, uint32_t at, enum lane lane)
+{
+	const struct view_rules *more = &j->s->view[at];
+	struct text t = { .p = j->w->view_text, .cap = sizeof(j->w->view_text) };
+	const struct match_set *set = j->s->lane[lane].set;
+
+	if (!make_view(j, &j->s->rules.views[at], &t)) {
+		for (size_t i = 0; i < more->unset_cnt; i++)
+			job_hit(j, more->unset[i], 0, "header", span("", 0));
+		return;
+	}
+	for (size_t i = 0; i < more->exists_cnt; i++)
+		job_hit(j, more->exists[i], 0, "header", j->s->rules.views[at].field);
+	if (match_set_has_group(set, at))
+		job_scan_block(j, lane, at, span(t.p, t.len), "header", 0);
+}
+
+void
+job_head_end(struct engine_job *j, bool is_top)
+{
+	const struct ruleset *rs = &j->s->rules;
+
+	for (uint32_t i = 0; i < rs->view_cnt && !j->locate; i++) {
+		bool is_mime = rs->views[i].part & VIEW_MIME;
+
+		if (is_mime || is_top)
+			run_view(j, i, is_mime ? LANE_MIME : LANE_HEADER);
+	}
+	job_head_begin(j);
+}
