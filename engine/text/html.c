@@ -6,6 +6,7 @@
  */
 #include "engine/text/html.h"
 #include "base/block64.h"
+#include "engine/text/html_sheet.h"
 #include "engine/text/html_style.h"
 #include "engine/text/text_tables.h"
 #include "engine/text/utf8.h"
@@ -59,6 +60,8 @@ enum attr_kind {
 	ATTR_SIZE,
 	ATTR_HIDDEN,
 	ATTR_TYPE,
+	ATTR_CLASS, /* of interest once a style sheet has rules */
+	ATTR_ID,
 };
 
 /* clang-format off */
@@ -93,6 +96,7 @@ static const struct { char name[WORD_MAX]; uint8_t kind; } attrs[] = {
 	{ "xlink:href", ATTR_URL }, { "codebase", ATTR_URL },    { "usemap", ATTR_URL },     { "content", ATTR_CONTENT },
 	{ "style", ATTR_STYLE },    { "color", ATTR_COLOR },     { "text", ATTR_COLOR },     { "bgcolor", ATTR_BGCOLOR },
 	{ "size", ATTR_SIZE },      { "hidden", ATTR_HIDDEN },   { "type", ATTR_TYPE },
+	{ "class", ATTR_CLASS },    { "id", ATTR_ID },
 };
 /* clang-format on */
 
@@ -124,22 +128,15 @@ struct html {
 	enum attr_kind attr_kind;
 	uint32_t name_hash, p_hash; /* of name, of "p" */
 	unsigned value_len, entity_len, dash_cnt, raw_at;
-	struct html_style style;
+	struct html_style style, sheet_style; /* of the tag: its own, and what classes and id say */
+	struct html_sheet sheet;
 	char name[HTML_NAME_MAX], attr[HTML_NAME_MAX], raw_name[HTML_NAME_MAX];
 	uint8_t raw_len;
+	bool is_sheet; /* RAW is of <style> */
+	bool has_sheet_style;
 	char entity[ENTITY_MAX];
 	char value[HTML_VALUE_MAX], out[OUT_BYTES];
 };
-
-static uint32_t
-hash(struct span s)
-{
-	uint32_t h = 2166136261u;
-
-	for (size_t i = 0; i < s.len; i++)
-		h = (h ^ (unsigned char)s.p[i]) * 16777619u;
-	return h ^ h >> 15;
-}
 
 /* s and a word of a table. */
 static bool
@@ -161,7 +158,7 @@ static void
 make_slots(struct html *h)
 {
 	for (size_t i = 0; i < ARRAY_LEN(tags); i++) {
-		uint32_t at = hash(span_z(tags[i].name)) % TAG_SLOTS;
+		uint32_t at = html_sheet_name(span_z(tags[i].name)) % TAG_SLOTS;
 
 		while (h->tag_slot[at])
 			at = (at + 1) % TAG_SLOTS;
@@ -175,13 +172,13 @@ make_slots(struct html *h)
 		h->attr_slot[at] = (uint8_t)(i + 1);
 	}
 	for (size_t i = 0; i < text_entities_cnt; i++) {
-		uint32_t at = hash(span_z(text_entities[i].name)) % ENTITY_SLOTS;
+		uint32_t at = html_sheet_name(span_z(text_entities[i].name)) % ENTITY_SLOTS;
 
 		while (h->entity_slot[at])
 			at = (at + 1) % ENTITY_SLOTS;
 		h->entity_slot[at] = (uint16_t)(i + 1);
 	}
-	h->p_hash = hash(span("p", 1));
+	h->p_hash = html_sheet_name(span("p", 1));
 }
 
 struct html *
@@ -208,6 +205,9 @@ void
 html_reset(struct html *h)
 {
 	memset(&h->stats, 0, sizeof(h->stats));
+	html_sheet_reset(&h->sheet);
+	html_style_init(&h->sheet_style);
+	h->has_sheet_style = false;
 	h->state = TEXT;
 	h->depth = h->overflow = 0;
 	h->out_len = h->entity_len = 0;
@@ -400,7 +400,7 @@ put_decoded(struct html *h, const char *p, size_t n)
 static int
 find_entity(const struct html *h, struct span name)
 {
-	uint32_t at = hash(name) % ENTITY_SLOTS;
+	uint32_t at = html_sheet_name(name) % ENTITY_SLOTS;
 
 	if (name.len >= sizeof(text_entities[0].name))
 		return -1;
@@ -600,6 +600,22 @@ url_value(struct html *h, struct span attr, struct span v)
 	tell_url(h, name, v);
 }
 
+/* class="a b c" */
+static void
+class_value(struct html *h, struct span v)
+{
+	while (v.len > 0) {
+		size_t n = 0;
+
+		while (n < v.len && !is_space(v.p[n]))
+			n++;
+		if (n > 0)
+			h->has_sheet_style |= html_sheet_find(
+			        &h->sheet, html_sheet_id('.', span(v.p, n)), &h->sheet_style);
+		v = span_skip(v, MIN(n + 1, v.len));
+	}
+}
+
 static void
 end_attr(struct html *h)
 {
@@ -626,8 +642,8 @@ end_attr(struct html *h)
 		h->style.color = h->style.color == COLOR_NONE ? html_color(v) : h->style.color;
 		break;
 	case ATTR_BGCOLOR:
-		h->style.background =
-		        h->style.background == COLOR_NONE ? html_color(v) : h->style.background;
+		if (h->style.background == COLOR_NONE && html_color(v) != COLOR_CLEAR)
+			h->style.background = html_color(v);
 		break;
 	case ATTR_HIDDEN:
 		h->style.is_gone = true;
@@ -639,6 +655,13 @@ end_attr(struct html *h)
 	case ATTR_TYPE:
 		if (span_ieq_z(trim(v), "password"))
 			h->stats.flags |= HTML_F_PASSWORD;
+		break;
+	case ATTR_CLASS:
+		class_value(h, v);
+		break;
+	case ATTR_ID:
+		h->has_sheet_style |=
+		        html_sheet_find(&h->sheet, html_sheet_id('#', trim(v)), &h->sheet_style);
 		break;
 	}
 }
@@ -663,8 +686,39 @@ end_attr_name(struct html *h)
 	for (; h->attr_slot[at]; at = (at + 1) % ATTR_SLOTS)
 		if (is_word(attr, attrs[h->attr_slot[at] - 1].name)) {
 			h->attr_kind = attrs[h->attr_slot[at] - 1].kind;
-			return;
+			break;
 		}
+	if (h->attr_kind >= ATTR_CLASS && h->sheet.cnt == 0)
+		h->attr_kind = ATTR_NONE;
+}
+
+/* What the tag's own style does not say, its classes and id do, then its name. */
+static void
+merge(struct html_style *st, const struct html_style *more)
+{
+	st->is_gone |= more->is_gone;
+	if (st->is_hidden_visibility < 0)
+		st->is_hidden_visibility = more->is_hidden_visibility;
+	if (st->is_tiny_font < 0)
+		st->is_tiny_font = more->is_tiny_font;
+	if (st->color == COLOR_NONE)
+		st->color = more->color;
+	if (st->background == COLOR_NONE)
+		st->background = more->background;
+}
+
+static void
+merge_sheet(struct html *h)
+{
+	struct html_style by_name;
+
+	if (h->has_sheet_style)
+		merge(&h->style, &h->sheet_style);
+	if (!html_sheet_may(&h->sheet, h->name_hash))
+		return;
+	html_style_init(&by_name);
+	if (html_sheet_find(&h->sheet, h->name_hash, &by_name))
+		merge(&h->style, &by_name);
 }
 
 static void
@@ -676,6 +730,8 @@ open_element(struct html *h, struct span name)
 		h->overflow++;
 		return;
 	}
+	if (h->sheet.cnt > 0)
+		merge_sheet(h);
 	e.name = h->name_hash;
 	e.is_gone |= h->style.is_gone;
 	if (h->style.is_hidden_visibility >= 0)
@@ -754,6 +810,9 @@ end_start_tag(struct html *h, struct span name)
 		h->raw_at = 0;
 		memcpy(h->raw_name, h->name, h->name_len);
 		h->raw_len = h->name_len;
+		h->is_sheet = span_is(name, "style");
+		if (h->is_sheet)
+			html_sheet_begin(&h->sheet);
 		return;
 	}
 	if (!(h->kind & IS_VOID))
@@ -852,13 +911,16 @@ begin_tag(struct html *h, bool is_end)
 	h->name_len = 0;
 	h->attr_len = 0;
 	html_style_init(&h->style);
+	if (h->has_sheet_style)
+		html_style_init(&h->sheet_style);
+	h->has_sheet_style = false;
 	h->state = TAG_NAME;
 }
 
 static void
 end_tag_name(struct html *h)
 {
-	h->name_hash = hash(span(h->name, h->name_len));
+	h->name_hash = html_sheet_name(span(h->name, h->name_len));
 	h->kind = tag_kind(h, span(h->name, h->name_len));
 	h->state = BEFORE_ATTR;
 }
@@ -1034,6 +1096,8 @@ raw_bytes(struct html *h, const char *p, size_t n)
 		lt = memchr(p, '<', n);
 		n = lt ? (size_t)(lt - p) : n;
 		h->stats.script_bytes += n;
+		if (h->is_sheet)
+			html_sheet_feed(&h->sheet, span(p, n));
 		h->raw_at = lt ? 1 : 0;
 		return lt ? n + 1 : n;
 	}

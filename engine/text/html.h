@@ -23,8 +23,8 @@
 
 enum html_lane {
 	HTML_VISIBLE,
-	HTML_HIDDEN, /* by style: display, visibility, font size 0 or 1, colour on its own colour, opacity … */
-	HTML_TITLE, /* <title>: not part of the shown text */
+	HTML_HIDDEN, /* by style: display, visibility, font size 0 or 1, colour on its own colour, opacity, clip, off the page … */
+	HTML_TITLE,  /* <title>: not part of the shown text */
 };
 
 enum html_flag {

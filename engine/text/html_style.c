@@ -99,6 +99,7 @@ static uint32_t
 rgb_color(struct span v)
 {
 	uint32_t c = 0;
+	double alpha;
 
 	while (v.len > 0 && v.p[0] != '(')
 		v = span_skip(v, 1);
@@ -113,7 +114,9 @@ rgb_color(struct span v)
 			d = d * 2.55;
 		c = c << 8 | (uint32_t)MAX(0, MIN(d, 255));
 	}
-	return c;
+	while (v.len > 0 && !(v.p[0] >= '0' && v.p[0] <= '9') && v.p[0] != '.')
+		v = span_skip(v, 1);
+	return number(&v, &alpha) && alpha == 0 ? COLOR_CLEAR : c;
 }
 
 uint32_t
@@ -132,6 +135,8 @@ html_color(struct span v)
 	/* clang-format on */
 
 	v = trim(v);
+	if (begins(v, "transparent"))
+		return COLOR_CLEAR;
 	if (v.len > 0 && v.p[0] == '#')
 		return hex_color(span_skip(v, 1));
 	if (begins(v, "rgb"))
@@ -147,7 +152,9 @@ html_colors_alike(uint32_t a, uint32_t b)
 {
 	uint32_t distance = 0;
 
-	if (a >= COLOR_UNKNOWN || b >= COLOR_UNKNOWN)
+	if (a == COLOR_CLEAR)
+		return true;
+	if (a >= COLOR_CLEAR || b >= COLOR_CLEAR)
 		return false;
 	for (unsigned i = 0; i < 24; i += 8) {
 		int d = (int)(a >> i & 255) - (int)(b >> i & 255);
@@ -174,78 +181,193 @@ tiny_font(struct span v)
 	return size <= 1;
 }
 
-/* Does v begin with the number 0 (or less), of any unit? */
+/* Does v begin with the number `most` or less, of any unit? */
 static bool
-is_zero(struct span v, double most)
+is_at_most(struct span v, double most)
 {
 	double d;
 
 	return number(&v, &d) && d <= most;
 }
 
+/* So far to the left or above that it is off the page. */
+static bool
+is_far(struct span v)
+{
+	double d;
+
+	if (!number(&v, &d))
+		return false;
+	v = trim(v);
+	if (begins(v, "em") || begins(v, "rem"))
+		return d <= -30;
+	return d <= (begins(v, "%") || begins(v, "v") ? -100 : -500);
+}
+
+/* clip: rect(0 0 0 0), rect(1px, 1px, 1px, 1px): the four numbers leave nothing. */
+static bool
+is_clipped(struct span v)
+{
+	double d;
+	int cnt = 0;
+
+	if (!begins(v, "rect("))
+		return false;
+	for (v = span_skip(v, 5); v.len > 0 && v.p[0] != ')'; v = span_skip(v, 1))
+		if (v.p[0] >= '0' && v.p[0] <= '9') {
+			if (!number(&v, &d) || d > 1)
+				return false;
+			cnt++;
+			if (v.len == 0)
+				break;
+		}
+	return cnt == 4;
+}
+
+/* clip-path: inset(50%) and more, circle(0); transform: scale(0). */
+static bool
+is_shrunk(struct span v)
+{
+	double d;
+	bool is_inset = begins(v, "inset(");
+
+	if (!is_inset && !begins(v, "circle(") && !begins(v, "scale("))
+		return false;
+	while (v.len > 0 && v.p[0] != '(')
+		v = span_skip(v, 1);
+	v = span_skip(v, 1);
+	return number(&v, &d) && (is_inset ? d >= 50 && begins(v, "%") : d == 0);
+}
+
+/* font: [weight or style] size[/height] family: the first number that has a unit or a '/', or is 0. */
+static int8_t
+font_size(struct span v)
+{
+	while (v.len > 0) {
+		struct span rest = v;
+		double d;
+
+		if (number(&rest, &d) &&
+		    (d == 0 || (rest.len > 0 && (unsigned char)rest.p[0] > ' ')))
+			return tiny_font(v);
+		while (v.len > 0 && (unsigned char)v.p[0] > ' ')
+			v = span_skip(v, 1);
+		v = trim(v);
+	}
+	return -1;
+}
+
 struct boxes { /* things that hide only together */
 	bool is_overflow_hidden, is_flat, is_absolute, is_away;
 };
 
+enum property {
+	P_AWAY,
+	P_BACKGROUND,
+	P_BACKGROUND_COLOR,
+	P_BACKGROUND_IMAGE,
+	P_CLIP,
+	P_COLOR,
+	P_DISPLAY,
+	P_FAR,
+	P_FLAT,
+	P_FONT,
+	P_FONT_SIZE,
+	P_OPACITY,
+	P_OVERFLOW,
+	P_POSITION,
+	P_SHRUNK,
+	P_VISIBILITY,
+	P_NONE,
+};
+
+static enum property
+property(struct span name)
+{
+	/* clang-format off */
+	static const struct { char name[18]; uint8_t len, p; } rows[] = { /* by length */
+		{ "top", 3, P_AWAY },                    { "left", 4, P_AWAY },            { "clip", 4, P_CLIP },
+		{ "font", 4, P_FONT },                   { "color", 5, P_COLOR },          { "width", 5, P_FLAT },
+		{ "right", 5, P_AWAY },                  { "height", 6, P_FLAT },          { "bottom", 6, P_AWAY },
+		{ "display", 7, P_DISPLAY },             { "opacity", 7, P_OPACITY },      { "overflow", 8, P_OVERFLOW },
+		{ "position", 8, P_POSITION },           { "font-size", 9, P_FONT_SIZE },  { "max-width", 9, P_FLAT },
+		{ "clip-path", 9, P_SHRUNK },            { "transform", 9, P_SHRUNK },     { "visibility", 10, P_VISIBILITY },
+		{ "background", 10, P_BACKGROUND },      { "max-height", 10, P_FLAT },     { "margin-top", 10, P_FAR },
+		{ "text-indent", 11, P_FAR },            { "margin-left", 11, P_FAR },
+		{ "background-color", 16, P_BACKGROUND_COLOR }, { "background-image", 16, P_BACKGROUND_IMAGE },
+	};
+	static const uint8_t first[18] = { 0, 0, 0, 0, 1, 4, 7, 9, 11, 13, 17, 21, 23, 23, 23, 23, 23, 25 };
+	/* clang-format on */
+
+	if (name.len > 16)
+		return P_NONE;
+	for (size_t i = first[name.len]; i < first[name.len + 1]; i++)
+		if (span_ieq(name, span(rows[i].name, rows[i].len)))
+			return rows[i].p;
+	return P_NONE;
+}
+
+static void
+background(struct html_style *s, struct span v)
+{
+	if (!begins(v, "none") && !begins(v, "transparent") && !begins(v, "inherit"))
+		s->background = html_color(v);
+	if (s->background == COLOR_CLEAR)
+		s->background = COLOR_NONE;
+}
+
 static void
 declaration(struct html_style *s, struct boxes *b, struct span name, struct span v)
 {
-	switch (name.len) { /* few names have the length of one that matters */
-	case 3:
-		if (span_ieq_z(name, "top"))
-			b->is_away |= is_zero(v, -500);
+	switch (property(name)) {
+	case P_AWAY:
+		b->is_away |= is_far(v);
 		break;
-	case 4:
-		if (span_ieq_z(name, "left"))
-			b->is_away |= is_zero(v, -500);
+	case P_BACKGROUND:
+	case P_BACKGROUND_COLOR:
+		background(s, v);
 		break;
-	case 5:
-		if (span_ieq_z(name, "color"))
-			s->color = begins(v, "transparent") ? COLOR_UNKNOWN : html_color(v);
-		break;
-	case 6:
-		if (span_ieq_z(name, "height"))
-			b->is_flat |= is_zero(v, 0);
-		break;
-	case 7:
-		if (span_ieq_z(name, "display"))
-			s->is_gone |= begins(v, "none");
-		else if (span_ieq_z(name, "opacity"))
-			s->is_gone |= is_zero(v, 0.05);
-		break;
-	case 8:
-		if (span_ieq_z(name, "overflow"))
-			b->is_overflow_hidden |= begins(v, "hidden");
-		else if (span_ieq_z(name, "position"))
-			b->is_absolute |= begins(v, "absolute") || begins(v, "fixed");
-		break;
-	case 9:
-		if (span_ieq_z(name, "font-size"))
-			s->is_tiny_font = tiny_font(v);
-		else if (span_ieq_z(name, "max-width"))
-			b->is_flat |= is_zero(v, 0);
-		break;
-	case 10:
-		if (span_ieq_z(name, "visibility"))
-			s->is_hidden_visibility = begins(v, "hidden") || begins(v, "collapse");
-		else if (span_ieq_z(name, "background") && !begins(v, "none") &&
-		         !begins(v, "transparent"))
-			s->background = html_color(v);
-		else if (span_ieq_z(name, "max-height"))
-			b->is_flat |= is_zero(v, 0);
-		break;
-	case 11:
-		if (span_ieq_z(name, "text-indent"))
-			s->is_gone |= is_zero(v, -500);
-		break;
-	case 16:
-		if (span_ieq_z(name, "background-color") && !begins(v, "transparent") &&
-		    !begins(v, "inherit"))
-			s->background = html_color(v);
-		else if (span_ieq_z(name, "background-image") && !begins(v, "none"))
+	case P_BACKGROUND_IMAGE:
+		if (!begins(v, "none"))
 			s->background = COLOR_UNKNOWN;
 		break;
-	default:
+	case P_CLIP:
+		b->is_away |= is_clipped(v);
+		break;
+	case P_COLOR:
+		s->color = html_color(v);
+		break;
+	case P_DISPLAY:
+		s->is_gone |= begins(v, "none");
+		break;
+	case P_FAR:
+		s->is_gone |= is_far(v);
+		break;
+	case P_FLAT:
+		b->is_flat |= is_at_most(v, 0);
+		break;
+	case P_FONT:
+		s->is_tiny_font = font_size(v);
+		break;
+	case P_FONT_SIZE:
+		s->is_tiny_font = tiny_font(v);
+		break;
+	case P_OPACITY:
+		s->is_gone |= is_at_most(v, 0.05);
+		break;
+	case P_OVERFLOW:
+		b->is_overflow_hidden |= begins(v, "hidden");
+		break;
+	case P_POSITION:
+		b->is_absolute |= begins(v, "absolute") || begins(v, "fixed");
+		break;
+	case P_SHRUNK:
+		s->is_gone |= is_shrunk(v);
+		break;
+	case P_VISIBILITY:
+		s->is_hidden_visibility = begins(v, "hidden") || begins(v, "collapse");
+		break;
+	case P_NONE:
 		break;
 	}
 }
