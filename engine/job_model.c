@@ -12,7 +12,6 @@ enum kind {
 	K_LAST_FEATURE = K_FEATURE + FEATURES,
 	K_BIAS,
 	K_TYPE,
-	K_TREE,
 	K_URL_SUFFIX,
 	K_URL_HOST,
 	K_URL_PATH,
@@ -125,6 +124,7 @@ job_model_url(struct engine_job *j, const struct url *u)
 	struct span path = slashes ? span_skip(u->canonical, (size_t)(slashes - u->canonical.p) + 3)
 	                           : span("", 0);
 	const char *slash = path.len ? memchr(path.p, '/', path.len) : NULL, *dot;
+	uint32_t flags = u->flags & ~(uint32_t)(URL_F_FROM_TEXT | URL_F_FROM_ATTR);
 	struct span name = u->registrable;
 
 	if (!job_wants_model(j))
@@ -146,8 +146,8 @@ job_model_url(struct engine_job *j, const struct url *u)
 	                   MIN(count_of(path, "?"), 1u) * 5 + MIN(count_of(path, "&"), 4u),
 	           "shape of a path");
 	for (unsigned i = 0; i < 16; i++)
-		if (u->flags >> i & 1 && !(1u << i & URL_F_FROM_TEXT))
-			add_number(j, K_URL_FLAG, i, "kind of URL");
+		if (flags >> i & 1)
+			add_text(j, K_URL_FLAG, span_z(url_flag_name(i)), "kind of URL");
 }
 
 /* Features of features.def that say what a mail is, not who carried it. */
@@ -161,19 +161,22 @@ static const enum feature looks_at[] = {
 };
 /* clang-format on */
 
-/* Types of parts, but what lists wrap a mail in and plain text, which they add. */
+/* Types of parts, but text and what wraps it: HTML is no sign of spam, only these mailing lists have little of it; and lists wrap a mail
+ * to add a footer. */
 static void
 add_parts(struct engine_job *j)
 {
-	bool has_html = j->features[F_HTML_PARTS] > 0, has_plain = j->features[F_PLAIN_PARTS] > 0;
+	static const char *const common[] = { "text/plain", "text/html", "multipart/mixed",
+		                              "multipart/alternative" };
 
 	for (unsigned i = 0; i < j->part_cnt; i++) {
-		struct span t = j->parts[i].type;
+		size_t k = 0;
 
-		if (!span_is(t, "text/plain") && !span_is(t, "multipart/mixed"))
-			add_text(j, K_TYPE, t, "part of type");
+		while (k < ARRAY_LEN(common) && !span_is(j->parts[i].type, common[k]))
+			k++;
+		if (k == ARRAY_LEN(common))
+			add_text(j, K_TYPE, j->parts[i].type, "part of type");
 	}
-	add_number(j, K_TREE, (unsigned)has_html * 2 + has_plain, "html 2, plain 1");
 }
 
 static void

@@ -12,9 +12,9 @@
 #include <math.h>
 
 enum judge {
-	J_BLOCK, /* the model at its block threshold */
-	J_TAG,   /* the model at its tag threshold */
-	J_ALL,   /* rules, lists and model: any action but deliver */
+	J_STRICT, /* the model at its strict threshold */
+	J_WIDE,   /* the model at its wide threshold */
+	J_ALL,    /* rules, lists and model: any action but deliver */
 	JUDGES,
 };
 
@@ -30,7 +30,7 @@ struct eval {
 	struct tally *tally; /* two a source: ham, spam; then two sums */
 	size_t source_cnt;
 	size_t unread;
-	float block, tag;
+	float strict, wide;
 	bool has_model;
 };
 
@@ -78,8 +78,8 @@ judge_all(struct eval *e, struct scanner *s)
 		for (unsigned k = 0; k < 2; k++) {
 			row[k]->is_spam = r->is_spam;
 			row[k]->cnt++;
-			row[k]->hit[J_BLOCK] += x.has_model && x.logodds >= e->block;
-			row[k]->hit[J_TAG] += x.has_model && x.logodds >= e->tag;
+			row[k]->hit[J_STRICT] += x.has_model && x.logodds >= e->strict;
+			row[k]->hit[J_WIDE] += x.has_model && x.logodds >= e->wide;
 			row[k]->hit[J_ALL] += o == SCAN_OTHER;
 		}
 	}
@@ -87,7 +87,7 @@ judge_all(struct eval *e, struct scanner *s)
 	return e->unread == 0;
 }
 
-static const char *const judge_names[JUDGES] = { "model_block", "model_tag", "verdict" };
+static const char *const judge_names[JUDGES] = { "model_strict", "model_wide", "verdict" };
 
 static void
 print_json(const struct eval *e)
@@ -119,9 +119,9 @@ print_json(const struct eval *e)
 	all = json_pack("{s:o,s:I}", "rows", rows, "unread", (json_int_t)e->unread);
 	if (e->has_model)
 		json_object_set_new(all, "thresholds",
-		                    json_pack("{s:f,s:f}", "block_probability",
-		                              model_probability(e->block), "tag_probability",
-		                              model_probability(e->tag)));
+		                    json_pack("{s:f,s:f}", "strict_probability",
+		                              model_probability(e->strict), "wide_probability",
+		                              model_probability(e->wide)));
 	json_dumpf(all, stdout, JSON_COMPACT);
 	putchar('\n');
 	json_decref(all);
@@ -147,14 +147,14 @@ print_class(const struct eval *e, unsigned k, bool is_spam)
 static void
 print_text(const struct eval *e)
 {
-	for (unsigned k = e->has_model ? J_BLOCK : J_ALL; k < JUDGES; k++) {
+	for (unsigned k = e->has_model ? J_STRICT : J_ALL; k < JUDGES; k++) {
 		if (k == J_ALL)
 			printf("whole verdict: rules, lists%s; any action but deliver\n",
 			       e->has_model ? " and model" : "");
 		else
 			printf("model alone, %s threshold: p >= %.4f\n",
-			       k == J_BLOCK ? "block" : "tag",
-			       model_probability(k == J_BLOCK ? e->block : e->tag));
+			       k == J_STRICT ? "strict" : "wide",
+			       model_probability(k == J_STRICT ? e->strict : e->wide));
 		print_class(e, k, true);
 		print_class(e, k, false);
 	}
@@ -174,8 +174,8 @@ read_model(struct eval *e, const char *path)
 		return false;
 	}
 	e->has_model = true;
-	e->block = m->head.block_logodds;
-	e->tag = m->head.tag_logodds;
+	e->strict = m->head.strict_logodds;
+	e->wide = m->head.wide_logodds;
 	model_put(m);
 	return true;
 }

@@ -56,19 +56,20 @@ show(struct cli *c, const char *path, const struct model_head *h)
 	if (cli_has(c, OPT_JSON)) {
 		printf("{\"model\": \"%s\", \"ham\": %u, \"spam\": %u, \"held_ham\": %u, "
 		       "\"held_spam\": %u, \"held_false_positives\": %u, \"held_caught\": %u, "
-		       "\"block_logodds\": %.3f, \"tag_logodds\": %.3f}\n",
+		       "\"strict_logodds\": %.3f, \"wide_logodds\": %.3f}\n",
 		       path, h->ham_cnt, h->spam_cnt, h->held_ham_cnt, h->held_spam_cnt,
-		       h->held_fp_cnt, h->held_caught_cnt, (double)h->block_logodds,
-		       (double)h->tag_logodds);
+		       h->held_fp_cnt, h->held_caught_cnt, (double)h->strict_logodds,
+		       (double)h->wide_logodds);
 		return;
 	}
 	printf("%s: %u ham, %u spam\n", path, h->ham_cnt, h->spam_cnt);
 	printf("held out, the last by time of each place: %u ham, %u spam\n", h->held_ham_cnt,
 	       h->held_spam_cnt);
-	printf("at the block threshold (p %.4f, 5 points): %u false positives, %u caught (%.1f "
+	printf("strict threshold (p %.4f, 3 points): %u false positives, %u caught (%.1f "
 	       "%%)\n",
-	       model_probability(h->block_logodds), h->held_fp_cnt, h->held_caught_cnt, caught);
-	printf("at most 0.5 %% false positives: p %.4f\n", model_probability(h->tag_logodds));
+	       model_probability(h->strict_logodds), h->held_fp_cnt, h->held_caught_cnt, caught);
+	printf("wide threshold, at most 0.5 %% false positives: p %.4f\n",
+	       model_probability(h->wide_logodds));
 }
 
 static int

@@ -133,7 +133,7 @@ candidate_learn(struct candidate *c, const struct model *live, const struct mode
                 bool is_spam)
 {
 	uint32_t cnt = c->head.ham_cnt + c->head.spam_cnt;
-	float before = model_logodds(&c->model, v), at = live->head.block_logodds;
+	float before = model_logodds(&c->model, v), at = live->head.strict_logodds;
 	uint64_t hash = hash_of(v);
 	double p = model_probability(before);
 

@@ -28,7 +28,7 @@ model_probability(float logodds)
 int32_t
 model_points_milli(const struct model *m, float logodds)
 {
-	float milli = 5000 * logodds / m->head.block_logodds;
+	float milli = MODEL_POINTS_STRICT * logodds / m->head.strict_logodds;
 
 	return (int32_t)lrintf(MAX((float)MODEL_POINTS_MIN, MIN((float)MODEL_POINTS_MAX, milli)));
 }

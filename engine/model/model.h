@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * model.h - the learned model: weights of hashed features, read from a file; its answer for one mail
  *
- * Why     Logistic regression over hashed features: one sum a mail. A mail's vector has length 1 (each weight counts 1/sqrt(n)),
- *         so that a long mail is no more certain than a short one. What the sum means was measured on mails that the
- *         weights had not seen (train.h): slope and offset make it log-odds, and block_logodds is where the false
- *         positives of those mails were few enough to block.
+ * Why     Logistic regression over hashed features: one sum a mail, whose parts count by the root of their size (vector.h), so
+ *         that a long mail is no more certain than a short one. What the sum means was measured on mails that the
+ *         weights had not seen (train.h): slope and offset make it log-odds, and the thresholds are where the false
+ *         positives of those mails were few.
  * Owner   A loaded model is immutable and counted; control alone changes the count.
  * Thread  model_load/get/put: control. model_logodds(): any.
  * Errors  model_load(): the operator's file; NULL and why.
@@ -23,11 +23,11 @@ struct model_head {
 	uint32_t
 	        feature_set; /* MODEL_FEATURE_SET of who trained it: other features, other meaning */
 	float slope, offset;        /* sum of weights / sqrt(n) to log-odds */
-	float block_logodds;        /* at most 0.1 % false positives on held-out mails: 5 points */
-	float tag_logodds;          /* at most 0.5 % */
+	float strict_logodds;       /* at most 0.1 % false positives on held-out mails: 5 points */
+	float wide_logodds;         /* at most 0.5 % */
 	uint32_t ham_cnt, spam_cnt; /* trained on */
 	uint32_t held_ham_cnt, held_spam_cnt;  /* slope, offset and thresholds come from these */
-	uint32_t held_fp_cnt, held_caught_cnt; /* of these, at block_logodds */
+	uint32_t held_fp_cnt, held_caught_cnt; /* of these, at strict_logodds */
 	uint32_t learned_cnt;                  /* mails learned one by one since (weirctl learn) */
 	uint32_t reserved[15];
 };
@@ -60,13 +60,14 @@ float model_logodds(const struct model *m, const struct model_vector *v);
 double model_probability(float logodds);
 
 /*
- * What the model adds to a mail's score, in thousandths of a point: linear in log-odds, 0 at even odds, 5 points (the default
- * threshold) at block_logodds. Never over MODEL_POINTS_MAX; never under MODEL_POINTS_MIN, so that words of good mails cannot buy off
- * rules.
+ * What the model adds to a mail's score, in thousandths of a point: linear in log-odds, 0 at even odds, MODEL_POINTS_STRICT at
+ * strict_logodds, so that there a rule or two must agree before the default threshold of 5 points. Never over
+ * MODEL_POINTS_MAX; never under MODEL_POINTS_MIN, so that words of good mails cannot buy off rules.
  */
-#define MODEL_BLOCK_MIN  1.0f /* log-odds: no model blocks by itself under 73 % */
-#define MODEL_POINTS_MAX 8000
-#define MODEL_POINTS_MIN (-2000)
+#define MODEL_STRICT_MIN    1.0f /* log-odds: no strict threshold is under 73 % */
+#define MODEL_POINTS_STRICT 3000
+#define MODEL_POINTS_MAX    8000
+#define MODEL_POINTS_MIN    (-2000)
 int32_t model_points_milli(const struct model *m, float logodds);
 
 /* What one feature adds to the log-odds of a mail; scale: of its vector. */

@@ -43,9 +43,9 @@ static bool
 numbers_are_good(const struct model_head *h)
 {
 	return isfinite(h->slope) && h->slope > 0 && isfinite(h->offset) &&
-	       isfinite(h->block_logodds) && h->block_logodds >= MODEL_BLOCK_MIN &&
-	       h->block_logodds <= MODEL_LOGODDS_MAX && isfinite(h->tag_logodds) &&
-	       h->tag_logodds <= h->block_logodds;
+	       isfinite(h->strict_logodds) && h->strict_logodds >= MODEL_STRICT_MIN &&
+	       h->strict_logodds <= MODEL_LOGODDS_MAX && isfinite(h->wide_logodds) &&
+	       h->wide_logodds <= h->strict_logodds;
 }
 
 static struct model *

@@ -5,19 +5,19 @@
 #include "base/rng.h"
 #include <math.h>
 
-#define COST_DEFAULT       32.0
-#define HAM_WEIGHT_DEFAULT 1.0
-#define HELD_DEFAULT       0.15
-#define PASSES_DEFAULT     60
-#define STOP_AT            0.01 /* largest step of a pass, as a share of its bound */
-#define WEIGHT_TOP         32767.0
+#define COST_DEFAULT   32.0
+#define HELD_DEFAULT   0.15
+#define PASSES_DEFAULT 200
+#define STOP_AT        0.002 /* largest step of a pass, as a share of its bound */
+#define WEIGHT_TOP     32767.0
 
 struct example {
 	size_t at; /* in slots */
 	uint32_t cnt;
-	uint32_t order;                    /* as added */
-	float scale[MODEL_GROUPS], square; /* square: of the vector's length */
+	uint32_t order; /* as added */
+	float scale[MODEL_GROUPS];
 	bool is_spam, is_held;
+	float weight; /* in the loss */
 	unsigned group;
 	int64_t time;
 	double score; /* of held-out mails */
@@ -70,11 +70,6 @@ train_add(struct train *t, const struct model_vector *v, bool is_spam, unsigned 
 		                            .group = group,
 		                            .time = time };
 	model_scales(v->slot, v->cnt, t->item[t->cnt].scale);
-	for (uint32_t i = 0; i < v->cnt; i++) {
-		float x = t->item[t->cnt].scale[MODEL_GROUP_OF(v->slot[i])];
-
-		t->item[t->cnt].square += x * x;
-	}
 	t->slot_cnt += v->cnt;
 	t->cnt++;
 }
@@ -87,7 +82,9 @@ struct fit {
 	size_t cnt;
 	double *alpha; /* two a mail: the dual variable, and its distance to the bound */
 	float *w;
-	double cost, ham_weight;
+	float *rarity; /* of a slot, squared: what a step of its weight is multiplied with */
+	float *square; /* of each mail's vector */
+	double cost;
 };
 
 static float
@@ -112,7 +109,8 @@ add_to(struct fit *f, const struct example *e, double by)
 	for (unsigned g = 0; g < MODEL_GROUPS; g++)
 		step[g] = (float)by * e->scale[g];
 	for (uint32_t i = 0; i < e->cnt; i++)
-		f->w[MODEL_SLOT_OF(s[i])] += step[MODEL_GROUP_OF(s[i])];
+		f->w[MODEL_SLOT_OF(s[i])] +=
+		        step[MODEL_GROUP_OF(s[i])] * f->rarity[MODEL_SLOT_OF(s[i])];
 }
 
 /* One variable to its optimum, the others fixed (algorithm 4 of the paper: Newton steps, kept inside the bound). Returns how far it
@@ -122,8 +120,8 @@ solve_one(struct fit *f, size_t i)
 {
 	const struct example *e = f->item[i];
 	double y = e->is_spam ? 1 : -1;
-	double bound = f->cost * (e->is_spam ? 1 : f->ham_weight);
-	double xx = MAX((double)e->square, 1e-6);
+	double bound = f->cost * (double)e->weight;
+	double xx = MAX((double)f->square[i], 1e-6);
 	double b = y * (double)product(f, e);
 	double *a = &f->alpha[2 * i], sign = 1, old, z, slope;
 	unsigned lo = 0;
@@ -152,7 +150,7 @@ static void
 fit_begin(struct fit *f)
 {
 	for (size_t i = 0; i < f->cnt; i++) {
-		double bound = f->cost * (f->item[i]->is_spam ? 1 : f->ham_weight);
+		double bound = f->cost * (double)f->item[i]->weight;
 		double a = MIN(0.001 * bound, 1e-8);
 
 		f->alpha[2 * i] = a;
@@ -193,22 +191,66 @@ fit_run(struct fit *f, const struct train_options *o)
 	free(order);
 }
 
+/*
+ * Common features are in every mail and say little; left alone they take weight that rare ones, which say much, should have. So a
+ * feature's value is multiplied with 0.1 + log²(mails / mails that have it). The weight of the file is for the plain value,
+ * which costs a scan nothing: w = u·r, and a step of u changes w by r². The mean square of a mail's vector is then SQUARE.
+ */
+#define RARITY_LEAST 0.1
+#define SQUARE       4.0
+
+static void
+weigh_features(struct fit *f)
+{
+	const uint32_t *slots = f->t->slots;
+	uint32_t *seen = calloc(MODEL_SLOTS, sizeof(*seen));
+	double mean = 1e-9;
+
+	BUG_ON(!seen);
+	for (size_t i = 0; i < f->cnt; i++)
+		for (uint32_t k = 0; k < f->item[i]->cnt; k++)
+			seen[MODEL_SLOT_OF(slots[f->item[i]->at + k])]++;
+	for (size_t i = 0; i < MODEL_SLOTS; i++) {
+		double rare = log((double)(f->cnt + 1) / (seen[i] + 1.0));
+
+		f->rarity[i] = (float)pow(RARITY_LEAST + rare * rare, 2);
+	}
+	for (size_t i = 0; i < f->cnt; i++) {
+		const struct example *e = f->item[i];
+
+		for (uint32_t k = 0; k < e->cnt; k++) {
+			float x = e->scale[MODEL_GROUP_OF(slots[e->at + k])];
+
+			f->square[i] += x * x * f->rarity[MODEL_SLOT_OF(slots[e->at + k])];
+		}
+		mean += (double)f->square[i] / (double)f->cnt;
+	}
+	for (size_t i = 0; i < f->cnt; i++)
+		f->square[i] *= (float)(SQUARE / mean);
+	for (size_t i = 0; i < MODEL_SLOTS; i++)
+		f->rarity[i] *= (float)(SQUARE / mean);
+	free(seen);
+}
+
 /* Weights of the mails that are not held out, or of all. The caller's to free. */
 static float *
 fit(const struct train *t, const struct train_options *o, bool all)
 {
-	struct fit f = { .t = t,
-		         .cost = o->cost > 0 ? o->cost : COST_DEFAULT,
-		         .ham_weight = o->ham_weight > 0 ? o->ham_weight : HAM_WEIGHT_DEFAULT };
+	struct fit f = { .t = t, .cost = o->cost > 0 ? o->cost : COST_DEFAULT };
 
 	f.item = calloc(t->cnt, sizeof(*f.item));
 	f.alpha = calloc(t->cnt, 2 * sizeof(*f.alpha));
 	f.w = calloc(MODEL_SLOTS, sizeof(*f.w));
-	BUG_ON(!f.item || !f.alpha || !f.w);
+	f.rarity = calloc(MODEL_SLOTS, sizeof(*f.rarity));
+	f.square = calloc(t->cnt, sizeof(*f.square));
+	BUG_ON(!f.item || !f.alpha || !f.w || !f.rarity || !f.square);
 	for (size_t i = 0; i < t->cnt; i++)
 		if (all || !t->item[i].is_held)
 			f.item[f.cnt++] = &t->item[i];
+	weigh_features(&f);
 	fit_run(&f, o);
+	free(f.rarity);
+	free(f.square);
 	free(f.item);
 	free(f.alpha);
 	return f.w;
@@ -230,16 +272,55 @@ by_group_and_time(const void *a, const void *b)
 	return x->order < y->order ? -1 : 1;
 }
 
+/* First of the next group of t's sorted mails. */
+static size_t
+group_end(const struct train *t, size_t begin)
+{
+	size_t end = begin;
+
+	while (end < t->cnt && t->item[end].group == t->item[begin].group &&
+	       t->item[end].is_spam == t->item[begin].is_spam)
+		end++;
+	return end;
+}
+
 static void
 hold_out(struct train *t, double share)
 {
 	qsort(t->item, t->cnt, sizeof(*t->item), by_group_and_time);
 	for (size_t i = 0, end; i < t->cnt; i = end) {
-		for (end = i; end < t->cnt && t->item[end].group == t->item[i].group &&
-		              t->item[end].is_spam == t->item[i].is_spam;)
-			end++;
+		end = group_end(t, i);
 		for (size_t k = i; k < end; k++)
 			t->item[k].is_held = (double)(end - k) <= (double)(end - i) * share + 0.5;
+	}
+}
+
+/* A small source counts more, up to GROUP_WEIGHT_MAX, so that a large one does not decide alone what ham is; of a handful of mails
+ * not. */
+#define GROUP_WEIGHT_MAX 8.0
+#define GROUP_LEAST      50
+
+static void
+weigh_groups(struct train *t)
+{
+	size_t mails[2] = { 0 }, groups[2] = { 0 };
+
+	for (size_t i = 0, end; i < t->cnt; i = end) {
+		end = group_end(t, i);
+		if (end - i < GROUP_LEAST)
+			continue;
+		mails[t->item[i].is_spam] += end - i;
+		groups[t->item[i].is_spam]++;
+	}
+	for (size_t i = 0, end; i < t->cnt; i = end) {
+		double mean = (double)mails[t->item[i].is_spam] /
+		              (double)MAX(groups[t->item[i].is_spam], (size_t)1);
+		double weight;
+
+		end = group_end(t, i);
+		weight = MAX(1.0, MIN(GROUP_WEIGHT_MAX, mean / (double)(end - i)));
+		for (size_t k = i; k < end; k++)
+			t->item[k].weight = (float)(end - i < GROUP_LEAST ? 1 : weight);
 	}
 }
 
@@ -324,11 +405,12 @@ by_score_down(const void *a, const void *b)
 }
 
 /* Least score that at most `share` of the held-out ham reaches. */
-static double
+static float
 threshold(const struct train *t, double share)
 {
+	double *ham = malloc((t->cnt + 1) * sizeof(*ham));
 	size_t n = 0, may;
-	double *ham = malloc((t->cnt + 1) * sizeof(*ham)), at;
+	float at;
 
 	BUG_ON(!ham);
 	for (size_t i = 0; i < t->cnt; i++)
@@ -336,7 +418,7 @@ threshold(const struct train *t, double share)
 			ham[n++] = t->item[i].score;
 	qsort(ham, n, sizeof(*ham), by_score_down);
 	may = (size_t)((double)n * share);
-	at = nextafter(ham[may], INFINITY);
+	at = nextafterf((float)ham[may], INFINITY); /* over it as a float, too */
 	free(ham);
 	return at;
 }
@@ -353,13 +435,13 @@ measure(struct train *t, const struct train_options *o, struct model_head *h)
 	calibrate(t, &h->slope, &h->offset);
 	for (size_t i = 0; i < t->cnt; i++)
 		t->item[i].score = (double)h->slope * t->item[i].score + (double)h->offset;
-	h->block_logodds = (float)threshold(t, 0.001);
-	h->block_logodds = MAX(MODEL_BLOCK_MIN, MIN(MODEL_LOGODDS_MAX, h->block_logodds));
-	h->tag_logodds = MIN(h->block_logodds, (float)threshold(t, 0.005));
+	h->strict_logodds = threshold(t, 0.001);
+	h->strict_logodds = MAX(MODEL_STRICT_MIN, MIN(MODEL_LOGODDS_MAX, h->strict_logodds));
+	h->wide_logodds = MIN(h->strict_logodds, threshold(t, 0.005));
 	for (size_t i = 0; i < t->cnt; i++) {
 		const struct example *e = &t->item[i];
 
-		if (!e->is_held || e->score < (double)h->block_logodds)
+		if (!e->is_held || e->score < (double)h->strict_logodds)
 			continue;
 		h->held_caught_cnt += e->is_spam;
 		h->held_fp_cnt += !e->is_spam;
@@ -387,6 +469,7 @@ train_run(struct train *t, const struct train_options *o, char *why, size_t cap)
 	float *w;
 
 	hold_out(t, o->held_share > 0 ? o->held_share : HELD_DEFAULT);
+	weigh_groups(t);
 	for (unsigned i = 0; i < 4; i++)
 		if (count(t, i & 1, i & 2) < TRAIN_LEAST) {
 			snprintf(why, cap,

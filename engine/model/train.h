@@ -17,7 +17,6 @@ struct train;
 struct train_options {
 	uint64_t seed;     /* order of the passes */
 	double cost;       /* of a mail on the wrong side, against small weights; 0: the default */
-	double ham_weight; /* a ham mail counts so many times; 0: the default */
 	double held_share; /* of each group, the last by time; 0: 0.15 */
 	unsigned pass_max; /* 0: the default */
 };

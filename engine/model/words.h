@@ -19,7 +19,7 @@
 #define MODEL_SUBJECT_MAX 512
 #define MODEL_OWN_MAX     8
 #define MODEL_MUTED_WORDS 24
-#define MODEL_HEAD_WORDS  40
+#define MODEL_HEAD_WORDS  80
 #define MODEL_MUTES_MAX   6
 
 struct model_words {

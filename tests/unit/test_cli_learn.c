@@ -156,11 +156,11 @@ test_eval(void)
 	CHECK(json_array_size(json_object_get(j, "rows")) == 5); /* list, work, junk, all twice */
 	r = row(j, "all", "spam");
 	CHECK(number(r, "mails") == MAILS);
-	CHECK(number(json_object_get(r, "model_block"), "hit") == MAILS);
+	CHECK(number(json_object_get(r, "model_strict"), "hit") == MAILS);
 	/* Wilson, n = n: low = n / (n + z^2) */
-	CHECK(json_number_value(json_object_get(json_object_get(r, "model_block"), "low")) >
+	CHECK(json_number_value(json_object_get(json_object_get(r, "model_strict"), "low")) >
 	              160 / (160 + 3.842) - 1e-4 &&
-	      json_number_value(json_object_get(json_object_get(r, "model_block"), "low")) <
+	      json_number_value(json_object_get(json_object_get(r, "model_strict"), "low")) <
 	              160 / (160 + 3.841) + 1e-4);
 	r = row(j, "list", "ham");
 	CHECK(number(r, "mails") == MAILS / 2);

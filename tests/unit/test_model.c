@@ -199,9 +199,9 @@ test_learns(void)
 		rng_seed(&r, 1000 + i);
 		make_mail(&va, &r, i & 1);
 		z = model_logodds(m, &va);
-		wrong += (i & 1) != (z >= m->head.block_logodds);
+		wrong += (i & 1) != (z >= m->head.strict_logodds);
 		CHECK((i & 1) == (model_points_milli(m, z) >= 5000) ||
-		      (i & 1) != (z >= m->head.block_logodds));
+		      (i & 1) != (z >= m->head.strict_logodds));
 	}
 	CHECK(wrong == 0, "%u wrong", wrong);
 	model_put(m);
@@ -289,7 +289,7 @@ test_file(void)
 	m->head.slope = NAN; /* with a good checksum */
 	CHECK(model_save(m, path) == 0 && !model_load(path, why, sizeof(why)));
 	m->head.slope = 1;
-	m->head.block_logodds = 0;
+	m->head.strict_logodds = 0;
 	CHECK(model_save(m, path) == 0 && !model_load(path, why, sizeof(why)));
 	CHECK(model_save(m, "/nonexistent/x") == -ENOENT);
 	model_put(m);
