@@ -52,9 +52,9 @@ scan_reasons(struct scanner *x, const struct engine_job *j, struct engine_mail m
 	r->cnt = 0;
 	if (!j->has_model)
 		return;
-	model_scales(v->slot, v->cnt, scale);
+	model_scales(v->feature, v->cnt, scale);
 	for (uint32_t i = 0; i < v->cnt; i++)
-		add_reason(r, v->slot[i], model_share(j->s->model, scale, v->slot[i]));
+		add_reason(r, v->feature[i], model_share(j->s->model, scale, v->feature[i]));
 	m.size = 0; /* either slot will do */
 	again = engine_job_begin(x->w, &m);
 	BUG_ON(!again);

@@ -65,7 +65,7 @@ show(struct cli *c, const char *path, const struct model_head *h)
 	printf("%s: %u ham, %u spam\n", path, h->ham_cnt, h->spam_cnt);
 	printf("held out, the last by time of each place: %u ham, %u spam\n", h->held_ham_cnt,
 	       h->held_spam_cnt);
-	printf("strict threshold (p %.4f, 3 points): %u false positives, %u caught (%.1f "
+	printf("strict threshold (p %.4f, 2.5 points): %u false positives, %u caught (%.1f "
 	       "%%)\n",
 	       model_probability(h->strict_logodds), h->held_fp_cnt, h->held_caught_cnt, caught);
 	printf("wide threshold, at most 0.5 %% false positives: p %.4f\n",

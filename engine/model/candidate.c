@@ -104,7 +104,7 @@ hash_of(const struct model_vector *v)
 	uint64_t sum = v->cnt;
 
 	for (uint32_t i = 0; i < v->cnt; i++)
-		sum += model_hash_pair(1, v->slot[i]);
+		sum += model_hash_pair(1, v->feature[i]);
 	return sum;
 }
 
@@ -114,15 +114,16 @@ step(struct model *m, const struct model_vector *v, float by)
 {
 	float scale[MODEL_GROUPS], square = 0;
 
-	model_scales(v->slot, v->cnt, scale);
+	model_scales(v->feature, v->cnt, scale);
 	for (uint32_t i = 0; i < v->cnt; i++)
-		square += scale[MODEL_GROUP_OF(v->slot[i])] * scale[MODEL_GROUP_OF(v->slot[i])];
+		square +=
+		        scale[MODEL_GROUP_OF(v->feature[i])] * scale[MODEL_GROUP_OF(v->feature[i])];
 	if (square <= 0)
 		return;
 	for (uint32_t i = 0; i < v->cnt; i++) {
-		int16_t *w = &m->weight[MODEL_SLOT_OF(v->slot[i])];
-		float to =
-		        (float)*w + by / m->head.slope * scale[MODEL_GROUP_OF(v->slot[i])] / square;
+		int16_t *w = &m->weight[MODEL_SLOT_OF(v->feature[i])];
+		float to = (float)*w +
+		           by / m->head.slope * scale[MODEL_GROUP_OF(v->feature[i])] / square;
 
 		*w = (int16_t)lrintf(MAX(-32767.0f, MIN(32767.0f, to)));
 	}

@@ -10,9 +10,9 @@ model_logodds(const struct model *m, const struct model_vector *v)
 	int64_t sum[MODEL_GROUPS] = { 0 };
 	float scale[MODEL_GROUPS], z = 0;
 
-	model_scales(v->slot, v->cnt, scale);
+	model_scales(v->feature, v->cnt, scale);
 	for (uint32_t i = 0; i < v->cnt; i++)
-		sum[MODEL_GROUP_OF(v->slot[i])] += m->weight[MODEL_SLOT_OF(v->slot[i])];
+		sum[MODEL_GROUP_OF(v->feature[i])] += m->weight[MODEL_SLOT_OF(v->feature[i])];
 	for (unsigned g = 0; g < MODEL_GROUPS; g++)
 		z += (float)sum[g] * scale[g];
 	z = m->head.slope * z + m->head.offset;

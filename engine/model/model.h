@@ -65,7 +65,7 @@ double model_probability(float logodds);
  * MODEL_POINTS_MAX; never under MODEL_POINTS_MIN, so that words of good mails cannot buy off rules.
  */
 #define MODEL_STRICT_MIN    1.0f /* log-odds: no strict threshold is under 73 % */
-#define MODEL_POINTS_STRICT 3000
+#define MODEL_POINTS_STRICT 2500
 #define MODEL_POINTS_MAX    8000
 #define MODEL_POINTS_MIN    (-2000)
 int32_t model_points_milli(const struct model *m, float logodds);

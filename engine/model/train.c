@@ -1,34 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * train.c - logistic regression by dual coordinate descent; calibration and thresholds on held-out mails
+ * train.c - collects mails, holds some out; calibration and thresholds on those
  */
-#include "engine/model/train.h"
-#include "base/rng.h"
+#include "engine/model/train_internal.h"
 #include <math.h>
 
-#define COST_DEFAULT   32.0
-#define HELD_DEFAULT   0.15
-#define PASSES_DEFAULT 200
-#define STOP_AT        0.002 /* largest step of a pass, as a share of its bound */
-#define WEIGHT_TOP     32767.0
-
-struct example {
-	size_t at; /* in slots */
-	uint32_t cnt;
-	uint32_t order; /* as added */
-	float scale[MODEL_GROUPS];
-	bool is_spam, is_held;
-	float weight; /* in the loss */
-	unsigned group;
-	int64_t time;
-	double score; /* of held-out mails */
-};
-
-struct train {
-	struct example *item;
-	size_t cnt, cap;
-	uint32_t *slots;
-	size_t slot_cnt, slot_cap;
-};
+#define HELD_DEFAULT 0.15
+#define WEIGHT_TOP   32767.0
 
 struct train *
 train_new(void)
@@ -45,7 +22,7 @@ train_free(struct train *t)
 	if (!t)
 		return;
 	free(t->item);
-	free(t->slots);
+	free(t->feature);
 	free(t);
 }
 
@@ -57,203 +34,21 @@ train_add(struct train *t, const struct model_vector *v, bool is_spam, unsigned 
 		t->item = realloc(t->item, t->cap * sizeof(*t->item));
 		BUG_ON(!t->item);
 	}
-	while (t->slot_cnt + v->cnt > t->slot_cap) {
-		t->slot_cap = t->slot_cap ? t->slot_cap * 2 : 1u << 20;
-		t->slots = realloc(t->slots, t->slot_cap * sizeof(*t->slots));
-		BUG_ON(!t->slots);
+	while (t->feature_cnt + v->cnt > t->feature_cap) {
+		t->feature_cap = t->feature_cap ? t->feature_cap * 2 : 1u << 20;
+		t->feature = realloc(t->feature, t->feature_cap * sizeof(*t->feature));
+		BUG_ON(!t->feature);
 	}
-	memcpy(t->slots + t->slot_cnt, v->slot, v->cnt * sizeof(*t->slots));
-	t->item[t->cnt] = (struct example){ .at = t->slot_cnt,
+	memcpy(t->feature + t->feature_cnt, v->feature, v->cnt * sizeof(*t->feature));
+	t->item[t->cnt] = (struct example){ .at = t->feature_cnt,
 		                            .cnt = v->cnt,
 		                            .order = (uint32_t)t->cnt,
 		                            .is_spam = is_spam,
 		                            .group = group,
 		                            .time = time };
-	model_scales(v->slot, v->cnt, t->item[t->cnt].scale);
-	t->slot_cnt += v->cnt;
+	model_scales(v->feature, v->cnt, t->item[t->cnt].scale);
+	t->feature_cnt += v->cnt;
 	t->cnt++;
-}
-
-/* ---- weights ---- */
-
-struct fit {
-	const struct train *t;
-	const struct example **item;
-	size_t cnt;
-	double *alpha; /* two a mail: the dual variable, and its distance to the bound */
-	float *w;
-	float *rarity; /* of a slot, squared: what a step of its weight is multiplied with */
-	float *square; /* of each mail's vector */
-	double cost;
-};
-
-static float
-product(const struct fit *f, const struct example *e)
-{
-	const uint32_t *s = f->t->slots + e->at;
-	float sum[MODEL_GROUPS] = { 0 }, z = 0;
-
-	for (uint32_t i = 0; i < e->cnt; i++)
-		sum[MODEL_GROUP_OF(s[i])] += f->w[MODEL_SLOT_OF(s[i])];
-	for (unsigned g = 0; g < MODEL_GROUPS; g++)
-		z += sum[g] * e->scale[g];
-	return z;
-}
-
-static void
-add_to(struct fit *f, const struct example *e, double by)
-{
-	const uint32_t *s = f->t->slots + e->at;
-	float step[MODEL_GROUPS];
-
-	for (unsigned g = 0; g < MODEL_GROUPS; g++)
-		step[g] = (float)by * e->scale[g];
-	for (uint32_t i = 0; i < e->cnt; i++)
-		f->w[MODEL_SLOT_OF(s[i])] +=
-		        step[MODEL_GROUP_OF(s[i])] * f->rarity[MODEL_SLOT_OF(s[i])];
-}
-
-/* One variable to its optimum, the others fixed (algorithm 4 of the paper: Newton steps, kept inside the bound). Returns how far it
- * went, as a share of the bound. */
-static double
-solve_one(struct fit *f, size_t i)
-{
-	const struct example *e = f->item[i];
-	double y = e->is_spam ? 1 : -1;
-	double bound = f->cost * (double)e->weight;
-	double xx = MAX((double)f->square[i], 1e-6);
-	double b = y * (double)product(f, e);
-	double *a = &f->alpha[2 * i], sign = 1, old, z, slope;
-	unsigned lo = 0;
-
-	if (0.5 * xx * (a[1] - a[0]) + b < 0) {
-		lo = 1;
-		sign = -1;
-	}
-	old = z = a[lo];
-	if (bound - z < 0.5 * bound)
-		z *= 0.1;
-	slope = xx * (z - old) + sign * b + log(z / (bound - z));
-	for (unsigned n = 0; n < 100 && fabs(slope) > 1e-3; n++) {
-		double next = z - slope / (xx + bound / (bound - z) / z);
-
-		z = next <= 0 ? z * 0.1 : next;
-		slope = xx * (z - old) + sign * b + log(z / (bound - z));
-	}
-	a[lo] = z;
-	a[1 - lo] = bound - z;
-	add_to(f, e, sign * (z - old) * y);
-	return fabs(z - old) / bound;
-}
-
-static void
-fit_begin(struct fit *f)
-{
-	for (size_t i = 0; i < f->cnt; i++) {
-		double bound = f->cost * (double)f->item[i]->weight;
-		double a = MIN(0.001 * bound, 1e-8);
-
-		f->alpha[2 * i] = a;
-		f->alpha[2 * i + 1] = bound - a;
-		add_to(f, f->item[i], f->item[i]->is_spam ? a : -a);
-	}
-}
-
-static void
-fit_run(struct fit *f, const struct train_options *o)
-{
-	size_t *order = malloc((f->cnt + 1) * sizeof(*order));
-	unsigned pass_max = o->pass_max ? o->pass_max : PASSES_DEFAULT;
-	struct rng r;
-
-	BUG_ON(!order);
-	rng_seed(&r, o->seed);
-	for (size_t i = 0; i < f->cnt; i++)
-		order[i] = i;
-	fit_begin(f);
-	for (unsigned pass = 0; pass < pass_max; pass++) {
-		double most = 0;
-
-		for (size_t i = f->cnt; i > 1; i--) {
-			size_t k = (size_t)rng_below(&r, i), swap = order[k];
-
-			order[k] = order[i - 1];
-			order[i - 1] = swap;
-		}
-		for (size_t i = 0; i < f->cnt; i++) {
-			double went = solve_one(f, order[i]);
-
-			most = MAX(most, went);
-		}
-		if (most < STOP_AT)
-			break;
-	}
-	free(order);
-}
-
-/*
- * Common features are in every mail and say little; left alone they take weight that rare ones, which say much, should have. So a
- * feature's value is multiplied with 0.1 + log²(mails / mails that have it). The weight of the file is for the plain value,
- * which costs a scan nothing: w = u·r, and a step of u changes w by r². The mean square of a mail's vector is then SQUARE.
- */
-#define RARITY_LEAST 0.1
-#define SQUARE       4.0
-
-static void
-weigh_features(struct fit *f)
-{
-	const uint32_t *slots = f->t->slots;
-	uint32_t *seen = calloc(MODEL_SLOTS, sizeof(*seen));
-	double mean = 1e-9;
-
-	BUG_ON(!seen);
-	for (size_t i = 0; i < f->cnt; i++)
-		for (uint32_t k = 0; k < f->item[i]->cnt; k++)
-			seen[MODEL_SLOT_OF(slots[f->item[i]->at + k])]++;
-	for (size_t i = 0; i < MODEL_SLOTS; i++) {
-		double rare = log((double)(f->cnt + 1) / (seen[i] + 1.0));
-
-		f->rarity[i] = (float)pow(RARITY_LEAST + rare * rare, 2);
-	}
-	for (size_t i = 0; i < f->cnt; i++) {
-		const struct example *e = f->item[i];
-
-		for (uint32_t k = 0; k < e->cnt; k++) {
-			float x = e->scale[MODEL_GROUP_OF(slots[e->at + k])];
-
-			f->square[i] += x * x * f->rarity[MODEL_SLOT_OF(slots[e->at + k])];
-		}
-		mean += (double)f->square[i] / (double)f->cnt;
-	}
-	for (size_t i = 0; i < f->cnt; i++)
-		f->square[i] *= (float)(SQUARE / mean);
-	for (size_t i = 0; i < MODEL_SLOTS; i++)
-		f->rarity[i] *= (float)(SQUARE / mean);
-	free(seen);
-}
-
-/* Weights of the mails that are not held out, or of all. The caller's to free. */
-static float *
-fit(const struct train *t, const struct train_options *o, bool all)
-{
-	struct fit f = { .t = t, .cost = o->cost > 0 ? o->cost : COST_DEFAULT };
-
-	f.item = calloc(t->cnt, sizeof(*f.item));
-	f.alpha = calloc(t->cnt, 2 * sizeof(*f.alpha));
-	f.w = calloc(MODEL_SLOTS, sizeof(*f.w));
-	f.rarity = calloc(MODEL_SLOTS, sizeof(*f.rarity));
-	f.square = calloc(t->cnt, sizeof(*f.square));
-	BUG_ON(!f.item || !f.alpha || !f.w || !f.rarity || !f.square);
-	for (size_t i = 0; i < t->cnt; i++)
-		if (all || !t->item[i].is_held)
-			f.item[f.cnt++] = &t->item[i];
-	weigh_features(&f);
-	fit_run(&f, o);
-	free(f.rarity);
-	free(f.square);
-	free(f.item);
-	free(f.alpha);
-	return f.w;
 }
 
 /* ---- held-out mails ---- */
@@ -426,12 +221,12 @@ threshold(const struct train *t, double share)
 static void
 measure(struct train *t, const struct train_options *o, struct model_head *h)
 {
-	struct fit f = { .t = t, .w = fit(t, o, false) };
+	float *w = train_fit(t, o, false);
 
 	for (size_t i = 0; i < t->cnt; i++)
 		if (t->item[i].is_held)
-			t->item[i].score = (double)product(&f, &t->item[i]);
-	free(f.w);
+			t->item[i].score = (double)train_score(t, &t->item[i], w);
+	free(w);
 	calibrate(t, &h->slope, &h->offset);
 	for (size_t i = 0; i < t->cnt; i++)
 		t->item[i].score = (double)h->slope * t->item[i].score + (double)h->offset;
@@ -488,7 +283,7 @@ train_run(struct train *t, const struct train_options *o, char *why, size_t cap)
 	m->head.spam_cnt = (uint32_t)(count(t, true, false) + count(t, true, true));
 	m->head.held_ham_cnt = (uint32_t)count(t, false, true);
 	m->head.held_spam_cnt = (uint32_t)count(t, true, true);
-	w = fit(t, o, true);
+	w = train_fit(t, o, true);
 	quantise(w, m);
 	free(w);
 	return m;

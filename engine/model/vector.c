@@ -52,7 +52,7 @@ void
 model_vector_reset(struct model_vector *v)
 {
 	for (uint32_t i = 0; i < v->cnt; i++)
-		v->seen[MODEL_SLOT_OF(v->slot[i]) / 64] = 0;
+		v->seen[MODEL_SLOT_OF(v->feature[i]) / 64] = 0;
 	v->cnt = 0;
 	v->is_full = false;
 }

@@ -13,6 +13,7 @@
 
 #define MODEL_BITS         18
 #define MODEL_SLOTS        (1u << MODEL_BITS)
+#define MODEL_HASH_BITS    22 /* of a feature: training tells more apart than a model has weights */
 #define MODEL_FEATURES_MAX 8192
 
 /* Parts of a mail whose features are weighed apart: each group's vector has a length of its own, so that pages of copied text cannot
@@ -29,14 +30,15 @@ enum model_group {
 typedef void model_name_fn(void *ctx, uint32_t slot, const char *kind, struct span first,
                            struct span second);
 
-#define MODEL_FEATURE(group, slot) ((uint32_t)(group) << MODEL_BITS | (slot))
-#define MODEL_SLOT_OF(feature)     ((feature) & (MODEL_SLOTS - 1))
-#define MODEL_GROUP_OF(feature)    ((feature) >> MODEL_BITS)
+#define MODEL_FEATURE(group, hash) ((uint32_t)(group) << MODEL_HASH_BITS | (hash))
+#define MODEL_GROUP_OF(feature)    ((feature) >> MODEL_HASH_BITS)
+#define MODEL_HASH_OF(feature)     ((feature) & ((1u << MODEL_HASH_BITS) - 1))
+#define MODEL_SLOT_OF(feature)     (MODEL_HASH_OF(feature) >> (MODEL_HASH_BITS - MODEL_BITS))
 
 struct model_vector {
 	uint32_t cnt;
 	bool is_full;
-	uint32_t slot[MODEL_FEATURES_MAX]; /* MODEL_FEATURE(); in the order of their coming */
+	uint32_t feature[MODEL_FEATURES_MAX]; /* MODEL_FEATURE(); in the order of their coming */
 	uint64_t seen[MODEL_SLOTS / 64];
 	model_name_fn *on_new; /* called for each new slot; NULL on a worker */
 	void *ctx;
@@ -81,7 +83,7 @@ model_vector_add(struct model_vector *v, enum model_group group, uint64_t hash)
 		return false;
 	}
 	v->seen[slot / 64] |= bit;
-	v->slot[v->cnt++] = MODEL_FEATURE(group, slot);
+	v->feature[v->cnt++] = MODEL_FEATURE(group, (uint32_t)(hash >> (64 - MODEL_HASH_BITS)));
 	return true;
 }
 
@@ -91,5 +93,5 @@ model_vector_add_named(struct model_vector *v, enum model_group group, uint64_t 
                        const char *kind, struct span first, struct span second)
 {
 	if (model_vector_add(v, group, hash) && unlikely(v->on_new != NULL))
-		v->on_new(v->ctx, MODEL_SLOT_OF(v->slot[v->cnt - 1]), kind, first, second);
+		v->on_new(v->ctx, MODEL_SLOT_OF(v->feature[v->cnt - 1]), kind, first, second);
 }
