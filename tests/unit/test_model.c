@@ -30,7 +30,8 @@ read_mail(struct model_vector *v, const char *to, const char *subject, struct sp
 static bool
 is_same(const struct model_vector *a, const struct model_vector *b)
 {
-	return a->cnt == b->cnt && !memcmp(a->feature, b->feature, a->cnt * sizeof(a->feature[0])) &&
+	return a->cnt == b->cnt &&
+	       !memcmp(a->feature, b->feature, a->cnt * sizeof(a->feature[0])) &&
 	       !memcmp(a->seen, b->seen, sizeof(a->seen));
 }
 
