@@ -93,6 +93,7 @@ file_features(struct engine_job *j, uint32_t flags)
 		{ FILE_F_MACROS,      F_DOCUMENT_MACROS },  { FILE_F_SCRIPT,       F_DOCUMENT_SCRIPT },
 		{ FILE_F_LAUNCH,      F_DOCUMENT_SCRIPT },  { FILE_F_AUTO_ACTION,  F_DOCUMENT_AUTO },
 		{ FILE_F_EMBEDDED,    F_DOCUMENT_EMBEDDED }, { FILE_F_EXTERNAL,    F_DOCUMENT_EXTERNAL },
+		{ FILE_F_BOUND,       F_FILE_BOUND },
 	};
 	/* clang-format on */
 	enum file_kind kind = file_kind(j->file);

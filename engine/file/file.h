@@ -19,12 +19,16 @@
 #define FILE_LINKS_MAX 512  /* of one file */
 #define FILE_LINK_MAX  2048 /* bytes; longer ones are cut */
 #define FILE_BLOCK     512
-#define INFLATE_BYTES  (2u << 20) /* inflated in one file, all streams together */
-#define INFLATE_RATIO                                                                              \
-	32 /* a stream is left when it gives more than this times what it took, and INFLATE_FREE */
-#define INFLATE_FREE (16u << 10)
-#define RATIO_BYTES  (1u << 20) /* FILE_F_RATIO: an entry of more than this … */
-#define RATIO_MAX    200        /* … that is packed to less than one byte in so many */
+
+/* Inflated in one file, all streams together. A packed byte may give INFLATE_RATIO bytes, and what others did not take up to
+ * INFLATE_CREDIT: so a slice of a scan is short. A stream that wants more is left. */
+#define INFLATE_BYTES  (2u << 20)
+#define INFLATE_RATIO  16
+#define INFLATE_CREDIT (4u << 10)
+
+/* FILE_F_RATIO: an entry of more than RATIO_BYTES that is packed to less than one byte in RATIO_MAX. */
+#define RATIO_BYTES (1u << 20)
+#define RATIO_MAX   200
 
 enum file_kind {
 	FILE_UNKNOWN,

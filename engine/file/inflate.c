@@ -54,13 +54,13 @@ void
 inflater_file(struct inflater *f)
 {
 	f->all = 0;
+	f->credit = INFLATE_CREDIT;
 	f->is_open = false;
 }
 
 void
 inflater_begin(struct inflater *f, bool is_raw)
 {
-	f->in = f->out = 0;
 	f->is_open = inflateReset2(&f->z, is_raw ? -MAX_WBITS : MAX_WBITS) == Z_OK;
 }
 
@@ -73,27 +73,27 @@ inflater_feed(struct inflater *f, struct file_out *o, struct span in,
 
 	f->z.next_in = (unsigned char *)(uintptr_t)in.p;
 	f->z.avail_in = (unsigned)in.len;
-	f->in += in.len;
+	f->credit = MIN(f->credit, (uint64_t)INFLATE_CREDIT) + INFLATE_RATIO * in.len;
+	f->credit = MIN(f->credit, INFLATE_BYTES - f->all);
 	while (f->is_open && rc == Z_OK) {
-		size_t n;
+		size_t n, room = (size_t)MIN(f->credit, (uint64_t)sizeof(out));
 
 		f->z.next_out = out;
-		f->z.avail_out = sizeof(out);
+		f->z.avail_out = (unsigned)room;
 		rc = inflate(&f->z, Z_NO_FLUSH);
-		n = sizeof(out) - f->z.avail_out;
-		f->out += n;
+		n = room - f->z.avail_out;
 		f->all += n;
+		f->credit -= n;
 		o->work += n;
 		if (n > 0)
 			take(ctx, span(out, n));
-		if (f->all > INFLATE_BYTES ||
-		    (f->out > INFLATE_FREE && f->out / INFLATE_RATIO > f->in)) {
+		if (rc != Z_OK && rc != Z_BUF_ERROR) {
+			f->is_open = false; /* its end, or no deflate */
+		} else if (f->credit == 0) {
 			o->flags |= FILE_F_BOUND;
 			f->is_open = false;
-		} else if (rc != Z_OK && rc != Z_BUF_ERROR) {
-			f->is_open = false; /* its end, or no deflate */
-		} else if (n < sizeof(out) && f->z.avail_in == 0) {
-			return;
+		} else if (f->z.avail_out > 0) {
+			return; /* all of in was taken */
 		}
 	}
 }

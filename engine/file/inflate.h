@@ -15,9 +15,9 @@
 
 struct inflater {
 	z_stream z;
-	uint64_t in, out; /* of the stream under way */
-	uint64_t all;     /* inflated since inflate_file() */
-	bool is_open;     /* a stream is under way */
+	uint64_t all;    /* inflated since inflater_file() */
+	uint64_t credit; /* bytes that may come now */
+	bool is_open;    /* a stream is under way */
 	size_t arena_used;
 	_Alignas(16) unsigned char arena[INFLATE_ARENA];
 };

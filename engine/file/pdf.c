@@ -47,16 +47,19 @@ text_of(const struct pdf_lexer *l)
 	return span(l->text, MIN(l->len, sizeof(l->text)));
 }
 
-static bool
-is_white(char c)
-{
-	return c == ' ' || (c >= '\t' && c <= '\r') || c == 0;
-}
+enum { WHITE = 1, DELIMITER = 2 };
 
-static bool
-is_delimiter(char c)
+static const uint8_t classes[256] = {
+	[0] = WHITE,       ['\t' ... '\r'] = WHITE, [' '] = WHITE,     ['('] = DELIMITER,
+	[')'] = DELIMITER, ['<'] = DELIMITER,       ['>'] = DELIMITER, ['['] = DELIMITER,
+	[']'] = DELIMITER, ['{'] = DELIMITER,       ['}'] = DELIMITER, ['/'] = DELIMITER,
+	['%'] = DELIMITER,
+};
+
+static unsigned
+class_of(char c)
 {
-	return c && strchr("()<>[]{}/%", c) != NULL;
+	return classes[(unsigned char)c];
 }
 
 /* ---- names ---- */
@@ -299,7 +302,7 @@ token_of(struct pdf_lexer *l, char c)
 	default:
 		break;
 	}
-	if (is_white(c) || is_delimiter(c))
+	if (class_of(c))
 		return PDF_BETWEEN;
 	put(l, c);
 	return PDF_WORD;
@@ -331,19 +334,54 @@ lexer_byte(struct pdf *p, struct pdf_lexer *l, char c)
 	case PDF_WORD:
 		break;
 	}
-	if (is_white(c) || is_delimiter(c)) {
+	if (class_of(c)) {
 		if (l->token == PDF_NAME)
 			end_name(p, l);
 		else
 			end_word(p, l);
 		l->token = PDF_BETWEEN;
-		return p->stream != PDF_NO_STREAM && l == &p->file ? false : is_white(c);
+		return p->stream != PDF_NO_STREAM && l == &p->file ? false : class_of(c) == WHITE;
 	}
 	if (l->token == PDF_NAME)
 		name_byte(l, c);
 	else
 		put(l, c);
 	return true;
+}
+
+/* Bytes that need no look: inside strings, words and comments, and blanks between tokens. Returns how many were taken. */
+static size_t
+run(struct pdf_lexer *l, struct span s)
+{
+	size_t n = 0, room;
+
+	if (l->token == PDF_STRING && !l->is_escape) {
+		while (n < s.len && s.p[n] != '\\' && s.p[n] != '(' && s.p[n] != ')')
+			n++;
+	} else if (l->token == PDF_WORD) {
+		while (n < s.len && !class_of(s.p[n]))
+			n++;
+	} else if (l->token == PDF_COMMENT) {
+		while (n < s.len && s.p[n] != '\n' && s.p[n] != '\r')
+			n++;
+	} else if (l->token == PDF_BETWEEN) {
+		while (n < s.len && class_of(s.p[n]) == WHITE)
+			n++;
+		return n;
+	}
+	room = l->len < sizeof(l->text) ? MIN(n, sizeof(l->text) - l->len) : 0;
+	memcpy(l->text + MIN(l->len, sizeof(l->text)), s.p, room);
+	l->len += n;
+	return n;
+}
+
+/* At least one byte, or a token that ended. */
+static size_t
+lexer_bytes(struct pdf *p, struct pdf_lexer *l, struct span s)
+{
+	size_t n = run(l, s);
+
+	return n > 0 ? n : lexer_byte(p, l, s.p[0]);
 }
 
 /* ---- streams ---- */
@@ -353,8 +391,8 @@ take_inner(void *ctx, struct span s)
 {
 	struct pdf *p = ctx;
 
-	for (size_t i = 0; i < s.len;)
-		i += lexer_byte(p, &p->inner, s.p[i]);
+	while (s.len > 0)
+		s = span_skip(s, lexer_bytes(p, &p->inner, s));
 }
 
 /* Bytes up to the end of "endstream" or all of s. "e" is twice in it: what was seen of it may begin one again. */
@@ -409,7 +447,7 @@ void
 pdf_feed(struct pdf *p, struct span s)
 {
 	while (s.len > 0) {
-		size_t n = p->stream == PDF_NO_STREAM ? lexer_byte(p, &p->file, s.p[0])
+		size_t n = p->stream == PDF_NO_STREAM ? lexer_bytes(p, &p->file, s)
 		                                      : stream_bytes(p, s);
 
 		s = span_skip(s, n);

@@ -112,41 +112,78 @@ is_fetched(struct span type)
 	       file_ends(type, "/frame") || file_ends(type, "/subdocument");
 }
 
-static void
-end_tag(struct xml *x, struct file_out *o)
+/* What stands between words: nothing for most tags, for their text may go on. */
+static char
+gap(struct span tag)
 {
-	static const char *const breaks[] = { "/w:p", "/a:p", "/si", "/text:p", "/text:h", "w:br" };
-	static const char *const blanks[] = { "w:tab", "text:s", "text:tab", "/w:tc",
-		                              "/table:table-cell" };
-	struct span tag = span(x->tag, x->len);
+	static const struct {
+		const char *name;
+		char c;
+	} rows[] = { { "/w:p", '\n' },
+		     { "/a:p", '\n' },
+		     { "/si", '\n' },
+		     { "/text:p", '\n' },
+		     { "/text:h", '\n' },
+		     { "/w:tc", ' ' },
+		     { "w:br", '\n' },
+		     { "w:tab", ' ' },
+		     { "text:s", ' ' },
+		     { "text:tab", ' ' },
+		     { "/table:table-cell", ' ' } };
 
-	if (tag_is(tag, "Relationship") && span_is(attr(tag, "TargetMode"), "External")) {
-		link_out(o, attr(tag, "Target"));
-		if (is_fetched(attr(tag, "Type")))
-			o->flags |= FILE_F_EXTERNAL;
-	} else if (memmem(tag.p, tag.len, "xlink:href", 10)) {
-		link_out(o, attr(tag, "xlink:href"));
-	}
-	for (size_t i = 0; i < ARRAY_LEN(breaks) && x->has_text; i++)
-		if (tag_is(tag, breaks[i]))
-			file_out_text(o, span("\n", 1));
-	for (size_t i = 0; i < ARRAY_LEN(blanks) && x->has_text; i++)
-		if (tag_is(tag, blanks[i]))
-			file_out_text(o, span(" ", 1));
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (rows[i].name[1] == tag.p[1] && tag_is(tag, rows[i].name))
+			return rows[i].c;
+	return 0;
 }
 
 static void
-tag_byte(struct xml *x, struct file_out *o, char c)
+end_tag(struct xml *x, struct file_out *o)
 {
-	if (c == '>' && !x->quote) {
-		end_tag(x, o);
-		x->in_tag = false;
+	struct span tag = span(x->tag, x->len);
+	char c;
+
+	if (tag.len < 3)
 		return;
+	if (tag.p[0] == 'R' && tag_is(tag, "Relationship")) {
+		if (!span_is(attr(tag, "TargetMode"), "External"))
+			return;
+		link_out(o, attr(tag, "Target"));
+		if (is_fetched(attr(tag, "Type")))
+			o->flags |= FILE_F_EXTERNAL;
+	} else if (tag.len > 12 && memmem(tag.p, tag.len, "xlink:href", 10)) {
+		link_out(o, attr(tag, "xlink:href"));
 	}
-	if (x->quote ? c == x->quote : c == '"' || c == '\'')
-		x->quote = x->quote ? 0 : c;
-	if (x->len < sizeof(x->tag))
-		x->tag[x->len++] = c;
+	c = x->has_text ? gap(tag) : 0;
+	if (c)
+		file_out_text(o, span(&c, 1));
+}
+
+/* Bytes of a tag; returns how many were taken. */
+static size_t
+tag_bytes(struct xml *x, struct file_out *o, struct span s)
+{
+	size_t n = 0, room;
+
+	if (x->quote) {
+		const char *end = memchr(s.p, x->quote, s.len);
+
+		n = end ? (size_t)(end - s.p) + 1 : s.len;
+		x->quote = end ? 0 : x->quote;
+	} else {
+		while (n < s.len && s.p[n] != '>' && s.p[n] != '"' && s.p[n] != '\'')
+			n++;
+		if (n < s.len && s.p[n] != '>')
+			x->quote = s.p[n++];
+	}
+	room = MIN(n, sizeof(x->tag) - x->len);
+	memcpy(x->tag + x->len, s.p, room);
+	x->len += (unsigned)room;
+	if (x->quote || n == s.len || s.p[n] != '>' || (n > 0 && s.p[n - 1] == '"'))
+		return n;
+	end_tag(x, o);
+	x->in_tag = false;
+	return n + 1;
 }
 
 /* Bytes after '&'; false when c is none of them and has to be looked at again. */
@@ -190,7 +227,7 @@ xml_feed(struct xml *x, struct file_out *o, struct span s)
 		size_t n = 1;
 
 		if (x->in_tag)
-			tag_byte(x, o, s.p[0]);
+			n = tag_bytes(x, o, s);
 		else if (x->in_entity)
 			n = entity_byte(x, o, s.p[0]);
 		else

@@ -208,8 +208,9 @@ look(struct zip *z, struct zip_window *w, struct span h)
 		return;
 	if (size == END)
 		w->has_end = true;
-	else if (z->out->name_cnt < FILE_NAMES_MAX && entry(w, z->out, h) && w == &z->headers &&
-	         is_local(h.p))
+	else if (z->out->name_cnt >= FILE_NAMES_MAX)
+		z->out->flags |= FILE_F_BOUND;
+	else if (entry(w, z->out, h) && w == &z->headers && is_local(h.p))
 		content_begin(z, h);
 }
 
@@ -303,6 +304,8 @@ zip_end(struct zip *z)
 	content_end(z);
 	if (!w->has_end)
 		z->out->flags |= FILE_F_CUT;
+	else if (z->out->flags & FILE_F_BOUND)
+		return; /* not all were counted */
 	else if (w->local_cnt != w->directory_cnt || w->local_sum != w->directory_sum)
 		z->out->flags |= FILE_F_NAMES_DIFFER;
 }
