@@ -61,6 +61,9 @@ reset_parsers(struct engine_job *j)
 	lane_reset(&j->rendered);
 	lane_reset(&j->raw);
 	job_head_begin(j);
+	if (j->uri_cnt > 0)
+		memset(j->uri_seen, 0, sizeof(j->uri_seen));
+	j->uri_cnt = 0;
 	j->render = (struct render){ .in_text = true }; /* leading white space counts */
 	j->has_rendered = false;
 	j->raw_is_cr = j->has_subject = j->past_subject = false;

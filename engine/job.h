@@ -28,11 +28,12 @@
 #define JOB_FULL_BYTES   (64 * 1024)  /* of the message, for rules of kind full */
 #define JOB_FIELDS_MAX   512          /* header fields of one part that rules look at */
 #define JOB_HEAD_TEXT    (192 * 1024) /* their names, raw and decoded values */
-#define JOB_VIEW_BYTES   (96 * 1024)  /* of a view of them */
-#define JOB_PART_TEXT    (64 * 1024)  /* paths, types and names of all parts */
-#define JOB_HEAD_BYTES   256          /* of a part, for its magic */
-#define JOB_OUTSIDE      16384        /* of the text in a multipart without parts */
-#define JOB_FIELD_MAX    4096         /* bytes of a header field that customers' rules look at */
+#define JOB_URI_SLOTS    2048 /* of the forms of URIs that rules saw; half of them are used */
+#define JOB_VIEW_BYTES   (96 * 1024) /* of a view of them */
+#define JOB_PART_TEXT    (64 * 1024) /* paths, types and names of all parts */
+#define JOB_HEAD_BYTES   256         /* of a part, for its magic */
+#define JOB_OUTSIDE      16384       /* of the text in a multipart without parts */
+#define JOB_FIELD_MAX    4096        /* bytes of a header field that customers' rules look at */
 #define JOB_SCAN_DEFAULT (512 * 1024)
 #define JOB_NO_PART      UINT16_MAX
 
@@ -157,6 +158,8 @@ struct engine_job {
 	size_t full_used;
 	bool full_is_cr;
 	char full[JOB_FULL_BYTES];
+	unsigned uri_cnt;
+	uint64_t uri_seen[JOB_URI_SLOTS];
 	unsigned field_cnt;
 	struct head_field field[JOB_FIELDS_MAX];
 	size_t head_text_used;
@@ -240,6 +243,8 @@ void job_scan_block(struct engine_job *j, enum lane lane, uint32_t group, struct
                     const char *place, uint64_t at);
 /* Whole paragraphs or chunks of the lane; is_end: its text ends here. Returns bytes that are done with. */
 size_t job_scan_lane(struct engine_job *j, struct text_lane *l, bool is_end);
+/* A URI of an attribute or of text, in all forms that rules look at. */
+void job_uri_add(struct engine_job *j, struct span uri);
 void job_raw_add(struct engine_job *j, struct span decoded); /* of a text part */
 void job_raw_end(struct engine_job *j);
 void job_full_add(struct engine_job *j, struct span raw);

@@ -6,6 +6,7 @@
  * Source  split_into_array_of_short_lines() and _paragraphs() of Mail::SpamAssassin::Message 4.0.1: same cuts.
  */
 #include "engine/job.h"
+#include "engine/uri_forms.h"
 
 struct asked {
 	struct engine_job *j;
@@ -79,6 +80,63 @@ job_scan_block(struct engine_job *j, enum lane lane, uint32_t group, struct span
 	counter_add(&j->w->counters.pcre_timeouts, asker.timeout_cnt);
 }
 
+/* ---- URIs ---- */
+
+/* Each form once a mail. */
+static void
+on_form(void *ctx, struct span form)
+{
+	struct engine_job *j = ctx;
+	uint64_t h =
+	        14695981039346656037u; /* FNV-1a: a clash hides a URI from uri rules, from nothing else */
+	size_t at;
+
+	for (size_t i = 0; i < form.len; i++)
+		h = (h ^ (unsigned char)form.p[i]) * 1099511628211u;
+	h |= 1;
+	for (at = h % JOB_URI_SLOTS; j->uri_seen[at]; at = (at + 1) % JOB_URI_SLOTS)
+		if (j->uri_seen[at] == h)
+			return;
+	if (j->uri_cnt == JOB_URI_SLOTS / 2)
+		return;
+	j->uri_cnt++;
+	j->uri_seen[at] = h;
+	job_scan_block(j, LANE_URI, 0, form, "url", 0);
+}
+
+void
+job_uri_add(struct engine_job *j, struct span uri)
+{
+	if (job_has_set(j, LANE_URI) && !j->locate)
+		uri_forms(uri, on_form, j);
+}
+
+/* Links that mail programs make of addresses. */
+static void
+find_mail(struct engine_job *j, struct span text)
+{
+	const char *at = text.p;
+
+	while ((at = memchr(at, '@', (size_t)(text.p + text.len - at)))) {
+		struct span mail = uri_mail_at(text, (size_t)(at++ - text.p));
+		char form[600], lower[256];
+		struct span host;
+
+		if (mail.len == 0)
+			continue;
+		host = span_skip(
+		        mail, (size_t)((const char *)memchr(mail.p, '@', mail.len) - mail.p) + 1);
+		for (size_t i = 0; i < host.len; i++)
+			lower[i] = ascii_lower(host.p[i]);
+		if (url_registrable(j->w->urls, span(lower, host.len)).len == 0 ||
+		    !url_has_known_suffix(j->w->urls, span(lower, host.len)))
+			continue;
+		memcpy(form, "mailto:", 7);
+		memcpy(form + 7, mail.p, mail.len);
+		job_uri_add(j, span(form, mail.len + 7));
+	}
+}
+
 /* ---- paragraphs and chunks ---- */
 
 /* The line that begins at text: with its end, or cut behind the last blank within bounds. 0: not all of it is here. */
@@ -125,6 +183,8 @@ job_scan_lane(struct engine_job *j, struct text_lane *l, bool is_end)
 		if (!j->locate)
 			job_scan_block(j, lane, 0, span(rest.p, n), NULL,
 			               l->base + (l->used - rest.len));
+		if (!is_raw && !j->locate && job_has_set(j, LANE_URI))
+			find_mail(j, span(rest.p, n));
 		rest = span_skip(rest, n);
 	}
 	return l->used - rest.len;

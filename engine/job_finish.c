@@ -137,6 +137,26 @@ url_features(struct engine_job *j, const struct url *u)
 	}
 }
 
+/* Attributes came by job_on_html_attr(). Forms of our own beside SpamAssassin's where a sender hides something. */
+static void
+uri_rules(struct engine_job *j, const struct url *u)
+{
+	const uint32_t hides =
+	        URL_F_OBFUSCATED_HOST | URL_F_USERINFO | URL_F_IDN | URL_F_FROM_REDIRECT;
+	char form[URL_MAX + 8];
+	size_t n = MIN(u->raw.len, (size_t)URL_MAX);
+
+	if (u->flags & URL_F_FROM_TEXT && !(u->flags & URL_F_SCHEMELESS)) {
+		job_uri_add(j, u->raw);
+	} else if (u->flags & URL_F_FROM_TEXT) {
+		memcpy(form, "http://", 7);
+		memcpy(form + 7, u->raw.p, n);
+		job_uri_add(j, span(form, n + 7));
+	}
+	if (u->flags & hides)
+		job_uri_add(j, u->canonical);
+}
+
 bool
 job_urls_step(struct engine_job *j)
 {
@@ -149,11 +169,7 @@ job_urls_step(struct engine_job *j)
 	u = &j->urls.url[j->url_at++];
 	url_features(j, u);
 	job_model_url(j, u);
-	if (job_has_set(j, LANE_URI)) {
-		job_scan_block(j, LANE_URI, 0, u->canonical, "url", 0);
-		if (!span_eq(u->raw, u->canonical))
-			job_scan_block(j, LANE_URI, 0, u->raw, "url", 0);
-	}
+	uri_rules(j, u);
 	return true;
 }
 

@@ -84,6 +84,7 @@ text_begin(struct engine_job *j, struct span charset, uint16_t part)
 	j->block_offset = 0;
 	charset_begin(&j->conv, j->charsets, charset);
 	j->fold = (struct fold){ 0 };
+	j->render.plain_quotes = j->part_is_html;
 	url_finder_begin(&j->url_finder, &j->urls, part, URL_F_FROM_TEXT);
 	phone_finder_begin(&j->phone_finder, &j->phones, part);
 	if (j->part_is_html)
@@ -163,6 +164,9 @@ job_on_html_attr(void *ctx, const struct html_attr *a)
 {
 	struct engine_job *j = ctx;
 
+	if (span_is(a->name, "href") || span_is(a->name, "src") || span_is(a->name, "action") ||
+	    span_is(a->name, "background"))
+		job_uri_add(j, a->value);
 	url_add(&j->urls, a->value, URL_F_FROM_ATTR | (a->is_hidden ? URL_F_HIDDEN : 0u), j->part);
 	if (span_is(a->name, "href"))
 		phone_add_link(&j->phones, a->value, j->part);
@@ -413,6 +417,7 @@ void
 job_document_begin(struct engine_job *j)
 {
 	j->fold = (struct fold){ 0 };
+	j->render.plain_quotes = j->part_is_html;
 	url_finder_begin(&j->url_finder, &j->urls, j->file_part, URL_F_FROM_DOCUMENT);
 	phone_finder_begin(&j->phone_finder, &j->phones, j->file_part);
 	if (j->body_at == UINT64_MAX)

@@ -32,6 +32,15 @@ put_line(struct text *t, struct span s)
 	put(t, span("\n", 1));
 }
 
+/* Addresses and names: line ends only between them. */
+static void
+put_item(struct text *t, struct span s)
+{
+	if (t->len > 0)
+		put(t, span("\n", 1));
+	put(t, s);
+}
+
 /* As written, without blanks in front, LF for CR LF. */
 static void
 put_raw(struct text *t, struct span s)
@@ -98,18 +107,18 @@ put_addresses(struct engine_job *j, const struct view *v, struct span raw, struc
 
 		if (v->part & VIEW_ADDR) {
 			if (a.address.len > 0)
-				put_line(t, a.address);
+				put_item(t, a.address);
 			continue;
 		}
 		n = address_name(&a, name, sizeof(name));
 		if (n == 0)
 			continue;
 		if (v->part & VIEW_RAW) {
-			put_line(t, span(name, n));
+			put_item(t, span(name, n));
 			continue;
 		}
 		n = job_decode_words(j, span(name, n), words, sizeof(words));
-		put_line(t, address_tidy_name(words, n));
+		put_item(t, address_tidy_name(words, n));
 	}
 }
 
@@ -148,9 +157,9 @@ put_fields(struct engine_job *j, const struct view *v, struct span name, struct 
 }
 
 static bool
-put_all(struct engine_job *j, const struct view *v, struct text *t)
+put_all(struct engine_job *j, const struct view *v, unsigned from, struct text *t)
 {
-	for (unsigned i = 0; i < j->field_cnt; i++) {
+	for (unsigned i = from; i < j->field_cnt; i++) {
 		const struct head_field *f = &j->field[i];
 
 		put(t, f->name);
@@ -187,10 +196,8 @@ put_sender(struct engine_job *j, struct text *t)
 		return true;
 	}
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		if (put_fields(j, &v, span_z(names[i]), t)) {
-			t->len -= t->len > 0; /* its line end */
+		if (put_fields(j, &v, span_z(names[i]), t))
 			return true;
-		}
 	return false;
 }
 
@@ -202,13 +209,20 @@ put_relay(const struct relay *r, struct text *t)
 	t->len += relay_format(r, t->p + t->len, t->cap - t->len);
 }
 
+/* The mail was not handed over by a client that we know: a file. */
+static bool
+has_no_client(const struct engine_job *j)
+{
+	static const struct addr none, none4 = { { [10] = 0xff, [11] = 0xff } };
+
+	return addr_eq(&j->client_addr, &none) || addr_eq(&j->client_addr, &none4);
+}
+
 /* The host that handed it to us, then what the fields tell. Without a client those in private networks are left out. */
 static bool
 put_relays(struct engine_job *j, struct text *t)
 {
-	static const struct addr none;
-	bool is_trusted = addr_eq(&j->client_addr, &none) ||
-	                  addr_eq(&j->client_addr, &(struct addr){ { [10] = 0xff, [11] = 0xff } });
+	bool is_trusted = has_no_client(j);
 	char ip[ADDR_TEXT_MAX];
 	struct relay r = { 0 };
 
@@ -229,6 +243,20 @@ put_relays(struct engine_job *j, struct text *t)
 	return true;
 }
 
+/* The first field of what others wrote. */
+static unsigned
+first_external(const struct engine_job *j)
+{
+	struct relay r;
+
+	for (unsigned i = 0; i < j->field_cnt; i++)
+		if (span_ieq_z(j->field[i].name, "received") &&
+		    (!has_no_client(j) || !relay_parse(j->field[i].value, &r) ||
+		     (!relay_is_private(&r) && r.auth.len == 0)))
+			return i;
+	return j->field_cnt;
+}
+
 /* False: there is no such field. */
 static bool
 make_view(struct engine_job *j, const struct view *v, struct text *t)
@@ -239,7 +267,9 @@ make_view(struct engine_job *j, const struct view *v, struct text *t)
 
 	switch (v->source) {
 	case VIEW_ALL:
-		return put_all(j, v, t);
+		return put_all(j, v, 0, t);
+	case VIEW_ALL_EXTERNAL:
+		return put_all(j, v, first_external(j), t);
 	case VIEW_TOCC:
 		return put_names(j, v, to_cc, ARRAY_LEN(to_cc), t);
 	case VIEW_MESSAGEID:

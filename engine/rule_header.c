@@ -25,8 +25,8 @@ static const struct {
 	{ "X-Spam-Relays-Untrusted", VIEW_RELAYS, false },
 	{ "X-Spam-Relays-Internal", VIEW_NO_RELAYS, false },
 	{ "X-Spam-Relays-Trusted", VIEW_NO_RELAYS, false },
-	{ "ALL-EXTERNAL", VIEW_ALL, true },
-	{ "ALL-UNTRUSTED", VIEW_ALL, true },
+	{ "ALL-EXTERNAL", VIEW_ALL_EXTERNAL, true },
+	{ "ALL-UNTRUSTED", VIEW_ALL_EXTERNAL, true },
 	{ "ALL-INTERNAL", VIEW_NO_RELAYS, true },
 	{ "ALL-TRUSTED", VIEW_NO_RELAYS, true },
 };

@@ -165,7 +165,8 @@ replace_pass(const struct rule_tags *t, struct out *in, struct out *o)
 	return again;
 }
 
-static void
+/* False: it grew too long. */
+static bool
 replace_one(struct ruleset *s, struct rule_pattern *p, struct out *a, struct out *b)
 {
 	bool again = true;
@@ -180,13 +181,28 @@ replace_one(struct ruleset *s, struct rule_pattern *p, struct out *a, struct out
 		a = b;
 		b = swap;
 	}
-	/* Too long stays as it is: "<A>" then matches itself, which hurts nobody. */
-	if (!a->is_full && !b->is_full)
-		p->text = ruleset_copy(s, span(a->buf, a->len));
+	if (a->is_full || b->is_full)
+		return false;
+	p->text = ruleset_copy(s, span(a->buf, a->len));
+	return true;
+}
+
+static void
+too_long(struct ruleset *s, const struct rule_pattern *p, struct snapshot_errors *e)
+{
+	struct rule *r = &s->rules[p->rule];
+	struct error_at at = { s->files[p->file], p->line, p->column };
+
+	if (p->is_lenient)
+		skipped_add(e, at, "%s: more than %d bytes with its tags replaced", r->name.p,
+		            REPLACED_MAX);
+	else
+		error_add(e, at, "more than %d bytes with its tags replaced", REPLACED_MAX);
+	r->kind = RULE_SKIPPED;
 }
 
 void
-rule_replace_all(struct ruleset *s)
+rule_replace_all(struct ruleset *s, struct snapshot_errors *e)
 {
 	struct out *a, *b;
 	uint8_t *wanted;
@@ -207,8 +223,8 @@ rule_replace_all(struct ruleset *s)
 		for (size_t i = 0; i < s->lane[k].cnt; i++) {
 			struct rule_pattern *p = &s->lane[k].item[i];
 
-			if (!p->is_literal && wanted[p->rule])
-				replace_one(s, p, a, b);
+			if (!p->is_literal && wanted[p->rule] && !replace_one(s, p, a, b))
+				too_long(s, p, e);
 		}
 	free(a);
 	free(wanted);

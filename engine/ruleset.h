@@ -77,8 +77,9 @@ enum view_part {
 
 /* Fields that SpamAssassin makes up. */
 enum view_source {
-	VIEW_FIELD, /* all fields of this name, a line each */
-	VIEW_ALL,   /* all fields, "Name: value" a line */
+	VIEW_FIELD,        /* all fields of this name, a line each */
+	VIEW_ALL,          /* all fields, "Name: value" a line */
+	VIEW_ALL_EXTERNAL, /* those from the first Received on that is of another's host */
 	VIEW_TOCC,
 	VIEW_MESSAGEID,
 	VIEW_ENVELOPE_FROM,

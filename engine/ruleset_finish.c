@@ -222,7 +222,8 @@ ruleset_finish(struct ruleset *s, struct snapshot_errors *e)
 {
 	apply_settings(s, e);
 	drop_stale(s);
-	rule_replace_all(s);
+	rule_replace_all(s, e);
+	drop_stale(s);
 	compile_metas(s, e);
 	order_metas(s, e);
 	default_scores(s);

@@ -129,7 +129,7 @@ void rule_if_end(struct line *l); /* the file's end */
 enum rule_tag_kind { TAG_TAG, TAG_PRE, TAG_INTER, TAG_POST, TAG_KINDS };
 void rule_tag_add(struct line *l, enum rule_tag_kind kind);
 void rule_replace_add(struct line *l); /* replace_rules */
-void rule_replace_all(struct ruleset *s);
+void rule_replace_all(struct ruleset *s, struct snapshot_errors *e);
 void rule_tags_free(struct rule_tags *t);
 
 /* A rule of this name that begins here; in SpamAssassin's files it takes the place of an older one. RULE_NONE after an error. */

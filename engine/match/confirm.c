@@ -70,7 +70,6 @@ confirm_run_new(void)
 		confirm_run_free(r);
 		return NULL;
 	}
-	pcre2_set_match_limit(r->context, CONFIRM_LIMIT);
 	pcre2_jit_stack_assign(r->context, NULL, r->stack);
 	return r;
 }
@@ -94,6 +93,7 @@ confirm_count(const struct confirm *c, struct confirm_run *r, struct span text, 
 	unsigned cnt = 0;
 	size_t from = 0;
 
+	pcre2_set_match_limit(r->context, CONFIRM_LIMIT + 2 * (uint32_t)text.len);
 	while (cnt < max && from <= text.len) {
 		int rc = pcre2_jit_match(c->code, (PCRE2_SPTR)text.p, text.len, from, 0, r->data,
 		                         r->context);

@@ -5,7 +5,7 @@
  *         through is decided here, as Perl would.
  * Owner   struct confirm: its creator. struct confirm_run: one per worker and generation.
  * Thread  A confirm is read-only once made. A run belongs to a worker.
- * Limit   CONFIRM_LIMIT steps from one place of the text (PCRE2 counts anew from each). Past it there is no hit, and it is counted
+ * Limit   CONFIRM_LIMIT steps and two a byte of the text, from one place of it (PCRE2 counts anew from each). Past it there is no hit, and it is counted
  *         (fail open). match_set.h bounds what all places of a text together may take.
  * Errors  confirm_new(): the operator's, in words.
  */

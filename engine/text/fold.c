@@ -268,6 +268,10 @@ render_char(struct render *r, const char *p, int len, char *o)
 		return 0;
 	}
 	n = render_gap(r, o);
+	if (r->plain_quotes && (cp == 0x201c || cp == 0x201d)) {
+		o[n] = '"';
+		return n + 1;
+	}
 	memcpy(o + n, p, (size_t)len);
 	return n + (size_t)len;
 }

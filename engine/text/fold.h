@@ -50,6 +50,7 @@ struct render {
 	struct fold_carry carry;
 	uint8_t newline_cnt; /* in the run of white space before us; 2 is enough */
 	bool in_text, in_space;
+	bool plain_quotes; /* U+201C and U+201D are '"', as SpamAssassin reads HTML; the caller's to set */
 	bool has_before,
 	        has_after; /* blanks in that run before its first and behind its last line end */
 };

@@ -47,6 +47,7 @@ enum tag_kind { /* bits */
 	        ENDS_P = 32,
 	        ENDS_SAME = 64, /* a second one ends the first */
 	        KNOWN = 128,
+	        SPACE = 256, /* a blank in any case, as SpamAssassin has it; BLANK: only where there is none */
 };
 
 enum attr_kind {
@@ -65,22 +66,22 @@ enum attr_kind {
 };
 
 /* clang-format off */
-static const struct { char name[WORD_MAX]; uint8_t kind; } tags[] = {
+static const struct { char name[WORD_MAX]; uint16_t kind; } tags[] = {
 	{ "br", BREAK_1 | IS_VOID },        { "div", BREAK_1 | ENDS_P },       { "p", BREAK_2 | ENDS_P },
 	{ "hr", BREAK_2 | IS_VOID },        { "blockquote", BREAK_2 | ENDS_P }, { "pre", BREAK_2 | ENDS_P },
-	{ "listing", BREAK_2 },             { "h1", BLANK | ENDS_P },        { "h2", BLANK | ENDS_P },
-	{ "h3", BLANK | ENDS_P },         { "h4", BLANK | ENDS_P },        { "h5", BLANK | ENDS_P },
-	{ "h6", BLANK | ENDS_P },         { "ul", BLANK | ENDS_P },        { "ol", BLANK | ENDS_P },
+	{ "listing", BREAK_2 },             { "h1", SPACE | ENDS_P },        { "h2", SPACE | ENDS_P },
+	{ "h3", SPACE | ENDS_P },         { "h4", SPACE | ENDS_P },        { "h5", SPACE | ENDS_P },
+	{ "h6", SPACE | ENDS_P },         { "ul", BLANK | ENDS_P },        { "ol", BLANK | ENDS_P },
 	{ "dl", BLANK | ENDS_P },         { "table", BLANK },              { "tr", BLANK | ENDS_SAME },
-	{ "td", BLANK | ENDS_SAME },        { "th", BLANK | ENDS_SAME },       { "li", BLANK | ENDS_SAME },
-	{ "dt", BLANK | ENDS_SAME },      { "dd", BLANK | ENDS_SAME },     { "center", BLANK },
+	{ "td", SPACE | ENDS_SAME },        { "th", SPACE | ENDS_SAME },       { "li", SPACE | ENDS_SAME },
+	{ "dt", SPACE | ENDS_SAME },      { "dd", SPACE | ENDS_SAME },     { "center", BLANK },
 	{ "form", BLANK | ENDS_P },       { "section", BLANK | ENDS_P },   { "article", BLANK | ENDS_P },
 	{ "header", BLANK | ENDS_P },     { "footer", BLANK | ENDS_P },    { "address", BLANK | ENDS_P },
 	{ "fieldset", BLANK },            { "option", BLANK | ENDS_SAME },   { "body", BLANK },
 	{ "title", BREAK_2 }, { "head", 0 }, { "html", 0 }, { "script", IS_RAW }, { "style", IS_RAW }, { "xmp", IS_RAW | BREAK_2 },
 	{ "iframe", IS_RAW }, { "noembed", IS_RAW }, { "noframes", IS_RAW }, { "img", IS_VOID }, { "input", IS_VOID },
 	{ "meta", IS_VOID }, { "link", IS_VOID }, { "base", IS_VOID }, { "area", IS_VOID }, { "col", IS_VOID },
-	{ "embed", BLANK | IS_VOID }, { "source", IS_VOID }, { "track", IS_VOID }, { "wbr", IS_VOID }, { "frame", IS_VOID },
+	{ "embed", SPACE | IS_VOID }, { "source", IS_VOID }, { "track", IS_VOID }, { "wbr", IS_VOID }, { "frame", IS_VOID },
 	{ "param", IS_VOID }, { "bgsound", IS_VOID }, { "a", 0 }, { "b", 0 }, { "i", 0 }, { "u", 0 }, { "s", 0 }, { "em", 0 },
 	{ "strong", 0 }, { "span", 0 }, { "font", 0 }, { "small", 0 }, { "big", 0 }, { "sub", 0 }, { "sup", 0 }, { "tt", 0 },
 	{ "code", 0 }, { "tbody", 0 }, { "thead", 0 }, { "tfoot", 0 }, { "colgroup", 0 }, { "caption", BLANK },
@@ -124,7 +125,8 @@ struct html {
 	unsigned out_len;
 	/* the tag being read */
 	bool is_end_tag, is_cut;
-	uint8_t kind, name_len, attr_len;
+	uint16_t kind;
+	uint8_t name_len, attr_len;
 	enum attr_kind attr_kind;
 	uint32_t name_hash, p_hash; /* of name, of "p" */
 	unsigned value_len, entity_len, dash_cnt, raw_at;
@@ -211,7 +213,7 @@ html_reset(struct html *h)
 	h->state = TEXT;
 	h->depth = h->overflow = 0;
 	h->out_len = h->entity_len = 0;
-	h->newline_cnt = 2;
+	h->newline_cnt = 0;
 	h->lane = HTML_VISIBLE;
 	for (int i = 0; i < 3; i++) {
 		h->owes_blank[i] = false;
@@ -226,7 +228,7 @@ html_stats(const struct html *h)
 }
 
 /* name has the hash h->name_hash. */
-static uint8_t
+static uint16_t
 tag_kind(const struct html *h, struct span name)
 {
 	uint32_t at = h->name_hash % TAG_SLOTS;
@@ -767,13 +769,24 @@ close_element(struct html *h)
 		}
 }
 
+/* A blank like a line end: it takes the place of one that was owed. */
 static void
-break_for(struct html *h, uint8_t kind)
+put_break_blank(struct html *h)
+{
+	h->owes_blank[h->lane] = true;
+	pay_blank(h);
+	h->ends_blank[h->lane] = true;
+}
+
+static void
+break_for(struct html *h, uint16_t kind)
 {
 	if (kind & BREAK_2)
 		put_break(h, 2);
 	else if (kind & BREAK_1)
 		put_break(h, 1);
+	else if (kind & SPACE)
+		put_break_blank(h);
 	else if (kind & BLANK)
 		put_space(h, ' ');
 }

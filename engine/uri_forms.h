@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * uri_forms.h - the forms of a URI that uri rules look at
+ *
+ * Why     A rule is written for one form; senders write all. Mail::SpamAssassin::Util::uri_list_canonicalize() 4.0.1 tells which.
+ *         (Lists look at one canonical form: url/url.h.)
+ * Owner   Spans live until the call returns.
+ * Thread  Any.
+ * Limit   URI_FORM_MAX bytes, URI_FORMS_DEPTH targets within one another.
+ */
+#pragma once
+#include "base/base.h"
+
+#define URI_FORM_MAX    2048
+#define URI_FORMS_DEPTH 3
+
+typedef void uri_form_fn(void *ctx, struct span form);
+
+/* uri: as an attribute or a text has it; what names no place of its own ("#top", "/x.gif") has no form. */
+void uri_forms(struct span uri, uri_form_fn *fn, void *ctx);
+
+/* An address in shown text that a mail program makes a link of: where the '@' is at; "" when it is none. The last part of its
+ * host still has to be looked up. */
+struct span uri_mail_at(struct span text, size_t at);
