@@ -9,6 +9,7 @@
  */
 #include "bench/mail_text.h"
 #include "bench/micro/mail_files.h"
+#include "bench/micro/measure.h"
 #include "base/clock.h"
 #include "engine/engine.h"
 #include "engine/match/match.h"
@@ -333,37 +334,20 @@ run_all(struct bench *b, const struct corpus *c, enum form f,
 	return bytes;
 }
 
-static double
-cpu_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
-
 /* Nanoseconds of processor time for one pass over the corpus. */
 static double
 one_round(struct bench *b, const struct corpus *c, enum form f,
           void (*run)(struct bench *b, struct span s), double want_ns)
 {
-	double start = cpu_ns(), now = start;
+	double start = measure_cpu_ms() * 1e6, now = start;
 	unsigned passes = 0;
 
 	while (now - start < want_ns || passes == 0) {
 		run_all(b, c, f, run);
 		passes++;
-		now = cpu_ns();
+		now = measure_cpu_ms() * 1e6;
 	}
 	return (now - start) / passes;
-}
-
-static int
-by_size(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
 }
 
 static void
@@ -381,13 +365,11 @@ measure(struct bench *b, const struct corpus *c, size_t stage, unsigned rounds, 
 		t[i] = one_round(b, c, f, stages[stage].run, want_ns) * cycles_per_ns;
 		copy[i] = one_round(b, c, f, run_copy, want_ns / 10) * cycles_per_ns;
 	}
-	qsort(t, rounds, sizeof(t[0]), by_size);
-	qsort(copy, rounds, sizeof(copy[0]), by_size);
+	middle = measure_median(t, rounds);
 	best = t[0];
-	middle = t[rounds / 2];
 	printf("%-5s %-10s %8.0f %10.0f %10.0f %8.2f %9.1f\n", c->name, stages[stage].name,
 	       (double)bytes / mails, best / mails, middle / mails, best / (double)bytes,
-	       middle / copy[rounds / 2]);
+	       middle / measure_median(copy, rounds));
 	fflush(stdout);
 }
 
@@ -554,7 +536,9 @@ main(int argc, char **argv)
 	set_up(b, rules, phrase_cnt);
 	make_mails(&corpora[0], false);
 	make_mails(&corpora[1], true);
-	mail_files_read(&corpora[2].mails, mails, 400, ENGINE_SMALL_MAX);
+	mail_files_read(
+	        &corpora[2].mails, mails,
+	        &(struct mail_choice){ .max = 400, .max_bytes = ENGINE_SMALL_MAX, .every = 7 });
 	printf("%-5s %-10s %8s %10s %10s %8s %9s\n", "mails", "stage", "bytes", "least", "median",
 	       "/byte", "x memcpy");
 	for (size_t c = 0; c < ARRAY_LEN(corpora); c++) {

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #define TAR_BLOCK 512u
-#define SPREAD    7 /* every 7th file: archives are sorted by source */
 
 void
 mail_files_add(struct mail_files *f, struct span mail)
@@ -19,7 +18,7 @@ mail_files_add(struct mail_files *f, struct span mail)
 }
 
 void
-mail_files_read(struct mail_files *f, const char *path, size_t max, size_t max_bytes)
+mail_files_read(struct mail_files *f, const char *path, const struct mail_choice *c)
 {
 	char command[1024], head[TAR_BLOCK], *body = NULL;
 	size_t seen = 0;
@@ -30,7 +29,7 @@ mail_files_read(struct mail_files *f, const char *path, size_t max, size_t max_b
 	snprintf(command, sizeof(command), "zstd -dcq -- '%s'", path);
 	in = popen(command, "r");
 	BUG_ON(!in);
-	while (f->cnt < max && fread(head, 1, TAR_BLOCK, in) == TAR_BLOCK && head[0]) {
+	while (f->cnt < c->max && fread(head, 1, TAR_BLOCK, in) == TAR_BLOCK && head[0]) {
 		size_t size, room;
 
 		head[136] = 0; /* size: 12 octal digits from 124 */
@@ -40,10 +39,48 @@ mail_files_read(struct mail_files *f, const char *path, size_t max, size_t max_b
 		BUG_ON(!body);
 		if (fread(body, 1, room, in) != room)
 			break;
-		if ((head[156] == '0' || !head[156]) && size > 0 && size <= max_bytes &&
-		    seen++ % SPREAD == 0)
+		if ((head[156] == '0' || !head[156]) && size > 0 && size <= c->max_bytes &&
+		    seen++ % c->every == 0)
 			mail_files_add(f, span(body, size));
 	}
 	free(body);
 	pclose(in);
+}
+
+static void
+read_file(struct mail_files *f, const char *path)
+{
+	FILE *in = fopen(path, "rb");
+	char *p = NULL;
+	long n = -1;
+
+	if (in && fseek(in, 0, SEEK_END) == 0)
+		n = ftell(in);
+	if (n >= 0 && (p = malloc((size_t)n + 1)))
+		rewind(in);
+	if (!p || fread(p, 1, (size_t)n, in) != (size_t)n) {
+		fprintf(stderr, "%s: cannot be read\n", path);
+		exit(1);
+	}
+	fclose(in);
+	mail_files_add(f, span(p, (size_t)n));
+	free(p);
+}
+
+void
+mail_files_read_list(struct mail_files *f, const char *path)
+{
+	FILE *in = fopen(path, "r");
+	char line[4096];
+
+	if (!in) {
+		fprintf(stderr, "%s: cannot be read\n", path);
+		exit(1);
+	}
+	while (fgets(line, sizeof(line), in)) {
+		line[strcspn(line, "\n")] = 0;
+		if (line[0])
+			read_file(f, line);
+	}
+	fclose(in);
 }

@@ -15,5 +15,14 @@ struct mail_files {
 /* Copies the mail. */
 void mail_files_add(struct mail_files *f, struct span mail);
 
-/* Up to `max` files of at most `max_bytes`, spread over the archive; none when it is not there. Runs zstd. */
-void mail_files_read(struct mail_files *f, const char *path, size_t max, size_t max_bytes);
+/* Which files of an archive. */
+struct mail_choice {
+	size_t max, max_bytes; /* how many, and of what size at most */
+	size_t every; /* of those: the first and each `every`th after it; archives are sorted by source */
+};
+
+/* None when the archive is not there. Runs zstd. */
+void mail_files_read(struct mail_files *f, const char *path, const struct mail_choice *c);
+
+/* The files that a file names, a path a line. One that cannot be read ends the process. */
+void mail_files_read_list(struct mail_files *f, const char *path);

@@ -25,6 +25,21 @@ by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+static int
+by_double(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+double
+measure_median(double *v, size_t cnt)
+{
+	qsort(v, cnt, sizeof(*v), by_double);
+	return v[cnt / 2];
+}
+
 double
 measure_ns(uint64_t (*warm)(void *ctx, size_t at), uint64_t (*run)(void *ctx, size_t at), void *ctx,
            size_t cnt)

@@ -13,6 +13,9 @@
 /* Milliseconds of processor time of this thread since it began. */
 double measure_cpu_ms(void);
 
+/* Sorts v and returns the middle one. cnt > 0. */
+double measure_median(double *v, size_t cnt);
+
 /* warm() touches what the look-ups are asked for, as a caller that just read it; run() does look-ups at, at + 1, … at + MEASURE_CHUNK - 1 and returns something that depends on all answers. Median
  * nanoseconds of one look-up over `cnt` of them. */
 double measure_ns(uint64_t (*warm)(void *ctx, size_t at), uint64_t (*run)(void *ctx, size_t at),
