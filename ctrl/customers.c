@@ -3,7 +3,6 @@
  */
 #include "ctrl/customers_json.h"
 #include "ctrl/settings_yaml.h"
-#include "engine/policy/policy.h"
 
 /* ---- mailboxes ---- */
 
@@ -151,10 +150,9 @@ static void
 read_forward_to(struct reader *r, const json_t *v, void *into)
 {
 	struct span *out = into;
-	char text[SMTP_PATH_MAX + 1];
 
 	json_read_text(r, v, out);
-	if (json_is_string(v) && policy_address_canonical(*out, text) == 0)
+	if (json_is_string(v) && !snapshot_takes_forward_to(*out))
 		json_fail(r, "wants an address like \"spam@example.test\"");
 }
 

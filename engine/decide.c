@@ -6,7 +6,7 @@
 bool
 engine_country(const struct snapshot *s, const struct addr *a, char out[2])
 {
-	return s->geo && geo_country(s->geo->geo, a, out);
+	return s->geo && !fault_is_set(ENGINE_STAGE_GEO) && geo_country(s->geo->geo, a, out);
 }
 
 static void
@@ -17,6 +17,8 @@ client_facts(const struct snapshot *s, const struct addr *client, const char cou
 
 	*f = (struct policy_facts){ .client = *client, .sender = sender };
 	memcpy(f->country, country, 2);
+	if (fault_is_set(ENGINE_STAGE_LISTS))
+		return;
 	if (s->list_cnt[SNAPSHOT_LIST_IP] > 0) {
 		f->ip_listed = snapshot_find_ip(s, false, client, &hit[0]);
 		f->ip_allowed = f->ip_listed && snapshot_find_ip(s, true, client, &h);
@@ -57,14 +59,15 @@ answer_rcpt(const struct snapshot *s, const struct engine_rcpt_query *q,
 {
 	char lower[SMTP_PATH_MAX];
 	size_t n = MIN(q->sender.len, sizeof(lower));
-	struct policy_result res;
+	struct policy_result res = { .action = ACTION_DELIVER };
 	struct policy_facts f;
 	struct list_hit hit[2];
 
 	for (size_t i = 0; i < n; i++)
 		lower[i] = ascii_lower(q->sender.p[i]);
 	client_facts(s, &q->client->addr, q->client->country, span(lower, n), &f, hit);
-	res = policy_decide(r, &f, POLICY_AT_RCPT);
+	if (!fault_is_set(ENGINE_STAGE_POLICY))
+		res = policy_decide(r, &f, POLICY_AT_RCPT);
 	if (res.is_allowed)
 		out->flags |= ENGINE_RCPT_ALLOWED;
 	if (!policy_mailbox_known(r) && !r->is_postmaster) {
@@ -199,22 +202,40 @@ content_words(const struct engine_job *j, const struct policy_result *res, int f
 	}
 }
 
+/* Whatever the profile says: whoever gets it should know that it was not looked at whole. */
+static void
+unscanned_line(const struct engine_job *j, struct engine_verdict *v)
+{
+	size_t n = 0, names = 0;
+
+	v->unscanned = j->failed_stages != 0;
+	if (!v->unscanned)
+		return;
+	n = (size_t)snprintf(v->headers, sizeof(v->headers), "X-Weir-Unscanned:");
+	for (unsigned s = 0; s < ENGINE_STAGES; s++)
+		if (j->failed_stages >> s & 1)
+			n += (size_t)snprintf(v->headers + n, sizeof(v->headers) - n, "%s %s",
+			                      names++ ? "," : "", engine_stage_name(s));
+	n += (size_t)snprintf(v->headers + n, sizeof(v->headers) - n, "\r\n");
+	v->headers_len = (uint16_t)n;
+}
+
 static void
 header_lines(const struct engine_job *j, const struct policy_profile *p, struct engine_verdict *v)
 {
 	int n;
 
+	unscanned_line(j, v);
 	if (v->action != ACTION_HEADER && v->action != ACTION_FORWARD &&
 	    !(p->flags & PROFILE_ADD_HEADERS))
 		return;
-	n = snprintf(v->headers, sizeof(v->headers),
+	n = snprintf(v->headers + v->headers_len, sizeof(v->headers) - v->headers_len,
 	             "X-Weir-Verdict: %s\r\nX-Weir-Score: %.1f\r\nX-Weir-Rules: %.300s\r\n",
 	             v->unscanned && v->filter == FILTER_NONE ? "unscanned"
 	             : v->filter == FILTER_NONE               ? "clean"
 	                                                      : policy_filter_name(v->filter),
 	             v->score_milli / 1000.0, v->rules);
-	v->headers_len = (uint16_t)MIN((size_t)n, sizeof(v->headers) - 1);
-	(void)j;
+	v->headers_len = (uint16_t)MIN(v->headers_len + (size_t)n, sizeof(v->headers) - 1);
 }
 
 void
@@ -231,16 +252,19 @@ engine_decide(struct engine_job *j, struct span local, struct span domain, struc
 	v->action = ACTION_DELIVER;
 	v->filter = FILTER_NONE;
 	v->score_milli = j->score_milli;
-	v->unscanned = j->unscanned;
+	v->unscanned = j->failed_stages != 0;
 	v->headers_len = 0;
 	v->reason[0] = v->rules[0] = v->excerpt[0] = v->tag_text[0] = v->headers[0] =
 	        v->forward_to[0] = 0;
 	counter_inc(&j->w->counters.decisions);
-	if (!policy_find(j->s->policy, local, domain, &r))
+	if (job_fails(j, ENGINE_STAGE_POLICY) || !policy_find(j->s->policy, local, domain, &r)) {
+		unscanned_line(j, v);
 		return;
+	}
 	client_facts(j->s, &j->client_addr, j->country, span(j->sender, j->sender_len), &f, hit);
 	memcpy(f.content_hit, j->content_hit, sizeof(f.content_hit));
-	f.score_milli = j->score_milli;
+	/* A sum of which some are missing, those that take away too, is no reason. */
+	f.score_milli = j->failed_stages ? INT32_MIN : j->score_milli;
 	f.custom_seen = j->gen->slot[j->slot].custom_seen;
 	f.custom_epoch = j->gen->slot[j->slot].epoch;
 	rcpt_rules(j, &r, local, domain, &f);

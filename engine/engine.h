@@ -50,6 +50,7 @@ struct engine_config {
 	bool want_text;       /* keep the folded text for engine_job_text(): tools */
 	bool want_all_hashes; /* sha256 of text parts too: tools */
 	bool want_features;   /* of the learned model, without one too: tools */
+	bool is_probe; /* scans a snapshot's own probe mails: stages that fail on purpose (fault.h) do not */
 };
 
 /* Slots with their parsers (about 2 MB). NULL without memory. */
@@ -154,7 +155,7 @@ struct engine_verdict {
 	char tag_text[64];                  /* ACTION_TAG: goes before the subject */
 	char forward_to[SMTP_PATH_MAX + 1]; /* ACTION_FORWARD: who gets it instead */
 	char headers
-	        [ENGINE_HEADERS_MAX]; /* whole lines with CR LF to put on top: ACTION_HEADER, ACTION_FORWARD, "add_headers" */
+	        [ENGINE_HEADERS_MAX]; /* whole lines with CR LF to put on top: ACTION_HEADER, ACTION_FORWARD, "add_headers"; X-Weir-Unscanned */
 };
 
 /* After engine_job_end() said true. The recipient is looked up in the job's snapshot; one that is no customer's any more is

@@ -35,7 +35,8 @@ copy_text(struct span from, char *to, size_t cap, size_t *len, bool lower)
 static void
 reset_evidence(struct engine_job *j)
 {
-	j->unscanned = j->match_flood = false;
+	j->failed_stages = 0;
+	j->match_flood = false;
 	j->hit_cnt = j->hit_overflow = j->match_cnt = 0;
 	j->score_milli = 0;
 	memset(j->content_hit, 0, sizeof(j->content_hit));
@@ -49,6 +50,16 @@ reset_evidence(struct engine_job *j)
 	j->url_at = 0;
 	j->locate = NULL;
 	j->in_tail = false;
+}
+
+void
+job_failed(struct engine_job *j, enum engine_stage s)
+{
+	if (j->failed_stages >> s & 1)
+		return;
+	counter_add(&j->w->counters.unscanned, j->failed_stages == 0);
+	counter_inc(&j->w->counters.failed_mime + s); /* rows of stages.def in this order */
+	j->failed_stages |= 1u << s;
 }
 
 static void
@@ -143,6 +154,8 @@ engine_job_begin(struct engine_worker *w, const struct engine_mail *mail)
 	for (enum lane i = 0; i < LANES; i++)
 		if (g->run[i])
 			match_run_begin(g->run[i]);
+	if (j->s->geo && job_fails(j, ENGINE_STAGE_GEO))
+		j->country[0] = j->country[1] = 0;
 	custom_sender(j);
 	job_client_lists(j);
 	return j;
@@ -160,7 +173,7 @@ engine_job_step(struct engine_job *j, struct span raw, uint64_t deadline_cycles)
 
 		if (j->is_tail)
 			job_text_plain(j, slice);
-		else
+		else if (!job_fails(j, ENGINE_STAGE_MIME))
 			mime_feed(j->mime, slice);
 		if (job_has_set(j, LANE_FULL))
 			job_full_add(j, slice);

@@ -9,6 +9,7 @@
  */
 #pragma once
 #include "engine/engine.h"
+#include "engine/fault.h"
 #include "engine/file/file.h"
 #include "engine/mime/mime.h"
 #include "engine/model/words.h"
@@ -171,7 +172,8 @@ struct engine_job {
 	uint32_t *block_seen; /* custom lanes: which array */
 	uint32_t block_epoch;
 	/* evidence */
-	bool unscanned, match_flood;
+	uint32_t failed_stages; /* bit s: enum engine_stage s could not run on all of it */
+	bool match_flood;
 	unsigned hit_cnt, hit_overflow;
 	struct evidence_hit hit[RULE_HITS_MAX];
 	int first_hit[FILTERS]; /* index of the first hit that decides by this filter; -1 none */
@@ -209,6 +211,19 @@ struct engine_worker {
 	struct worker_gen gen[GENERATIONS_LIVE_MAX];
 	struct engine_job slot[ENGINE_SLOTS];
 };
+
+/* This stage could not do its work on this mail: counted once, and the mail passes. */
+void job_failed(struct engine_job *j, enum engine_stage s);
+
+/* True when it is to fail (fault.h); noted then. */
+static inline bool
+job_fails(struct engine_job *j, enum engine_stage s)
+{
+	if (likely(!fault_is_set(s)) || j->w->cfg.is_probe)
+		return false;
+	job_failed(j, s);
+	return true;
+}
 
 /* job_hits.c */
 void job_hit(struct engine_job *j, uint32_t rule, uint32_t line, const char *place,

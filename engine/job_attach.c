@@ -139,6 +139,8 @@ job_leaf_end(struct engine_job *j, struct job_leaf *l, struct part_info *info)
 
 	if (l->has_sha)
 		SHA256_Final(info->sha, &l->sha);
+	if (job_fails(j, ENGINE_STAGE_FILE))
+		return;
 	info->has_sha = l->has_sha;
 	job_file_end(j, l, info);
 	if (is_eicar(head, info->bytes))

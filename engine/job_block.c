@@ -67,17 +67,20 @@ job_scan_block(struct engine_job *j, enum lane lane, uint32_t group, struct span
                const char *place, uint64_t at)
 {
 	struct asked a = { .j = j, .lane = lane, .text = text, .place = place, .at = at };
-	struct match_asker asker = { want, hit, &a, 0 };
+	struct match_asker asker = { .want = want, .hit = hit, .ctx = &a };
 
 	if (lane == LANE_RENDERED) {
 		a.is_subject = j->has_subject && !j->past_subject;
 		j->past_subject = true;
 	}
-	if (j->match_flood)
+	if (j->match_flood || job_fails(j, ENGINE_STAGE_MATCH))
 		return;
+	asker.confirm_fails = fault_is_set(ENGINE_STAGE_PCRE2) && !j->w->cfg.is_probe;
 	if (match_set_scan(j->gen->run[lane], j->gen->scratch, group, text, &asker) != MATCH_OK)
 		job_match_failed(j);
 	counter_add(&j->w->counters.pcre_timeouts, asker.timeout_cnt);
+	if (asker.failed_cnt > 0)
+		job_failed(j, ENGINE_STAGE_PCRE2);
 }
 
 /* ---- URIs ---- */

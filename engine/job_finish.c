@@ -8,6 +8,8 @@ job_list_hits(struct engine_job *j, enum snapshot_list_kind kind, struct span ke
               const char *place, struct span excerpt,
               bool (*find)(const struct key_set *s, struct span key, uint32_t *value))
 {
+	if (job_fails(j, ENGINE_STAGE_LISTS))
+		return;
 	for (size_t i = 0; i < j->s->list_cnt[kind]; i++) {
 		const struct list_ref *l = &j->s->list[kind][i];
 		uint32_t line;
@@ -24,6 +26,8 @@ job_client_lists(struct engine_job *j)
 	struct span sender = span(j->sender, j->sender_len);
 	uint32_t line;
 
+	if (job_fails(j, ENGINE_STAGE_LISTS))
+		return;
 	for (size_t i = 0; i < j->s->list_cnt[SNAPSHOT_LIST_IP]; i++) {
 		const struct list_ref *l = &j->s->list[SNAPSHOT_LIST_IP][i];
 
@@ -99,6 +103,8 @@ url_lists(struct engine_job *j)
 	struct url_batch b;
 	uint32_t allowed;
 
+	if (job_fails(j, ENGINE_STAGE_LISTS))
+		return;
 	url_batch_fill(j, &b);
 	allowed = url_batch_lists(j, &b, SNAPSHOT_LIST_DOMAIN, true, 0) |
 	          url_batch_lists(j, &b, SNAPSHOT_LIST_URL, true, 0);
@@ -162,7 +168,7 @@ job_urls_step(struct engine_job *j)
 {
 	const struct url *u;
 
-	if (j->url_at >= j->urls.cnt)
+	if (j->url_at >= j->urls.cnt || job_fails(j, ENGINE_STAGE_URL))
 		return false;
 	if (j->url_at % KEY_SET_BATCH == 0)
 		url_lists(j);
@@ -190,6 +196,8 @@ phone_lists(struct engine_job *j, const struct phone *p)
 void
 job_phones(struct engine_job *j)
 {
+	if (job_fails(j, ENGINE_STAGE_PHONE))
+		return;
 	for (unsigned i = 0; i < j->phones.cnt; i++)
 		phone_lists(j, &j->phones.phone[i]);
 	j->features[F_PHONES] = j->phones.cnt;
@@ -224,13 +232,13 @@ negated_rules(struct engine_job *j)
 
 		if (seen[n] == epoch)
 			seen[n] = epoch - 1; /* its pattern hit: the rule did not */
-		else
+		else if (!j->failed_stages)  /* what a stage did not see may be there */
 			job_hit_absent(j, n);
 	}
 }
 
-void
-job_rules_finish(struct engine_job *j)
+static void
+meta_rules(struct engine_job *j)
 {
 	const struct ruleset *rs = &j->s->rules;
 	uint32_t *seen = j->gen->slot[j->slot].rule_seen;
@@ -238,9 +246,9 @@ job_rules_finish(struct engine_job *j)
 	float *hits = j->gen->slot[j->slot].rule_hits;
 	const uint32_t *due = j->gen->slot[j->slot].meta_due;
 
-	job_phones(j);
-	last_features(j);
-	negated_rules(j);
+	if (job_fails(j, ENGINE_STAGE_META) ||
+	    j->failed_stages) /* they may ask for what is not there */
+		return;
 	for (size_t i = 0; i < rs->meta_cnt; i++) {
 		uint32_t n = rs->meta_order[i];
 
@@ -256,8 +264,15 @@ job_rules_finish(struct engine_job *j)
 		job_hit(j, n, 0, "meta", span("", 0));
 		hits[n] = v > 0 ? (float)v : 1;
 	}
+}
+
+void
+job_rules_finish(struct engine_job *j)
+{
+	job_phones(j);
+	last_features(j);
+	negated_rules(j);
+	meta_rules(j);
 	if (j->hit_overflow)
 		counter_inc(&j->w->counters.hit_overflow);
-	if (j->unscanned)
-		counter_inc(&j->w->counters.unscanned);
 }

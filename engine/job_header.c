@@ -140,6 +140,8 @@ job_on_header(void *ctx, const struct mime_header *h)
 {
 	struct engine_job *j = ctx;
 
+	if (job_fails(j, ENGINE_STAGE_HEADER))
+		return;
 	job_head_add(j, h);
 	if (!h->is_top)
 		return;

@@ -189,7 +189,7 @@ void
 job_match_failed(struct engine_job *j)
 {
 	counter_inc(&j->w->counters.hs_errors);
-	j->unscanned = true;
+	job_failed(j, ENGINE_STAGE_MATCH);
 }
 
 static void
@@ -197,7 +197,7 @@ feed_stream(struct engine_job *j, enum lane lane, struct span text)
 {
 	struct match_stream *st = j->gen->slot[j->slot].stream[lane];
 
-	if (!st || text.len == 0)
+	if (!st || text.len == 0 || job_fails(j, ENGINE_STAGE_MATCH))
 		return;
 	j->lane = lane;
 	if (match_stream_feed(st, j->gen->scratch, text, on_stream_match, j) != MATCH_OK)
@@ -295,7 +295,7 @@ scan_block(struct engine_job *j, enum lane lane, struct span text)
 {
 	struct match_db *db = j->s->lane[lane].db;
 
-	if (!db || text.len == 0)
+	if (!db || text.len == 0 || job_fails(j, ENGINE_STAGE_MATCH))
 		return;
 	j->lane = lane;
 	if (match_block(db, j->gen->scratch, text, on_block_match, j) != MATCH_OK)

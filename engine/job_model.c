@@ -208,8 +208,8 @@ job_model_finish(struct engine_job *j)
 			           feature_names[looks_at[i]]);
 	add_parts(j);
 	add_densities(j);
-	if (!m)
-		return;
+	if (!m || job_fails(j, ENGINE_STAGE_MODEL) || j->failed_stages)
+		return; /* it was trained on whole mails */
 	j->has_model = true;
 	j->model_logodds = model_logodds(m, &j->model_vector);
 	j->score_milli += model_points_milli(m, j->model_logodds);

@@ -177,6 +177,8 @@ utf8_text(struct engine_job *j, struct span text)
 {
 	if (text.len == 0)
 		return;
+	if (j->part_is_html && job_fails(j, ENGINE_STAGE_HTML))
+		return;
 	if (j->part_is_html)
 		html_feed(j->html, text);
 	else
@@ -190,6 +192,8 @@ block_text(struct engine_job *j, struct span in)
 
 	if (job_has_set(j, LANE_RAW))
 		job_raw_add(j, in);
+	if (job_fails(j, ENGINE_STAGE_CHARSET))
+		return;
 	while (in.len > 0) {
 		size_t n = charset_feed(&j->conv, &in, out, sizeof(out));
 

@@ -161,7 +161,7 @@ print_features(struct json_out *o, const struct engine_job *j)
 			json_out_number(o, feature_names[i], j->features[i]);
 	if (j->features[F_HIDDEN_PERMILLE])
 		json_out_decimal(o, "hidden_share", (double)j->features[F_HIDDEN_PERMILLE] / 1000);
-	if (j->unscanned)
+	if (j->failed_stages)
 		json_out_number(o, "unscanned", 1);
 	json_out_close(o, '}');
 }

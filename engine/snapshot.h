@@ -120,6 +120,9 @@ struct snapshot_customer {
 	size_t rule_cnt;
 };
 
+/* Is it a plain "local@domain" that mail can be forwarded to? */
+bool snapshot_takes_forward_to(struct span address);
+
 /* Threshold 5.0, every action block, tag text "[SPAM]". */
 void snapshot_profile_default(struct snapshot_profile *p);
 

@@ -28,6 +28,14 @@ snapshot_profile_default(struct snapshot_profile *p)
 		p->actions[i] = ACTION_BLOCK;
 }
 
+bool
+snapshot_takes_forward_to(struct span address)
+{
+	char text[SMTP_PATH_MAX + 1];
+
+	return policy_address_canonical(address, text) > 0;
+}
+
 static bool
 set_countries(uint8_t *bits, struct snapshot_span_list l, const char *key, const char *who,
               struct snapshot_errors *e)

@@ -58,7 +58,7 @@ clean_mail(const struct probe *p)
 		error_add(p->e, (struct error_at){ "probe", 0, 0 },
 		          "the clean mail scores %.1f: %s", j->score_milli / 1000.0,
 		          name_of_hit(j, FILTER_SCORE));
-	if (j->unscanned)
+	if (j->failed_stages)
 		error_add(p->e, (struct error_at){ "probe", 0, 0 }, "patterns cannot run");
 	engine_job_put(j);
 }
@@ -120,7 +120,7 @@ own_tests(const struct probe *p)
 void
 snapshot_prove(const struct snapshot *s, struct snapshot_errors *e)
 {
-	struct engine_config cfg = { 0 };
+	struct engine_config cfg = { .is_probe = true };
 	struct probe p = { engine_worker_new(&cfg), s, e };
 
 	if (!p.w || engine_worker_attach(p.w, s) != 0) {

@@ -16,6 +16,8 @@ to_utf8(void *ctx, struct span charset, struct span in, char *out, size_t cap)
 {
 	struct engine_job *j = ctx;
 
+	if (job_fails(j, ENGINE_STAGE_CHARSET))
+		return 0;
 	return charset_to_utf8(j->charsets, charset, in, out, cap);
 }
 
@@ -66,6 +68,7 @@ engine_worker_new(const struct engine_config *cfg)
 
 	if (!w)
 		return NULL;
+	fault_read_environment();
 	w->cfg = *cfg;
 	if (w->cfg.scan_bytes == 0)
 		w->cfg.scan_bytes = JOB_SCAN_DEFAULT;

@@ -82,6 +82,8 @@ struct match_asker {
 	match_hit_fn *hit;
 	void *ctx;
 	uint64_t timeout_cnt; /* out: grows */
+	bool confirm_fails;   /* tests: PCRE2 is not to run */
+	uint64_t failed_cnt;  /* out: what it did not run for grows */
 };
 
 /* A new mail: patterns that were slow are asked again. */

@@ -148,6 +148,10 @@ confirm(struct call *c, uint32_t pattern, struct span text)
 
 	if (want == 0 || is_too_slow(r, pattern))
 		return false;
+	if (unlikely(c->a->confirm_fails)) {
+		c->a->failed_cnt++;
+		return false;
+	}
 	start = clock_cycles();
 	cnt = confirm_count(r->set->confirm[pattern], r->confirm, text, want, &end,
 	                    &c->a->timeout_cnt);
