@@ -139,7 +139,7 @@ struct engine_job {
 	uint16_t part;
 	struct file *file;
 	uint16_t file_part;
-	bool file_has_text;
+	bool file_has_text, in_page; /* in_page: html reads a page of an archive */
 	size_t block_used;
 	uint64_t block_offset;
 	char block[JOB_BLOCK];
@@ -291,6 +291,7 @@ void job_subject(struct engine_job *j, struct span value);
 void job_document_begin(struct engine_job *j);
 void job_document_text(struct engine_job *j, struct span utf8);
 void job_document_end(struct engine_job *j);
+void job_html_end(struct engine_job *j); /* html's page is over: what it was like */
 
 /* job_locate.c */
 /* Where the hits of the finished job `of` in text lanes are: j, just begun, is to be fed the same mail. */
@@ -327,6 +328,7 @@ void job_file_name_lists(struct engine_job *j, struct span name);
 void job_on_file_name(void *ctx, struct span name);
 void job_on_file_link(void *ctx, struct span url);
 void job_on_file_text(void *ctx, struct span utf8);
+void job_on_file_page(void *ctx, struct span html);
 
 /* job_finish.c */
 void job_client_lists(struct engine_job *j);

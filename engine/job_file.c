@@ -70,6 +70,35 @@ job_on_file_text(void *ctx, struct span utf8)
 		job_locate_text(j, file_bytes(j->file));
 }
 
+/* As a browser would show it that is given the file: UTF-8, else windows-1252. */
+void
+job_on_file_page(void *ctx, struct span html)
+{
+	struct engine_job *j = ctx;
+	bool is_end = html.len == 0;
+	char out[JOB_BLOCK * 3];
+
+	if (j->part_is_text || (is_end && !j->in_page))
+		return;
+	if (!j->in_page) {
+		j->in_page = true;
+		j->features[F_HTML_ATTACHMENTS]++;
+		charset_begin(&j->conv, j->charsets, span("", 0));
+		html_reset(j->html);
+	}
+	while (html.len > 0) {
+		size_t n = charset_feed(&j->conv, &html, out, sizeof(out));
+
+		html_feed(j->html, span(out, n));
+	}
+	if (!is_end)
+		return;
+	html_feed(j->html, span(out, charset_end(&j->conv, out, sizeof(out))));
+	job_html_end(j);
+	j->in_page = false;
+	job_on_file_text(j, span("\n", 1));
+}
+
 void
 job_file_begin(struct engine_job *j, struct job_leaf *l, uint16_t part)
 {
@@ -79,7 +108,7 @@ job_file_begin(struct engine_job *j, struct job_leaf *l, uint16_t part)
 	j->leaf.has_file = false;
 	l->has_file = true;
 	j->file_part = part;
-	j->file_has_text = false;
+	j->file_has_text = j->in_page = false;
 	file_reset(j->file);
 }
 

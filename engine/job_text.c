@@ -153,6 +153,13 @@ visible(struct engine_job *j, struct span text)
 void
 job_on_html_text(void *ctx, enum html_lane lane, struct span utf8)
 {
+	struct engine_job *j = ctx;
+
+	if (j->in_page) {
+		if (lane == HTML_VISIBLE)
+			job_on_file_text(j, utf8);
+		return;
+	}
 	if (lane == HTML_VISIBLE)
 		visible(ctx, utf8);
 	else
@@ -265,11 +272,12 @@ job_on_data(void *ctx, const struct mime_part *p, struct span data, uint64_t off
 	tail_data(j, &j->parts[p->index], span_skip(data, n), offset + n);
 }
 
-static void
-add_html_features(struct engine_job *j)
+void
+job_html_end(struct engine_job *j)
 {
 	const struct html_stats *st = html_stats(j->html);
 
+	html_end(j->html);
 	j->features[F_IMAGES] += st->image_cnt;
 	j->features[F_HTML_LINKS] += st->link_cnt;
 	j->features[F_FORM] |= !!(st->flags & HTML_F_FORM);
@@ -330,8 +338,7 @@ text_end(struct engine_job *j)
 	flush_block(j);
 	utf8_text(j, span(out, charset_end(&j->conv, out, sizeof(out))));
 	if (j->part_is_html) {
-		html_end(j->html);
-		add_html_features(j);
+		job_html_end(j);
 	}
 	url_finder_end(&j->url_finder);
 	phone_finder_end(&j->phone_finder);

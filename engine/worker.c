@@ -29,7 +29,8 @@ static const struct mime_ops mime_ops = { .on_header = job_on_header,
 	                                  .to_utf8 = to_utf8 };
 static const struct file_ops file_ops = { .on_name = job_on_file_name,
 	                                  .on_link = job_on_file_link,
-	                                  .on_text = job_on_file_text };
+	                                  .on_text = job_on_file_text,
+	                                  .on_page = job_on_file_page };
 static const struct html_ops html_ops = { .on_text = job_on_html_text,
 	                                  .on_attr = job_on_html_attr };
 

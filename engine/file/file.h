@@ -68,6 +68,8 @@ struct file_ops { /* any may be NULL */
 	                struct span name); /* of a file in an archive; UTF-8 or as written */
 	void (*on_link)(void *ctx, struct span url);  /* as written, decoded */
 	void (*on_text)(void *ctx, struct span utf8); /* shown text, in order */
+	/* A page in a ZIP that a browser would open (HTML, SVG), its bytes in order; an empty span ends it, if there were any. */
+	void (*on_page)(void *ctx, struct span html);
 };
 
 struct file;

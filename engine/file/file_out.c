@@ -142,6 +142,13 @@ file_out_text(struct file_out *o, struct span utf8)
 }
 
 void
+file_out_page(struct file_out *o, struct span html)
+{
+	if (o->ops->on_page)
+		o->ops->on_page(o->ctx, html);
+}
+
+void
 file_out_sizes(struct file_out *o, uint64_t packed, uint64_t size)
 {
 	if (size > RATIO_BYTES && size / RATIO_MAX > packed)

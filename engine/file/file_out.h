@@ -21,6 +21,7 @@ void file_out_name(struct file_out *o, struct span name);
 void file_out_name16(struct file_out *o, struct span utf16);
 void file_out_link(struct file_out *o, struct span url);
 void file_out_text(struct file_out *o, struct span utf8);
+void file_out_page(struct file_out *o, struct span html);
 /* Sizes that an archive gives for an entry. */
 void file_out_sizes(struct file_out *o, uint64_t packed, uint64_t size);
 

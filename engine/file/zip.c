@@ -158,17 +158,25 @@ content_of(struct span name, bool *has_text)
 {
 	static const char *const texts[] = { "word/document.xml", "xl/sharedstrings.xml",
 		                             "content.xml" };
-	static const char *const zips[] = { ".zip",  ".jar",  ".docx", ".docm", ".xlsx",
-		                            ".xlsm", ".xlsb", ".pptx", ".pptm" };
+	static const struct {
+		const char *ending;
+		enum zip_content c;
+	} rows[] = {
+		{ ".rels", ZIP_XML },   { ".htm", ZIP_PAGE },   { ".html", ZIP_PAGE },
+		{ ".shtml", ZIP_PAGE }, { ".xhtml", ZIP_PAGE }, { ".svg", ZIP_PAGE },
+		{ ".zip", ZIP_INNER },  { ".jar", ZIP_INNER },  { ".docx", ZIP_INNER },
+		{ ".docm", ZIP_INNER }, { ".xlsx", ZIP_INNER }, { ".xlsm", ZIP_INNER },
+		{ ".xlsb", ZIP_INNER }, { ".pptx", ZIP_INNER }, { ".pptm", ZIP_INNER },
+	};
 
 	*has_text = begins(name, "ppt/slides/slide");
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
 		*has_text |= span_ieq_z(name, texts[i]);
-	if (*has_text || file_ends(name, ".rels"))
+	if (*has_text)
 		return ZIP_XML;
-	for (size_t i = 0; i < ARRAY_LEN(zips); i++)
-		if (file_ends(name, zips[i]))
-			return ZIP_INNER;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (file_ends(name, rows[i].ending))
+			return rows[i].c;
 	return ZIP_NOTHING;
 }
 
@@ -257,6 +265,8 @@ take_content(void *ctx, struct span s)
 
 	if (z->content == ZIP_XML)
 		xml_feed(&z->xml, z->out, s);
+	else if (z->content == ZIP_PAGE)
+		file_out_page(z->out, s);
 	else
 		window_feed(z, &z->inner, s);
 }
@@ -266,6 +276,8 @@ content_end(struct zip *z)
 {
 	if (z->content == ZIP_INNER)
 		scan(z, &z->inner, true);
+	else if (z->content == ZIP_PAGE)
+		file_out_page(z->out, span("", 0));
 	z->content = ZIP_NOTHING;
 }
 
@@ -281,9 +293,9 @@ content(struct zip *z, struct span s)
 	s = span_skip(s, n);
 	s.len = (size_t)MIN(z->left, (uint64_t)s.len);
 	z->left -= s.len;
-	if (z->is_stored)
+	if (z->is_stored && s.len > 0)
 		take_content(z, s);
-	else if (s.len > 0)
+	else if (!z->is_stored && s.len > 0)
 		inflater_feed(z->inflater, z->out, s, take_content, z);
 	if (z->left == 0 || (!z->is_stored && z->skip == 0 && !z->inflater->is_open))
 		content_end(z);

@@ -19,6 +19,7 @@
 enum zip_content {
 	ZIP_NOTHING, /* the entry is not read */
 	ZIP_XML,
+	ZIP_PAGE, /* HTML or SVG */
 	ZIP_INNER,
 };
 

@@ -14,7 +14,7 @@
 struct sum {
 	uint64_t h;
 	unsigned names, links;
-	bool in_text;
+	bool in_text, in_page;
 };
 
 static void
@@ -53,7 +53,21 @@ on_text(void *ctx, struct span v)
 	mix(ctx, 'T', v);
 }
 
-static const struct file_ops ops = { .on_name = on_name, .on_link = on_link, .on_text = on_text };
+static void
+on_page(void *ctx, struct span v)
+{
+	struct sum *s = ctx;
+	bool goes_on = s->in_page && v.len > 0;
+
+	s->in_page = v.len > 0;
+	s->in_text |= goes_on; /* text in pieces is one text */
+	mix(s, goes_on ? 'T' : 'P', v);
+	s->in_text = false;
+}
+
+static const struct file_ops ops = {
+	.on_name = on_name, .on_link = on_link, .on_text = on_text, .on_page = on_page
+};
 
 static uint64_t
 run(struct file *f, struct sum *s, const char *p, size_t n, size_t step)
@@ -69,6 +83,7 @@ run(struct file *f, struct sum *s, const char *p, size_t n, size_t step)
 		free(cut);
 	}
 	file_end(f);
+	BUG_ON(s->in_page);
 	BUG_ON(file_work(f) > WORK_FACTOR * (n + 2 * INFLATE_BYTES));
 	return s->h ^ (uint64_t)file_flags(f) << 32 ^ file_work(f) ^ (uint64_t)file_kind(f) << 60;
 }

@@ -147,6 +147,8 @@ def files():
         "template.docm": zipped(docx[:2] + [("word/_rels/settings.xml.rels", RELS % TEMPLATE), ("word/vbaProject.bin", exe),
                                             ("word/embeddings/o1.bin", exe)]),
         "link.odt": zipped([("content.xml", '<text:p>A<text:a xlink:href="http://odf.example/">b</text:a></text:p>')]),
+        "page.zip": zipped([("a/Login.HTML", b"<a href=x>" * 3 + b"y"), ("b.txt", b"n"), ("c.svg", b"<svg/>")]),
+        "stored_page.zip": zipped([("a.htm", b"<b>" * 3)], zipfile.ZIP_STORED),
         "name.gz": gzip.compress(b"hello" * 50)[:3] + b"\x08" + gzip.compress(b"hello" * 50)[4:10] + b"a.exe\0"
                    + gzip.compress(b"hello" * 50)[10:],
         "plain.gz": gzip.compress(b"hello"),

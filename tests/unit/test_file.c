@@ -10,7 +10,7 @@
 static struct {
 	char text[65536];
 	size_t len;
-	bool in_text;
+	bool in_text, in_page;
 } l;
 static struct file *f;
 static const char *folder;
@@ -63,14 +63,26 @@ on_text(void *ctx, struct span s)
 		put(s.p[i] == '\n' ? "/" : &s.p[i], 1);
 }
 
-static const struct file_ops ops = { .on_name = on_name, .on_link = on_link, .on_text = on_text };
+static void
+on_page(void *ctx, struct span s)
+{
+	(void)ctx;
+	if (!l.in_page)
+		mark('P');
+	l.in_page = s.len > 0;
+	put(s.len ? s.p : "$|", s.len ? s.len : 2);
+}
+
+static const struct file_ops ops = {
+	.on_name = on_name, .on_link = on_link, .on_text = on_text, .on_page = on_page
+};
 
 static void
 run(struct span s, size_t step)
 {
 	l.len = 0;
 	l.text[0] = 0;
-	l.in_text = false;
+	l.in_text = l.in_page = false;
 	file_reset(f);
 	for (size_t i = 0; i < s.len; i += step)
 		file_feed(f, span(s.p + i, MIN(step, s.len - i)));
@@ -112,6 +124,9 @@ static const struct { const char *name; enum file_kind kind; uint32_t flags; con
 	  "L:http://evil.example/?a=1&b=2|L:http://tmpl.example/t.dotm|N:word/vbaProject.bin|N:word/embeddings/o1.bin|"
 	  "N:[Content_Types].xml|N:word/document.xml|N:word/_rels/settings.xml.rels|N:word/vbaProject.bin|N:word/embeddings/o1.bin|" },
 	{ "link.odt", FILE_ZIP, 0, "N:content.xml|T:A|L:http://odf.example/|T:b/|N:content.xml|" },
+	{ "page.zip", FILE_ZIP, 0, "N:a/Login.HTML|P:<a href=x><a href=x><a href=x>y$|N:b.txt|N:c.svg|P:<svg/>$|"
+	  "N:a/Login.HTML|N:b.txt|N:c.svg|" },
+	{ "stored_page.zip", FILE_ZIP, 0, "N:a.htm|P:<b><b><b>$|N:a.htm|" },
 	{ "name.gz", FILE_GZIP, 0, "N:a.exe|" },
 	{ "plain.gz", FILE_GZIP, 0, "" },
 	{ "bomb.gz", FILE_GZIP, FILE_F_RATIO, "" },
@@ -192,6 +207,7 @@ static void
 test_shifted(void)
 {
 	shifted("template.docm", "PK\3\4", "-PK\3\4-");
+	shifted("page.zip", "PK\3\4", "PPK\1");
 	shifted("nested.zip", "PK\1\2", "PPK\1");
 	shifted("objects.pdf", "1 0 obj", "% endstream\n");
 	shifted("page.pdf", "1 0 obj", " ");
