@@ -1,12 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""make_files.py - archives and documents for test_file and the seeds of fuzz_archive: make_files.py FOLDER
+"""make_files.py - archives and documents for test_file and the seeds of fuzz_archive: make_files.py [--hostile] FOLDER
+--hostile: large ones for bench/micro/file_bench.c, each of the shape that costs most, and one of a tenth of it (10-…).
 
 Python's zipfile, gzip and zlib make what they can; the rest is written from the formats' descriptions, a field a line.
 """
 import gzip
 import io
 import pathlib
+import random
 import struct
 import sys
 import zipfile
@@ -184,10 +186,36 @@ def files():
     }
 
 
+def hostile(n):
+    """n: about how many objects, names, paragraphs or kilobytes."""
+    rel = '<Relationship Id="r%d" Type="x/hyperlink" Target="http://%x.example/" TargetMode="External"/>'
+    noise = random.Random(1).randbytes
+    return {
+        "links.docx": zipped([("word/_rels/document.xml.rels", "".join(rel % (i, i * 2654435761 % 2**32) for i in range(n)))]),
+        "text.docx": zipped([("word/document.xml", "".join(f"<w:p><w:t>w{i * 40503 % 65536}</w:t></w:p>" for i in range(10 * n)))]),
+        "zeros.docx": zipped([("word/document.xml", bytes(n << 10))]),
+        "names.zip": zipped([(f"n{i}.txt", b"") for i in range(n)], zipfile.ZIP_STORED),
+        "nested.zip": zipped([("in.zip", zipped([(f"n{i}.txt", b"") for i in range(n)], zipfile.ZIP_STORED))]),
+        "noise.zip": zipped([("a.bin", noise(n << 10))], zipfile.ZIP_STORED),
+        "signatures.zip": b"PK\3\4" * (n << 8),
+        "headers.zip": zipped([("x" * 500, b"")])[:530] * (2 * n),
+        "page.pdf": pdf(pdf_stream(b"", b"".join(b"(w%d) Tj 0 -1 Td " % (i * 40503 % 65536) for i in range(10 * n)))),
+        "streams.pdf": pdf(*[pdf_stream(b"", b"(a) Tj " * 3000) for _ in range(n // 4)]),
+        "noise.pdf": b"%PDF-1.4\n" + noise(n << 10),
+        "strings.pdf": b"%PDF-1.4\n" + b"/URI(http://a.example/)" * (n << 5),
+        "brackets.pdf": b"%PDF-1.4\n" + b"(" * (n << 10),
+        "entries.doc": ole(*["VBA"] * (8 * n)),
+    }
+
+
 def main():
-    folder = pathlib.Path(sys.argv[1])
+    *options, folder = sys.argv[1:]
+    made = files()
+    if options == ["--hostile"]:
+        made = {"10-" + k: v for k, v in hostile(400).items()} | hostile(4000)
+    folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    for name, data in files().items():
+    for name, data in made.items():
         (folder / name).write_bytes(data)
 
 
