@@ -38,6 +38,50 @@ build_read(struct build *b, const struct settings *s, const char *state_dir, str
 	return errors->cnt > before ? -EINVAL : 0;
 }
 
+int
+build_read_changes(struct build *b, const struct settings *s, const char *state_dir,
+                   struct store *store, uint64_t since, struct settings_errors *errors)
+{
+	size_t before = errors->cnt;
+	json_t *only;
+
+	*b = (struct build){ .settings = s, .state_dir = state_dir, .errors = errors };
+	b->changes = store_changes(store, since, errors);
+	if (!b->changes)
+		return -EIO;
+	only = json_pack("{s:O}", "customers", json_object_get(b->changes, "customers"));
+	customers_from_json("store", only, &b->customers, errors);
+	json_decref(only);
+	return errors->cnt > before ? -EINVAL : 0;
+}
+
+/* Of saved inputs: changes.json over customers.json. */
+static void
+apply_changes(json_t *documents, const json_t *changes)
+{
+	json_t *by_id = json_object(), *all = json_array(), *item;
+	const char *id;
+	size_t i;
+
+	json_array_foreach(json_object_get(changes, "removed"), i, item)
+	        json_object_set_new(by_id, json_string_value(item), json_null());
+	json_array_foreach(json_object_get(changes, "customers"), i, item)
+	        json_object_set(by_id, json_string_value(json_object_get(item, "id")), item);
+	json_array_foreach(json_object_get(documents, "customers"), i, item)
+	{
+		id = json_string_value(json_object_get(item, "id"));
+		if (!id || !json_object_get(by_id, id))
+			json_array_append(all, item);
+	}
+	json_object_foreach(by_id, id, item)
+	{
+		if (!json_is_null(item))
+			json_array_append(all, item);
+	}
+	json_object_set_new(documents, "customers", all);
+	json_decref(by_id);
+}
+
 /* "rules/0", "rules/1" … as far as they exist. */
 static void
 saved_rule_dirs(struct build *b, const char *dir)
@@ -164,6 +208,13 @@ build_read_saved(struct build *b, const struct settings *s, uint64_t generation,
 	            (unsigned long long)generation);
 	path_format(path, sizeof(path), "%s/customers.json", dir);
 	b->documents = customers_load(path, errors);
+	path_format(path, sizeof(path), "%s/changes.json", dir);
+	if (b->documents && access(path, F_OK) == 0) {
+		json_t *changes = customers_load(path, errors);
+
+		apply_changes(b->documents, changes);
+		json_decref(changes);
+	}
 	read_customers(b, path);
 	saved_rule_dirs(b, dir);
 	saved_lists(b, dir);
@@ -235,6 +286,32 @@ build_make(struct build *b, uint64_t generation, const struct snapshot *prev)
 	return b->snapshot ? 0 : -EINVAL;
 }
 
+int
+build_make_change(struct build *b, uint64_t generation, const struct snapshot *prev)
+{
+	json_t *gone = json_object_get(b->changes, "removed");
+	struct span *removed = calloc(json_array_size(gone) + 1, sizeof(*removed));
+	struct snapshot_change in = { .generation = generation,
+		                      .prev = prev,
+		                      .customers = b->customers.item,
+		                      .customer_cnt = b->customers.cnt,
+		                      .removed = removed,
+		                      .removed_cnt = json_array_size(gone) };
+	struct snapshot_errors errors = { 0 };
+	int ret = 0;
+
+	BUG_ON(!removed);
+	for (size_t i = 0; i < in.removed_cnt; i++)
+		removed[i] = span_z(json_string_value(json_array_get(gone, i)));
+	b->snapshot = snapshot_change(&in, &errors);
+	if (!b->snapshot)
+		ret = errors.error_cnt > 0 ? -EINVAL : -EAGAIN;
+	take_errors(b, &errors);
+	snapshot_errors_fini(&errors);
+	free(removed);
+	return ret;
+}
+
 struct snapshot *
 build_take(struct build *b)
 {
@@ -249,6 +326,7 @@ build_fini(struct build *b)
 {
 	snapshot_free(b->snapshot);
 	json_decref(b->documents);
+	json_decref(b->changes);
 	customers_fini(&b->customers);
 	settings_errors_fini(&b->warnings);
 	arena_fini(&b->arena);

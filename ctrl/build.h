@@ -18,6 +18,7 @@ struct build {
 	const struct settings *settings;
 	const char *state_dir; /* of the running node, whatever settings say now */
 	json_t *documents;     /* {"customers": […]} */
+	json_t *changes; /* of a build of changed rows: the same with "removed": ["id", …]; else NULL */
 	struct customers customers;
 	struct arena arena; /* texts of feeds */
 	const char **rule_dirs;
@@ -38,6 +39,13 @@ int build_read(struct build *b, const struct settings *s, const char *state_dir,
 int build_read_saved(struct build *b, const struct settings *s, uint64_t generation,
                      struct settings_errors *errors);
 
+/* Reads what changed in the store since its generation `since`; then build_make_change() and build_save_change(). */
+int build_read_changes(struct build *b, const struct settings *s, const char *state_dir,
+                       struct store *store, uint64_t since, struct settings_errors *errors);
+
+/* snapshot_change(): 0 with a snapshot, -EAGAIN when all must be built instead, -EINVAL with errors. */
+int build_make_change(struct build *b, uint64_t generation, const struct snapshot *prev);
+
 /* Compiles and proves. */
 int build_make(struct build *b, uint64_t generation, const struct snapshot *prev);
 struct snapshot *build_take(struct build *b);
@@ -45,6 +53,8 @@ void build_fini(struct build *b);
 
 /* state_dir/snapshots/G, synced; older ones but the last SAVED_KEPT go. 0 or -errno. */
 int build_save(const struct build *b, uint64_t generation);
+/* The same for changed rows: the files of the newest one saved, by links, and changes.json, which replaces that one's. */
+int build_save_change(const struct build *b, uint64_t generation);
 
 /* The newest saved generation that is whole; 0: none. */
 uint64_t saved_newest(const char *state_dir);

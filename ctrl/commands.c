@@ -69,7 +69,7 @@ static json_t *
 do_nudge(struct ctrl *c, const json_t *request)
 {
 	(void)request;
-	publish_request(c, "nudge");
+	publish_request(c, "nudge", true);
 	return done();
 }
 

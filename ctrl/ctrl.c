@@ -96,7 +96,7 @@ tick_feeds(struct ctrl *c, uint64_t now_us)
 	}
 	pthread_mutex_unlock(&c->build.lock);
 	if (changed)
-		publish_request(c, "feed");
+		publish_request(c, "feed", false);
 }
 
 /* The store may be made after the start. */
@@ -127,7 +127,7 @@ tick(struct ctrl *c)
 	uint64_t now_us = clock_mono_us();
 
 	if (store_committed(c))
-		publish_request(c, "store");
+		publish_request(c, "store", true);
 	if (now_us - c->tick_us < 1000000)
 		return;
 	c->tick_us = now_us;
@@ -161,7 +161,7 @@ run(void *arg)
 		if (read(c->wake_fd, &n, sizeof(n)) == sizeof(n) &&
 		    !__atomic_load_n(&c->stop, __ATOMIC_ACQUIRE)) {
 			reopen_log(c);
-			publish_request(c, "signal");
+			publish_request(c, "signal", false);
 		}
 		tick(c);
 	}

@@ -36,6 +36,7 @@ struct builder {
 	uint64_t wanted, begun,
 	        finished; /* tickets: a reload answers all requests made before it began */
 	char why[64];
+	bool wants_all; /* not only rows of the store */
 	struct reload_outcome outcome;
 	uint64_t ok_cnt, refused_cnt;
 };
@@ -54,7 +55,9 @@ struct ctrl {
 	uint64_t start_us, start_wall_us;
 
 	struct builder build;
-	struct store *store;      /* build thread */
+	struct store *store; /* build thread */
+	uint64_t store_base; /* the store's generation when all tables were built; build thread */
+	bool has_store_base;
 	struct store *store_poll; /* control thread: tells other processes' commits */
 
 	pthread_mutex_t node_lock; /* one call into the node at a time */
@@ -95,8 +98,8 @@ int publish_first(struct ctrl *c); /* builds or loads, attaches, publishes */
 int publish_start(struct ctrl *c);
 void publish_stop(struct ctrl *c);
 void publish_fini(struct ctrl *c);
-/* Asks for a reload and does not wait. */
-void publish_request(struct ctrl *c, const char *why);
+/* Asks for a reload and does not wait. is_rows: of what changed in the store, no more. */
+void publish_request(struct ctrl *c, const char *why, bool is_rows);
 /* Asks and waits; *out's arrays are the caller's. False when control stops. */
 bool publish_reload(struct ctrl *c, const char *why, struct reload_outcome *out);
 /* The newest snapshot, with live_lock taken; give it back by publish_unlock(). */

@@ -58,7 +58,7 @@ store_now(struct ctrl *c, struct settings_errors *errors)
 static int
 save(struct ctrl *c, struct build *b, uint64_t generation)
 {
-	int ret = build_save(b, generation);
+	int ret = b->changes ? build_save_change(b, generation) : build_save(b, generation);
 
 	if (ret < 0) /* mail goes on; the operator is told */
 		settings_error(&b->warnings, "%s/snapshots/%llu: cannot be saved: %s\n",
@@ -133,13 +133,15 @@ publish_first(struct ctrl *c)
 		settings_error(&errors, "%s: error: %s\n", path, strerror(errno));
 	else
 		store = store_now(c, &errors);
-	ret = store ? build_read(&b, c->settings, c->settings->node_state_dir, store, &errors)
-	            : -EINVAL;
+	ret = store && store_generation(store, &c->store_base) == 0
+	              ? build_read(&b, c->settings, c->settings->node_state_dir, store, &errors)
+	              : -EINVAL;
 	if (ret == 0)
 		ret = build_make(&b, number, NULL);
 	if (ret == 0) {
 		save(c, &b, number);
 		ret = generation_publish(c, build_take(&b));
+		c->has_store_base = ret == 0;
 		print_errors(&b.warnings);
 	}
 	build_fini(&b);
@@ -159,13 +161,16 @@ reload(struct ctrl *c, struct settings_errors *errors, struct settings_errors *w
 	struct build b = { 0 };
 	const struct snapshot *prev = c->node.published->snapshot;
 	struct store *store;
-	uint64_t number;
+	uint64_t number, base = 0;
 	int ret = settings_load(c->settings->path, &s, errors);
 
 	if (ret < 0)
 		return ret;
 	store = store_now(c, errors);
-	ret = store ? build_read(&b, &s, c->settings->node_state_dir, store, errors) : -EIO;
+	/* Before the rows are read: what comes between is read twice, never missed. */
+	ret = store ? store_generation(store, &base) : -EIO;
+	if (ret == 0)
+		ret = build_read(&b, &s, c->settings->node_state_dir, store, errors);
 	number = generation_next(c);
 	if (ret == 0)
 		ret = build_make(&b, number, prev);
@@ -183,6 +188,8 @@ reload(struct ctrl *c, struct settings_errors *errors, struct settings_errors *w
 		settings_fini(&s);
 		return ret;
 	}
+	c->store_base = base;
+	c->has_store_base = true;
 	pthread_mutex_lock(&c->build.lock);
 	settings_fini(&c->before);
 	c->before = c->now;
@@ -191,6 +198,40 @@ reload(struct ctrl *c, struct settings_errors *errors, struct settings_errors *w
 	c->running_on = NULL;
 	pthread_mutex_unlock(&c->build.lock);
 	return 0;
+}
+
+/* Only rows of the store changed: their customers in a layer above the tables that are there. False: reload() must do it, *ret is
+ * untouched. */
+static bool
+reload_rows(struct ctrl *c, struct settings_errors *errors, struct settings_errors *warnings,
+            int *ret)
+{
+	const struct snapshot *prev = c->node.published->snapshot;
+	struct build b = { 0 };
+	uint64_t number;
+	int made;
+
+	if (!c->has_store_base || !c->store)
+		return false;
+	made = build_read_changes(&b, publish_settings(c), c->settings->node_state_dir, c->store,
+	                          c->store_base, errors);
+	number = generation_next(c);
+	if (made == 0)
+		made = build_make_change(&b, number, prev);
+	if (made == 0) {
+		save(c, &b, number);
+		made = generation_publish(c, build_take(&b));
+		if (made < 0)
+			settings_error(errors, "cannot be attached to the workers: %s\n",
+			               strerror(-made));
+	}
+	*warnings = b.warnings;
+	b.warnings = (struct settings_errors){ 0 };
+	build_fini(&b);
+	if (made == -EAGAIN || made == -EIO)
+		return false;
+	*ret = made;
+	return true;
 }
 
 /* Settings that a reload applies; a warning for those that it cannot. */
@@ -207,15 +248,19 @@ apply_settings(struct ctrl *c, struct settings_errors *warnings)
 }
 
 static void
-reload_once(struct ctrl *c, const char *why)
+reload_once(struct ctrl *c, const char *why, bool is_rows)
 {
 	struct settings_errors errors = { 0 }, warnings = { 0 };
 	uint64_t begun_us = clock_mono_us();
 	struct reload_outcome o = { 0 };
+	int ret;
 
-	o.is_ok = reload(c, &errors, &warnings) == 0;
-	if (o.is_ok)
-		apply_settings(c, &warnings);
+	if (!is_rows || !reload_rows(c, &errors, &warnings, &ret)) {
+		ret = reload(c, &errors, &warnings);
+		if (ret == 0)
+			apply_settings(c, &warnings);
+	}
+	o.is_ok = ret == 0;
 	o.generation = c->last_generation;
 	o.took_us = clock_mono_us() - begun_us;
 	o.errors = texts(&errors, SIZE_MAX);
@@ -239,7 +284,7 @@ reload_once(struct ctrl *c, const char *why)
 #define RETIRE_PERIOD_MS 50
 
 static bool
-wait_for_work(struct ctrl *c, char *why, size_t cap)
+wait_for_work(struct ctrl *c, char *why, size_t cap, bool *is_rows)
 {
 	struct builder *b = &c->build;
 	bool is_work;
@@ -261,6 +306,8 @@ wait_for_work(struct ctrl *c, char *why, size_t cap)
 	if (is_work) {
 		b->begun = b->wanted;
 		snprintf(why, cap, "%s", b->why);
+		*is_rows = !b->wants_all;
+		b->wants_all = false;
 	}
 	pthread_mutex_unlock(&b->lock);
 	return is_work;
@@ -275,12 +322,13 @@ run(void *arg)
 	setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 10); /* workers first */
 	while (!__atomic_load_n(&b->stop, __ATOMIC_RELAXED)) {
 		char why[sizeof(b->why)];
+		bool is_rows;
 
-		if (!wait_for_work(c, why, sizeof(why))) {
+		if (!wait_for_work(c, why, sizeof(why), &is_rows)) {
 			generation_retire(c);
 			continue;
 		}
-		reload_once(c, why);
+		reload_once(c, why, is_rows);
 		pthread_mutex_lock(&b->lock);
 		b->finished = b->begun;
 		pthread_cond_broadcast(&b->done);
@@ -327,18 +375,19 @@ publish_fini(struct ctrl *c)
 }
 
 static uint64_t
-take_ticket(struct builder *b, const char *why)
+take_ticket(struct builder *b, const char *why, bool is_rows)
 {
+	b->wants_all |= !is_rows;
 	snprintf(b->why, sizeof(b->why), "%s", why);
 	pthread_cond_signal(&b->wake);
 	return ++b->wanted;
 }
 
 void
-publish_request(struct ctrl *c, const char *why)
+publish_request(struct ctrl *c, const char *why, bool is_rows)
 {
 	pthread_mutex_lock(&c->build.lock);
-	take_ticket(&c->build, why);
+	take_ticket(&c->build, why, is_rows);
 	pthread_mutex_unlock(&c->build.lock);
 }
 
@@ -350,7 +399,7 @@ publish_reload(struct ctrl *c, const char *why, struct reload_outcome *out)
 	bool is_done;
 
 	pthread_mutex_lock(&b->lock);
-	mine = take_ticket(b, why);
+	mine = take_ticket(b, why, false);
 	while (b->finished < mine && !b->stop)
 		pthread_cond_wait(&b->done, &b->lock);
 	is_done = b->finished >= mine;

@@ -178,30 +178,92 @@ prune(const char *dir)
 		closedir(d);
 }
 
+/* A folder ".new-G" is begun; the one before is in v->twin. */
+static void
+begin_saving(struct saver *v, const struct build *b, uint64_t generation, char dir[PATH_ROOM - 400])
+{
+	uint64_t before;
+
+	path_format(dir, PATH_ROOM - 400, "%s/snapshots", b->state_dir);
+	note(v, dir_make(dir));
+	path_format(v->dir, sizeof(v->dir), "%s/.new-%llu", dir, (unsigned long long)generation);
+	before = newest_below(dir, generation);
+	if (before)
+		path_format(v->twin, sizeof(v->twin), "%s/%llu", dir, (unsigned long long)before);
+	dir_remove(v->dir);
+	note(v, dir_make(v->dir));
+}
+
+/* It is whole: synced, and then called by its number. */
+static void
+end_saving(struct saver *v, const char *dir, uint64_t generation)
+{
+	char final[PATH_ROOM];
+
+	path_format(final, sizeof(final), "%s/%llu", dir, (unsigned long long)generation);
+	if (v->ret == 0)
+		note(v, dir_sync(v->dir));
+	if (v->ret == 0 && rename(v->dir, final) < 0)
+		note(v, -errno);
+	if (v->ret == 0)
+		note(v, dir_sync(dir));
+	prune(dir);
+}
+
 int
 build_save(const struct build *b, uint64_t generation)
 {
-	char dir[PATH_ROOM - 400], final[PATH_ROOM];
+	char dir[PATH_ROOM - 400];
 	struct saver v = { .ret = 0 };
-	uint64_t before;
 
-	path_format(dir, sizeof(dir), "%s/snapshots", b->state_dir);
-	note(&v, dir_make(dir));
-	path_format(v.dir, sizeof(v.dir), "%s/.new-%llu", dir, (unsigned long long)generation);
-	path_format(final, sizeof(final), "%s/%llu", dir, (unsigned long long)generation);
-	before = newest_below(dir, generation);
-	if (before)
-		path_format(v.twin, sizeof(v.twin), "%s/%llu", dir, (unsigned long long)before);
-	dir_remove(v.dir);
-	note(&v, dir_make(v.dir));
+	begin_saving(&v, b, generation, dir);
 	if (v.ret == 0)
 		save_inputs(&v, b);
+	end_saving(&v, dir, generation);
+	return v.ret;
+}
+
+/* Links to all files of a saved folder and of those in it. */
+static void
+link_all(struct saver *v, const char *from, const char *to)
+{
+	DIR *d = opendir(from);
+	struct dirent *e;
+
+	if (!d)
+		note(v, -errno);
+	while (d && (e = readdir(d))) {
+		char src[PATH_ROOM], dst[PATH_ROOM];
+
+		if (*e->d_name == '.' || !strcmp(e->d_name, "changes.json") ||
+		    !path_format(src, sizeof(src), "%s/%s", from, e->d_name) ||
+		    !path_format(dst, sizeof(dst), "%s/%s", to, e->d_name))
+			continue;
+		if (e->d_type == DT_DIR) {
+			note(v, dir_make(dst));
+			link_all(v, src, dst);
+			note(v, dir_sync(dst));
+		} else if (link(src, dst) < 0) {
+			note(v, -errno);
+		}
+	}
+	if (d)
+		closedir(d);
+}
+
+int
+build_save_change(const struct build *b, uint64_t generation)
+{
+	char dir[PATH_ROOM - 400];
+	struct saver v = { .ret = 0 };
+
+	begin_saving(&v, b, generation, dir);
+	if (v.ret == 0 && !*v.twin)
+		note(&v, -ENOENT);
 	if (v.ret == 0)
-		note(&v, dir_sync(v.dir));
-	if (v.ret == 0 && rename(v.dir, final) < 0)
-		note(&v, -errno);
+		link_all(&v, v.twin, v.dir);
 	if (v.ret == 0)
-		note(&v, dir_sync(dir));
-	prune(dir);
+		save_json(&v, "changes.json", json_incref(b->changes));
+	end_saving(&v, dir, generation);
 	return v.ret;
 }

@@ -237,10 +237,10 @@ policy_json(struct ctrl *c)
 
 	snapshot_stats(publish_lock(c), &s);
 	publish_unlock(c);
-	return json_pack("{s:I,s:I,s:I,s:I,s:I}", "customers", (json_int_t)s.customer_cnt,
-	                 "domains", (json_int_t)s.domain_cnt, "rules", (json_int_t)s.rule_cnt,
-	                 "phrases", (json_int_t)s.phrase_cnt, "list_entries",
-	                 (json_int_t)s.list_entry_cnt);
+	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I}", "customers", (json_int_t)s.customer_cnt,
+	                 "changed", (json_int_t)s.changed_cnt, "domains", (json_int_t)s.domain_cnt,
+	                 "rules", (json_int_t)s.rule_cnt, "phrases", (json_int_t)s.phrase_cnt,
+	                 "list_entries", (json_int_t)s.list_entry_cnt);
 }
 
 json_t *

@@ -239,21 +239,35 @@ store_import(struct store *s, const json_t *root, bool replace, struct settings_
 	return finish(s, ret, errors);
 }
 
-json_t *
-store_export(struct store *s, struct settings_errors *errors)
+static json_t *
+document_of(const char *text)
 {
-	json_t *all = json_array(), *root;
+	return json_loads(text, 0, NULL);
+}
+
+static json_t *
+id_of(const char *text)
+{
+	return json_string(text);
+}
+
+/* The first column of each row, which make() turns into JSON; the query's one parameter is since. NULL on failure. */
+static json_t *
+column(struct store *s, const char *sql, uint64_t since, json_t *(*make)(const char *text),
+       struct settings_errors *errors)
+{
+	json_t *all = json_array();
 	sqlite3_stmt *st;
 	int step;
 
-	if (sqlite3_prepare_v2(s->db, "SELECT document FROM customer ORDER BY id", -1, &st, NULL) !=
-	    SQLITE_OK) {
+	if (sqlite3_prepare_v2(s->db, sql, -1, &st, NULL) != SQLITE_OK) {
 		failed(s, "cannot be read", errors);
 		json_decref(all);
 		return NULL;
 	}
+	sqlite3_bind_int64(st, 1, (sqlite3_int64)since);
 	while ((step = sqlite3_step(st)) == SQLITE_ROW) {
-		json_t *c = json_loads((const char *)sqlite3_column_text(st, 0), 0, NULL);
+		json_t *c = make((const char *)sqlite3_column_text(st, 0));
 
 		if (c)
 			json_array_append_new(all, c);
@@ -262,14 +276,40 @@ store_export(struct store *s, struct settings_errors *errors)
 			               s->path);
 	}
 	sqlite3_finalize(st);
-	if (step != SQLITE_DONE) {
-		failed(s, "cannot be read", errors);
-		json_decref(all);
+	if (step == SQLITE_DONE)
+		return all;
+	failed(s, "cannot be read", errors);
+	json_decref(all);
+	return NULL;
+}
+
+json_t *
+store_export(struct store *s, struct settings_errors *errors)
+{
+	json_t *all = column(s, "SELECT document FROM customer WHERE generation >= ? ORDER BY id",
+	                     0, document_of, errors);
+
+	return all ? json_pack("{s:o}", "customers", all) : NULL;
+}
+
+json_t *
+store_changes(struct store *s, uint64_t since, struct settings_errors *errors)
+{
+	json_t *changed, *removed = NULL;
+	int ret = run(s, "BEGIN", errors); /* both of the same moment */
+
+	if (ret < 0)
 		return NULL;
-	}
-	root = json_object();
-	json_object_set_new(root, "customers", all);
-	return root;
+	changed = column(s, "SELECT document FROM customer WHERE generation > ? ORDER BY id", since,
+	                 document_of, errors);
+	if (changed)
+		removed = column(s, "SELECT id FROM removed WHERE generation > ? ORDER BY id",
+		                 since, id_of, errors);
+	finish(s, removed ? 0 : -EIO, errors);
+	if (removed)
+		return json_pack("{s:o,s:o}", "customers", changed, "removed", removed);
+	json_decref(changed);
+	return NULL;
 }
 
 int

@@ -28,5 +28,8 @@ int store_import(struct store *s, const json_t *root, bool replace, struct setti
 /* {"customers": […]} of all, sorted by id; NULL on failure. */
 json_t *store_export(struct store *s, struct settings_errors *errors);
 
+/* The same of those that changed since the store's generation `since`, and "removed": the ids that are gone; NULL on failure. */
+json_t *store_changes(struct store *s, uint64_t since, struct settings_errors *errors);
+
 /* 0, or -ENOENT. */
 int store_delete(struct store *s, const char *id, struct settings_errors *errors);

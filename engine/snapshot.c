@@ -172,20 +172,70 @@ index_rules(struct snapshot *s)
 }
 
 static void
-fill_stats(struct snapshot *s, const struct snapshot_input *in, uint64_t start_us)
+fill_policy_stats(struct snapshot *s)
 {
 	struct policy_stats p;
 
 	policy_stats(s->policy, &p);
-	s->stats.rule_cnt = s->rules.rule_cnt;
-	s->stats.phrase_cnt = s->rules.lane[LANE_FOLDED].cnt;
 	s->stats.customer_cnt = p.customer_cnt;
 	s->stats.domain_cnt = p.domain_cnt;
 	s->stats.mailbox_cnt = p.mailbox_cnt;
 	s->stats.policy_bytes = p.bytes;
+	s->stats.changed_cnt = p.layer_cnt;
+}
+
+static void
+fill_stats(struct snapshot *s, const struct snapshot_input *in, uint64_t start_us)
+{
+	fill_policy_stats(s);
+	s->stats.rule_cnt = s->rules.rule_cnt;
+	s->stats.phrase_cnt = s->rules.lane[LANE_FOLDED].cnt;
 	for (size_t i = 0; i < in->customer_cnt; i++)
 		s->stats.custom_rule_cnt += in->customers[i].rule_cnt;
 	s->stats.build_us = clock_mono_us() - start_us;
+}
+
+static void
+begin_generation(struct snapshot *s, uint64_t generation, struct snapshot_errors *e)
+{
+	s->slot = UINT32_MAX;
+	s->generation = generation;
+	if (!take_slot(s))
+		error_add(e, (struct error_at){ "snapshot", 0, 0 },
+		          "%d generations are still in use", GENERATIONS_LIVE_MAX);
+}
+
+/* Above this the tables are built anew: a look-up asks the layer first, and what it hides is not freed. */
+static bool
+is_small_change(const struct snapshot_change *in)
+{
+	return in->customer_cnt + in->removed_cnt <= in->prev->stats.customer_cnt / 8 + 1000;
+}
+
+struct snapshot *
+snapshot_change(const struct snapshot_change *in, struct snapshot_errors *e)
+{
+	uint64_t start_us = clock_mono_us();
+	size_t before = e->error_cnt;
+	struct policy *policy;
+	struct snapshot *s;
+
+	policy = is_small_change(in) ? snapshot_policy_change(in, e) : NULL;
+	if (!policy)
+		return NULL;
+	s = malloc(sizeof(*s));
+	BUG_ON(!s);
+	*s = *in->prev;
+	++*s->share_cnt;
+	s->policy = policy;
+	begin_generation(s, in->generation, e);
+	fill_policy_stats(s);
+	s->stats.compile_us = 0;
+	s->stats.build_us = clock_mono_us() - start_us;
+	if (e->error_cnt == before)
+		return s;
+	snapshot_free(s);
+	return NULL;
 }
 
 struct snapshot *
@@ -196,11 +246,10 @@ snapshot_build(const struct snapshot_input *in, struct snapshot_errors *e)
 	size_t before = e->error_cnt;
 
 	BUG_ON(!s);
-	s->slot = UINT32_MAX;
-	s->generation = in->generation;
-	if (!take_slot(s))
-		error_add(e, (struct error_at){ "snapshot", 0, 0 },
-		          "%d generations are still in use", GENERATIONS_LIVE_MAX);
+	s->share_cnt = calloc(1, sizeof(*s->share_cnt));
+	BUG_ON(!s->share_cnt);
+	*s->share_cnt = 1;
+	begin_generation(s, in->generation, e);
 	parse_all(s, in, e);
 	make_lists(s, in->prev, e);
 	open_geo(s, in, e);
@@ -218,13 +267,9 @@ snapshot_build(const struct snapshot_input *in, struct snapshot_errors *e)
 	return NULL;
 }
 
-void
-snapshot_free(struct snapshot *s)
+static void
+free_shared(struct snapshot *s)
 {
-	if (!s)
-		return;
-	if (s->slot < GENERATIONS_LIVE_MAX)
-		slots_taken &= ~(1u << s->slot);
 	for (size_t i = 0; i < LANES; i++) {
 		match_db_put(s->lane[i].db);
 		match_set_put(s->lane[i].set);
@@ -249,8 +294,21 @@ snapshot_free(struct snapshot *s)
 	free(s->users_of);
 	free(s->users);
 	free(s->always_meta);
-	policy_put(s->policy);
+	custom_build_free(s->custom);
+	free(s->share_cnt);
 	ruleset_fini(&s->rules);
+}
+
+void
+snapshot_free(struct snapshot *s)
+{
+	if (!s)
+		return;
+	if (s->slot < GENERATIONS_LIVE_MAX)
+		slots_taken &= ~(1u << s->slot);
+	policy_put(s->policy);
+	if (--*s->share_cnt == 0)
+		free_shared(s);
 	free(s);
 }
 

@@ -186,6 +186,23 @@ struct snapshot_input {
 /* NULL when errors->error_cnt > 0. */
 struct snapshot *snapshot_build(const struct snapshot_input *in, struct snapshot_errors *errors);
 
+/* Customers that changed, nothing else: all that did since prev was built, or since what prev itself changes was. */
+struct snapshot_change {
+	uint64_t generation;
+	const struct snapshot *prev;
+	const struct snapshot_customer *customers; /* new, or instead of those of the same id */
+	size_t customer_cnt;
+	const struct span *removed; /* ids */
+	size_t removed_cnt;
+};
+
+/*
+ * A generation that shares rules, lists and databases with prev and has a layer of policy of its own (policy.h): the cost is that
+ * of the changed customers. It is not proven anew: no pattern is. NULL with errors: refused, as snapshot_build(). NULL without: this
+ * needs a build, since a customer's rule has a text that no database knows yet, or too many changed.
+ */
+struct snapshot *snapshot_change(const struct snapshot_change *in, struct snapshot_errors *errors);
+
 /* After retirement (see Swap). NULL is fine. */
 void snapshot_free(struct snapshot *s);
 
@@ -195,6 +212,7 @@ struct snapshot_stats {
 	size_t rule_cnt, phrase_cnt, list_cnt, list_entry_cnt, customer_cnt, domain_cnt,
 	        mailbox_cnt, custom_rule_cnt;
 	size_t shared_part_cnt; /* taken over from prev */
+	size_t changed_cnt;     /* customers that changed since all tables were built; 0: none */
 	size_t policy_bytes, list_bytes, match_bytes;
 	uint64_t build_us, compile_us; /* compile: in the child, 0 when the cache had it all */
 };

@@ -16,7 +16,9 @@ struct node {
 };
 
 struct custom_build {
-	struct snapshot *s;
+	struct snapshot *s; /* being built; NULL: it is, and no text can be added */
+	struct arena temp;  /* folded texts that are only looked for */
+	bool is_missing;
 	void *tree;
 };
 
@@ -50,9 +52,23 @@ no_free(void *node)
 	(void)node; /* the rule set's arena has it */
 }
 
+bool
+custom_build_close(struct custom_build *c)
+{
+	bool is_missing = c->is_missing;
+
+	c->s = NULL;
+	c->is_missing = false;
+	arena_fini(&c->temp);
+	return !is_missing;
+}
+
 void
 custom_build_free(struct custom_build *c)
 {
+	if (!c)
+		return;
+	arena_fini(&c->temp);
 	tdestroy(c->tree, no_free);
 	free(c);
 }
@@ -107,14 +123,14 @@ uint32_t
 custom_build_add(struct custom_build *c, const struct snapshot_custom_rule *r, const char *customer,
                  size_t index, struct snapshot_errors *e)
 {
-	struct ruleset *rs = &c->s->rules;
+	struct arena *arena = c->s ? &c->s->rules.arena : &c->temp;
 	struct node want = { r->value, r->op, r->field, 0 }, *n;
 	uint32_t views = views_of(r->field);
 	void **found;
 
 	if (r->op != SNAPSHOT_OP_REGEX) {
 		size_t cap = FOLD_CAP(r->value.len);
-		char *z = arena_alloc(&rs->arena, cap);
+		char *z = arena_alloc(arena, cap);
 
 		want.value = span(z, fold_span(r->value, z, cap));
 	}
@@ -124,12 +140,17 @@ custom_build_add(struct custom_build *c, const struct snapshot_custom_rule *r, c
 		          "rules[%zu].value: 1 to %d bytes after folding", index, POLICY_VALUE_MAX);
 		return UINT32_MAX;
 	}
+	if (!c->s) {
+		found = tfind(&want, &c->tree, compare);
+		c->is_missing |= !found;
+		return found ? (*(struct node **)found)->pattern : UINT32_MAX;
+	}
 	found = tsearch(&want, &c->tree, compare);
 	BUG_ON(!found);
 	if (*found != &want)
 		return (*(struct node **)found)->pattern;
-	n = arena_alloc(&rs->arena, sizeof(*n));
-	want.value = span(arena_strdup(&rs->arena, want.value), want.value.len);
+	n = arena_alloc(arena, sizeof(*n));
+	want.value = span(arena_strdup(arena, want.value), want.value.len);
 	*n = want;
 	n->pattern = (uint32_t)c->s->custom_cnt++;
 	*found = n;

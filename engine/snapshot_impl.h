@@ -83,8 +83,12 @@ struct snapshot {
 	struct geo_part *geo;
 	struct model *model; /* NULL: none */
 	struct policy *policy;
-	uint32_t eicar_rule; /* built in */
-	uint32_t *negated;   /* rules that hit when their pattern did not */
+	/* All but generation, slot, policy and stats is shared with the generations that only changed customers (snapshot_change()):
+	 * counted here, freed with the last of them. */
+	unsigned *share_cnt;
+	struct custom_build *custom; /* what texts the custom lanes have */
+	uint32_t eicar_rule;         /* built in */
+	uint32_t *negated;           /* rules that hit when their pattern did not */
 	size_t negated_cnt;
 	/* Metas that name rule i are users[users_of[i]] up to users[users_of[i + 1]], as places in meta_order. Only those that a hit
 	 * may have changed are evaluated, and always_meta: features, or true without any hit. */
@@ -106,11 +110,15 @@ void list_add_phrases(struct ruleset *s, struct rule_list *l, struct snapshot_er
 struct custom_build;
 struct custom_build *custom_build_new(struct snapshot *s);
 void custom_build_free(struct custom_build *c);
-/* Number of the pattern; UINT32_MAX after an error. */
+/* From here on texts are only looked for. False: since the last call one was missing. */
+bool custom_build_close(struct custom_build *c);
+/* Number of the pattern; UINT32_MAX after an error, or when it is missing. */
 uint32_t custom_build_add(struct custom_build *c, const struct snapshot_custom_rule *r,
                           const char *customer, size_t index, struct snapshot_errors *e);
 struct policy *snapshot_policy_build(struct snapshot *s, const struct snapshot_input *in,
                                      struct snapshot_errors *e);
+/* A layer above prev's; NULL when a rule's text is missing in the custom lanes. */
+struct policy *snapshot_policy_change(const struct snapshot_change *in, struct snapshot_errors *e);
 
 /* snapshot_lanes.c: patterns to databases. */
 bool snapshot_compile_lanes(struct snapshot *s, const struct snapshot_input *in,

@@ -199,10 +199,26 @@ snapshot_policy_build(struct snapshot *s, const struct snapshot_input *in,
 {
 	struct reporter r = { e };
 	struct policy_builder *b = policy_builder_new(NULL, on_report, &r);
-	struct custom_build *cb = custom_build_new(s);
 
+	s->custom = custom_build_new(s);
 	for (size_t i = 0; i < in->customer_cnt; i++)
-		add_customer(b, cb, &in->customers[i], e);
-	custom_build_free(cb);
+		add_customer(b, s->custom, &in->customers[i], e);
+	custom_build_close(s->custom);
 	return policy_build(b);
+}
+
+struct policy *
+snapshot_policy_change(const struct snapshot_change *in, struct snapshot_errors *e)
+{
+	struct reporter r = { e };
+	struct policy_builder *b = policy_builder_new(in->prev->policy, on_report, &r);
+
+	for (size_t i = 0; i < in->removed_cnt; i++)
+		policy_remove(b, in->removed[i]);
+	for (size_t i = 0; i < in->customer_cnt; i++)
+		add_customer(b, in->prev->custom, &in->customers[i], e);
+	if (custom_build_close(in->prev->custom))
+		return policy_build(b);
+	policy_builder_free(b);
+	return NULL;
 }

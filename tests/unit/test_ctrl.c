@@ -428,6 +428,82 @@ test_reload(void)
 	write_config("");
 }
 
+static const char *wanted_domain, *wanted_text;
+
+static bool
+domain_is_there(void)
+{
+	char request[200];
+
+	snprintf(request, sizeof(request),
+	         "{\"command\":\"lookup\",\"verb\":\"domain\",\"key\":\"%s\"}", wanted_domain);
+	return says(request, true, wanted_text);
+}
+
+static void
+wait_for_domain(const char *domain, const char *text)
+{
+	wanted_domain = domain;
+	wanted_text = text;
+	wait_until(domain_is_there, domain);
+}
+
+static void
+delete_customer(const char *id)
+{
+	json_t *request =
+	        json_pack("{s:s,s:s,s:s}", "command", "customer", "verb", "del", "id", id);
+	json_t *reply = offline_run(config, request);
+
+	CHECK(json_is_true(json_object_get(reply, "ok")), "%s", id);
+	json_decref(request);
+	json_decref(reply);
+}
+
+#define CUSTOMER(id, domain, more)                                                                 \
+	"{\"customers\": [{\"id\": \"" id "\", \"domains\": [\"" domain                            \
+	"\"], \"route\": {\"servers\": [{\"address\": \"10.77.0.1\"}]}" more "}]}"
+
+/* Rows of the store: a layer of what changed; a text that no database knows, or a reload, builds all. */
+static void
+test_rows(void)
+{
+	CHECK(figure("policy", "changed") == 0);
+	import(CUSTOMER("beta", "beta.test", ""), true);
+	wait_for_domain("beta.test", "customer beta");
+	CHECK(figure("policy", "customers") == 2 && figure("policy", "changed") == 1);
+	import(CUSTOMER("beta", "gamma.test", ""), true);
+	wait_for_domain("gamma.test", "customer beta");
+	wait_for_domain("beta.test", "\"lines\":[]");
+	wait_for_domain("acme.test", "customer acme");
+	CHECK(figure("policy", "customers") == 2 && figure("policy", "changed") == 1);
+	delete_customer("acme");
+	wait_for_domain("acme.test", "\"lines\":[]");
+	CHECK(figure("policy", "customers") == 1 && figure("policy", "changed") == 2);
+	import(customers, true);
+	wait_for_domain("acme.test", "customer acme");
+	/* a rule whose text is new */
+	import(CUSTOMER("delta", "delta.test",
+	                ", \"rules\": [{\"field\": \"subject\", \"value\": \"cheap loans\"}]"),
+	       true);
+	wait_for_domain("delta.test", "customer delta");
+	CHECK(figure("policy", "changed") == 0 && figure("policy", "customers") == 3);
+	/* the same text of another customer */
+	import(CUSTOMER("epsilon", "epsilon.test",
+	                ", \"rules\": [{\"field\": \"subject\", \"value\": \"Cheap  LOANS\"}]"),
+	       true);
+	wait_for_domain("epsilon.test", "customer epsilon");
+	CHECK(figure("policy", "changed") == 1);
+	delete_customer("delta");
+	wait_for_domain("delta.test", "\"lines\":[]");
+	CHECK(says("{\"command\":\"reload\"}", true, "\"errors\":[]"));
+	CHECK(figure("policy", "changed") == 0 && figure("policy", "customers") == 3);
+	/* what is saved has them: test_saved() starts from it */
+	delete_customer("epsilon");
+	wait_for_domain("epsilon.test", "\"lines\":[]");
+	CHECK(figure("policy", "changed") == 1);
+}
+
 #define ASK_RELOAD "{\"command\":\"reload\"}"
 
 static bool
@@ -832,6 +908,9 @@ test_saved(void)
 	CHECK(start(&s) == 0);
 	CHECK(says("{\"command\":\"lookup\",\"verb\":\"domain\",\"key\":\"acme.test\"}", true,
 	           "acme"));
+	wait_for_domain("gamma.test", "customer beta"); /* of changes.json over customers.json */
+	wait_for_domain("epsilon.test", "\"lines\":[]");
+	CHECK(figure("policy", "customers") == 2);
 	CHECK(says("{\"command\":\"status\"}", true, "customers.db"));
 	CHECK(says("{\"command\":\"ban\",\"verb\":\"list\"}", true, "192.0.2.0/24"));
 	CHECK(figure("", "generation") > 60);
@@ -890,6 +969,7 @@ main(void)
 	test_figures();
 	test_log();
 	test_pinned();
+	test_rows();
 	for (int i = 0; i < WORKERS; i++)
 		CHECK(workers[i].jobs > 100 && workers[i].wrong_generation == 0 &&
 		      workers[i].sink > 0);
