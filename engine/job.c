@@ -83,6 +83,7 @@ reset_parsers(struct engine_job *j)
 	j->part_is_text = false;
 	j->block_used = 0;
 	j->outside_used = 0;
+	j->file_text = 0;
 	j->text_bytes = j->tail_total = 0;
 	j->text_used = 0;
 	j->body_at = UINT64_MAX;

@@ -26,15 +26,17 @@
 #define JOB_LANE_BYTES 8192
 #define JOB_LINE_MAX                                                                               \
 	2048 /* of a paragraph, as SpamAssassin cuts them; a chunk of raw text is up to twice as long */
-#define JOB_FULL_BYTES   (64 * 1024)  /* of the message, for rules of kind full */
-#define JOB_FIELDS_MAX   512          /* header fields of one part that rules look at */
-#define JOB_HEAD_TEXT    (192 * 1024) /* their names, raw and decoded values */
-#define JOB_URI_SLOTS    2048 /* of the forms of URIs that rules saw; half of them are used */
-#define JOB_VIEW_BYTES   (96 * 1024) /* of a view of them */
-#define JOB_PART_TEXT    (64 * 1024) /* paths, types and names of all parts */
-#define JOB_HEAD_BYTES   256         /* of a part, for its magic */
-#define JOB_OUTSIDE      16384       /* of the text in a multipart without parts */
-#define JOB_FIELD_MAX    4096        /* bytes of a header field that customers' rules look at */
+#define JOB_FULL_BYTES (64 * 1024)  /* of the message, for rules of kind full */
+#define JOB_FIELDS_MAX 512          /* header fields of one part that rules look at */
+#define JOB_HEAD_TEXT  (192 * 1024) /* their names, raw and decoded values */
+#define JOB_URI_SLOTS  2048         /* of the forms of URIs that rules saw; half of them are used */
+#define JOB_VIEW_BYTES (96 * 1024)  /* of a view of them */
+#define JOB_PART_TEXT  (64 * 1024)  /* paths, types and names of all parts */
+#define JOB_HEAD_BYTES 256          /* of a part, for its magic */
+#define JOB_FILE_TEXT                                                                              \
+	(128 * 1024)           /* of documents, beside the scan window: they must not use it up */
+#define JOB_OUTSIDE      16384 /* of the text in a multipart without parts */
+#define JOB_FIELD_MAX    4096  /* bytes of a header field that customers' rules look at */
 #define JOB_SCAN_DEFAULT (512 * 1024)
 #define JOB_NO_PART      UINT16_MAX
 
@@ -139,6 +141,7 @@ struct engine_job {
 	uint16_t part;
 	struct file *file;
 	uint16_t file_part;
+	size_t file_text;            /* bytes of documents' text in this mail */
 	bool file_has_text, in_page; /* in_page: html reads a page of an archive */
 	size_t block_used;
 	uint64_t block_offset;

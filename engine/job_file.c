@@ -56,12 +56,12 @@ void
 job_on_file_text(void *ctx, struct span utf8)
 {
 	struct engine_job *j = ctx;
-	uint64_t room = j->w->cfg.scan_bytes - j->text_bytes;
+	size_t room = JOB_FILE_TEXT - j->file_text;
 
 	if (j->part_is_text) /* a file in a text: that one's state is in use */
 		return;
-	utf8.len = (size_t)MIN((uint64_t)utf8.len, room);
-	j->text_bytes += utf8.len;
+	utf8.len = MIN(utf8.len, room);
+	j->file_text += utf8.len;
 	if (!j->file_has_text)
 		job_document_begin(j);
 	j->file_has_text = true;

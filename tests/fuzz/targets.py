@@ -18,7 +18,7 @@ COVERS = {
     "packet": ["dataplane/packet/eth.c", "dataplane/packet/arp.c", "dataplane/packet/nd.c", "dataplane/packet/ip4.c",
                "dataplane/packet/ip6.c", "dataplane/packet/ip_in.c", "dataplane/packet/icmp.c",
                "dataplane/packet/frag.c"],
-    "mime": ["engine/mime/mime.c", "engine/mime/mime_decode.c", "engine/mime/mime_param.c",
+    "mime": ["engine/mime/mime.c", "engine/mime/mime_decode.c", "engine/mime/mime_inline.c", "engine/mime/mime_param.c",
              "engine/mime/mime_words.c"],
     "archive": ["engine/file/file.c", "engine/file/file_out.c", "engine/file/gzip.c", "engine/file/inflate.c", "engine/file/ole.c",
                 "engine/file/pdf.c", "engine/file/rar4.c", "engine/file/rar5.c", "engine/file/sevenzip.c",

@@ -6,6 +6,7 @@
 #include "base/rng.h"
 #include "engine/job.h"
 #include "tests/check.h"
+#include <endian.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -371,6 +372,48 @@ test_cuts(struct engine_worker *w, const struct snapshot *s)
 }
 
 /* Past the window only the tail is looked at. */
+/* Text of an attached document has a bound of its own: it does not use up the window of the text that is shown. */
+static void
+test_document_window(struct engine_worker *w, const struct snapshot *s)
+{
+	static const char phrase[] = " send the money to my agent ", name[] = "word/document.xml";
+	static const struct {
+		size_t at; /* of the phrase in the document; 0: in the text after it */
+		bool hit;
+	} cases[] = { { 0, true },
+		      { 1000, true },
+		      { JOB_FILE_TEXT - 100, true },
+		      { JOB_FILE_TEXT + 100, false } };
+	size_t size = 700000, cap = size + 2 * ENGINE_TAIL_BYTES + 2000;
+	char *mail = malloc(cap);
+
+	BUG_ON(!mail);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		uint32_t le = htole32((uint32_t)size);
+		size_t n = (size_t)sprintf(
+		        mail, HEAD "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
+		                   "Content-Type: application/zip\r\n\r\n");
+		struct engine_job *j;
+
+		memset(mail + n, 0, 30); /* a local header of a stored entry */
+		memcpy(mail + n, "PK\3\4", 4);
+		memcpy(mail + n + 18, &le, 4);
+		mail[n + 26] = sizeof(name) - 1;
+		memcpy(mail + n + 30, name, sizeof(name) - 1);
+		n += 30 + sizeof(name) - 1;
+		memset(mail + n, 'x', size);
+		if (cases[i].at)
+			memcpy(mail + n + cases[i].at, phrase, strlen(phrase));
+		n += size;
+		n += (size_t)sprintf(mail + n, "\r\n--b\r\n\r\n%s\r\n%*s\r\n--b--\r\n",
+		                     cases[i].at ? "x" : phrase, 2 * ENGINE_TAIL_BYTES, "z");
+		j = scan(w, s, span(mail, n), "", 1, NULL);
+		CHECK(j->content_hit[FILTER_PHRASE] == cases[i].hit, "case %zu", i);
+		engine_job_put(j);
+	}
+	free(mail);
+}
+
 static void
 test_window(struct engine_worker *w, const struct snapshot *s)
 {
@@ -722,6 +765,7 @@ main(void)
 		test_verdicts(w, s);
 		test_cuts(w, s);
 		test_window(w, s);
+		test_document_window(w, s);
 		test_tail_job(w, s);
 		test_given_up(w, s);
 		test_excerpts(w, s);
