@@ -44,5 +44,6 @@ clock_cycles(void)
 #endif
 }
 
-/* Cycles in a second, measured over 10 ms against the monotonic clock; blocks, so at start only. */
+/* Cycles in a second, measured over 10 ms against the monotonic clock the first time that any thread asks; that call blocks, later ones
+ * give what was found. */
 uint64_t clock_cycles_per_second(void);
