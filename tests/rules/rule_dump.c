@@ -2,7 +2,8 @@
  * rule_dump.c - which rules hit each mail, sub-rules too, how often; and which rules run at all
  *
  * Usage   rule_dump [-c CACHEDIR] [-q] RULEDIR... < LIST       a line a mail: file, then NAME=COUNT …
- *         rule_dump [-c CACHEDIR] -p RULEDIR                   a line a rule: NAME KIND WAY PARTIAL FLAGS PATTERN
+ *         rule_dump [-c CACHEDIR] -p RULEDIR...                a line a rule: NAME TYPE WAY FLAGS FIELD SOURCE PART PATTERN
+ *         rule_dump [-c CACHEDIR] -m RULEDIR...                as the first, mails on standard input: a line NAME BYTES, then these
  *         rule_dump [-c CACHEDIR] -s RULEDIR... < LIST         seconds and MB/s of processor time over the mails, no output
  * Errors  Skipped lines go to standard error (not with -q).
  */
@@ -22,6 +23,11 @@ static const char *const kinds[] = {
 	[RULE_FULL] = "full",       [RULE_LIST] = "list",
 	[RULE_EICAR] = "eicar",     [RULE_MIMEHEADER] = "mimeheader",
 	[RULE_SKIPPED] = "skipped",
+};
+static const char *const lanes[LANES] = {
+	[LANE_FOLDED] = "phrase", [LANE_RENDERED] = "body", [LANE_RAW] = "rawbody",
+	[LANE_FULL] = "full",     [LANE_HEADER] = "header", [LANE_MIME] = "mimeheader",
+	[LANE_URI] = "uri",
 };
 static const char *const ways[MATCH_WAYS] = { "none", "hyperscan", "literal", "prefilter", "pcre" };
 
@@ -55,6 +61,32 @@ read_file(const char *path)
 	}
 	close(fd);
 	return span(p, (size_t)st.st_size);
+}
+
+/* The next of "NAME BYTES" and its bytes. */
+static bool
+read_framed(struct mail *m)
+{
+	char line[4096], name[4096];
+	size_t n;
+
+	if (!fgets(line, sizeof(line), stdin) || sscanf(line, "%4095s %zu", name, &n) != 2)
+		return false;
+	m->path = strdup(name);
+	m->text = span(malloc(n + 1), n);
+	return m->path && m->text.p && fread((void *)(uintptr_t)m->text.p, 1, n, stdin) == n;
+}
+
+static bool
+read_named(struct mail *m)
+{
+	char name[4096];
+
+	if (!fgets(name, sizeof(name), stdin))
+		return false;
+	name[strcspn(name, "\n")] = 0;
+	*m = (struct mail){ strdup(name), read_file(name) };
+	return true;
 }
 
 static struct engine_job *
@@ -93,7 +125,7 @@ print_pattern(const struct snapshot *s, enum lane lane, size_t i)
 	const struct view *v =
 	        lane == LANE_HEADER || lane == LANE_MIME ? &s->rules.views[p->view] : NULL;
 
-	printf("%s\t%s\t%s\t%s%s%s%s%s\t%.*s\t%u\t%u\t%.*s\n", r->name.p, kinds[r->kind],
+	printf("%s\t%s\t%s\t%s%s%s%s%s\t%.*s\t%u\t%u\t%.*s\n", r->name.p, lanes[lane],
 	       s->lane[lane].set ? ways[match_set_way(s->lane[lane].set, i)] : "literal",
 	       p->is_caseless ? "i" : "", p->is_multiline ? "m" : "", p->is_dotall ? "s" : "",
 	       r->is_negated ? "!" : "", r->is_nosubject ? "N" : "", v ? (int)v->field.len : 0,
@@ -157,17 +189,17 @@ main(int argc, char **argv)
 	struct snapshot_input in = { .generation = 1, .no_probes = true };
 	struct snapshot_errors e = { 0 };
 	struct engine_config cfg = { 0 };
-	bool quiet = false, rules = false, speed = false;
+	bool quiet = false, rules = false, speed = false, framed = false;
 	struct engine_worker *w;
 	struct mail *mails = NULL;
 	struct snapshot *s;
 	size_t cnt = 0;
-	char name[4096];
 
-	for (int c; (c = getopt(argc, argv, "c:qps")) != -1;) {
+	for (int c; (c = getopt(argc, argv, "c:qpsm")) != -1;) {
 		quiet |= c == 'q';
 		rules |= c == 'p';
 		speed |= c == 's';
+		framed |= c == 'm';
 		if (c == 'c')
 			in.cache_dir = optarg;
 	}
@@ -184,11 +216,10 @@ main(int argc, char **argv)
 	}
 	w = engine_worker_new(&cfg);
 	BUG_ON(!w || engine_worker_attach(w, s) != 0);
-	while (fgets(name, sizeof(name), stdin)) {
-		name[strcspn(name, "\n")] = 0;
+	for (struct mail m; framed ? read_framed(&m) : read_named(&m);) {
 		mails = realloc(mails, (cnt + 1) * sizeof(*mails));
 		BUG_ON(!mails);
-		mails[cnt++] = (struct mail){ strdup(name), read_file(name) };
+		mails[cnt++] = m;
 	}
 	if (speed)
 		print_speed(w, s, mails, cnt);
