@@ -448,10 +448,14 @@ parse_rules(struct ruleset *s, const char *file, struct span text, unsigned dept
 void
 ruleset_include(struct line *l, const char *path)
 {
+	struct snapshot_errors why = { 0 };
 	struct span text;
 
-	if (!ruleset_read_file(path, &text, l->e))
+	if (!ruleset_read_file(path, &text, &why)) {
+		rule_refuse(l, l->rest.p, "%s: %s", path, why.item[0].text);
+		snapshot_errors_fini(&why);
 		return;
+	}
 	parse_rules(l->s, path, text, l->depth + 1, l->e);
 	free((void *)(uintptr_t)text.p);
 }

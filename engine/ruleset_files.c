@@ -7,15 +7,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static bool
+ends(struct span s, const char *z)
+{
+	size_t n = strlen(z);
+
+	return s.len > n && !memcmp(s.p + s.len - n, z, n);
+}
+
 static int
 is_rule_file(const struct dirent *d)
 {
 	struct span s = span_z(d->d_name);
 
-	if (s.len < 6 || s.p[0] == '.')
-		return 0;
-	return !strcmp(s.p + s.len - 6, ".rules") || !strcmp(s.p + s.len - 5, ".list") ||
-	       !strcmp(s.p + s.len - 3, ".cf");
+	return s.p[0] != '.' && (ends(s, ".rules") || ends(s, ".list") || ends(s, ".cf"));
 }
 
 bool

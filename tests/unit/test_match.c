@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * test_match.c - patterns against memmem, errors by pattern, limits of the child, cache, streams over cuts
  */
-#include "engine/match/match.h"
+#include "engine/match/confirm.h"
+#include "engine/match/literal.h"
+#include "engine/match/match_set.h"
 #include "tests/check.h"
 #include <dirent.h>
 #include <unistd.h>
@@ -220,6 +222,169 @@ test_cache(void)
 	remove_all(dir);
 }
 
+/* ---- literals ---- */
+
+static void
+test_literal_require(void)
+{
+	/* clang-format off */
+	static const struct { const char *pattern, *want; } cases[] = {
+		{ "abc", "abc" },
+		{ "ABC", "abc" },
+		{ "ab|cd", "ab,cd" },
+		{ "a(?:b|c)d", "abd,acd" },
+		{ "x.*hello", "hello" },
+		{ "hello.*x", "hello" },
+		{ "colou?r", "colour,color" },
+		{ "(?:foo)+bar", "bar" },
+		{ "(?:ab){2}", "abab" },
+		{ "a{3}", "aaa" },
+		{ "[ab]c", "ac,bc" },
+		{ "[^a]bcd", "bcd" },
+		{ "\\bword\\b", "word" },
+		{ "\\x41b", "ab" },
+		{ "\\d+%", "%" },
+		{ "(?!no)yes", "yes" },
+		{ "(?<=pre)yes", "yes" },
+		{ "(?i)Yes", "yes" },
+		{ "(?x) a b # c\n c", "abc" },
+		{ "(?<n>ab)\\k<n>", "" },       /* not understood */
+		{ "ab|", "" },                    /* may be nothing */
+		{ "(?:ab)?", "" },
+		{ ".*", "" },
+		{ "(ab", "" },
+		{ "ab)", "" },
+		{ "\\Qa.b\\E", "" },
+		{ "[a-z]x", "x" },
+		{ "", "" },
+	};
+	/* clang-format on */
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct literal_set set;
+		char out[200] = "";
+
+		literal_require(span_z(cases[i].pattern), &set);
+		for (unsigned k = 0; k < set.cnt; k++)
+			snprintf(out + strlen(out), sizeof(out) - strlen(out), "%s%.*s",
+			         k ? "," : "", set.item[k].len, set.item[k].text);
+		CHECK(!strcmp(out, cases[i].want), "%s: %s", cases[i].pattern, out);
+	}
+}
+
+/* ---- sets ---- */
+
+#define SET_PATTERNS 6
+
+struct asked {
+	unsigned cnt[SET_PATTERNS], want[SET_PATTERNS];
+	size_t end[SET_PATTERNS];
+};
+
+static unsigned
+want(void *ctx, uint32_t pattern)
+{
+	return ((struct asked *)ctx)->want[pattern];
+}
+
+static bool
+on_hit(void *ctx, uint32_t pattern, unsigned cnt, size_t end)
+{
+	struct asked *a = ctx;
+
+	a->cnt[pattern] += cnt;
+	a->end[pattern] = end;
+	return false;
+}
+
+/* Every way finds the same as PCRE2 by itself, in its group only, once a text, as often as wanted. */
+static void
+test_set(void)
+{
+	static const char *const patterns[SET_PATTERNS] = { "unlikelyword\\d", "[0-9]{2}",
+		                                            "(?<!x)zq",        "ab",
+		                                            "(b)\\1",          "o" };
+	static const char text[] = "UNLIKELYWORD7 unlikelyword 12 34 xzq ab ab ab bb";
+	struct match_set_pattern p[SET_PATTERNS] = { 0 };
+	struct match_set_spec spec = {
+		.pattern = p, .cnt = SET_PATTERNS, .group_cnt = 3, .limits = { 0, 1000000, 1000000 }
+	};
+	struct asked a = { .want = { 1, 1, 1, 2, 1, 9 } };
+	struct match_asker asker = { want, on_hit, &a, 0 };
+	struct match_scratch *scratch;
+	struct match_set *set = NULL;
+	struct match_run *r;
+
+	for (size_t i = 0; i < SET_PATTERNS; i++)
+		p[i] = (struct match_set_pattern){ .p = { span_z(patterns[i]), false, i == 0, false,
+			                                  false },
+			                           .group = i == 5 ? 1 : 0,
+			                           .is_counted = i == 3 || i == 5 };
+	CHECK(match_set_build(&spec, &b, &set) == 0, "%s", b.error[0].text);
+	if (!set)
+		return;
+	CHECK(match_set_way(set, 0) == MATCH_BY_LITERAL &&
+	      match_set_way(set, 1) == MATCH_BY_HYPERSCAN);
+	for (size_t i = 0; i < SET_PATTERNS; i++)
+		CHECK(match_set_way(set, i) != MATCH_BY_NONE, "%s: %s", patterns[i],
+		      match_set_why(set, i));
+	CHECK(match_scratch_new_sets(NULL, 0, &set, 1, &scratch) == 0 && (r = match_run_new(set)));
+	match_run_begin(r);
+	CHECK(match_set_has_group(set, 0) && match_set_has_group(set, 1) &&
+	      !match_set_has_group(set, 2));
+	CHECK(match_set_scan(r, scratch, 0, span_z(text), &asker) == MATCH_OK);
+	CHECK(a.cnt[0] == 1 && a.end[0] == 13 && a.cnt[1] == 1 && a.cnt[2] == 0 && a.cnt[3] == 2 &&
+	              a.cnt[4] == 1 && a.cnt[5] == 0,
+	      "%u %u %u %u %u %u", a.cnt[0], a.cnt[1], a.cnt[2], a.cnt[3], a.cnt[4], a.cnt[5]);
+	CHECK(match_set_scan(r, scratch, 1, span_z("foo oxo"), &asker) == MATCH_OK &&
+	      a.cnt[5] == 4);
+	CHECK(match_set_matches(set, 2, span_z("zq")) && !match_set_matches(set, 2, span_z("xzq")));
+	match_run_free(r);
+	match_scratch_free(scratch);
+	match_set_put(set);
+}
+
+/* What cannot run is no error of the set: it says why. */
+static void
+test_set_refusals(void)
+{
+	static const char *const patterns[] = { "a(", "", "[a-z]*", "(?R)x" };
+	static const char *const why[] = { "", "matches 0 bytes", "matches 0 bytes", "" };
+	struct match_set_pattern p[ARRAY_LEN(patterns)] = { 0 };
+	struct match_set_spec spec = { .pattern = p, .cnt = ARRAY_LEN(p), .group_cnt = 1 };
+	struct match_set *set = NULL;
+
+	for (size_t i = 0; i < ARRAY_LEN(patterns); i++)
+		p[i].p.text = span_z(patterns[i]);
+	CHECK(match_set_build(&spec, &b, &set) == 0);
+	for (size_t i = 0; set && i < ARRAY_LEN(patterns); i++)
+		CHECK(match_set_way(set, i) == MATCH_BY_NONE && match_set_why(set, i)[0] &&
+		              strstr(match_set_why(set, i), why[i]),
+		      "%s: way %d '%s'", patterns[i], match_set_way(set, i), match_set_why(set, i));
+	match_set_put(set);
+}
+
+/* Steps from one place are bounded: no hit, and it is counted. */
+static void
+test_confirm_bound(void)
+{
+	struct match_pattern p = { .text = span_z("(?:a|aa)+[bc]") };
+	char why[MATCH_WHY_MAX], text[200];
+	struct confirm_run *r = confirm_run_new();
+	struct confirm *c = confirm_new(&p, why, sizeof(why));
+	uint64_t timeouts = 0;
+	size_t end;
+
+	memset(text, 'a', sizeof(text));
+	CHECK(c && r && confirm_count(c, r, span_z("xaab"), 9, &end, &timeouts) == 1 && end == 4);
+	CHECK(timeouts == 0);
+	CHECK(confirm_count(c, r, span(text, sizeof(text)), 9, &end, &timeouts) == 0);
+	CHECK(timeouts == 1, "%llu", (unsigned long long)timeouts);
+	confirm_free(c);
+	p.text = span_z("a(");
+	CHECK(!confirm_new(&p, why, sizeof(why)) && strstr(why, "parenthesis"), "%s", why);
+	confirm_run_free(r);
+}
+
 int
 main(void)
 {
@@ -228,5 +393,9 @@ main(void)
 	test_errors();
 	test_child_limits();
 	test_cache();
+	test_literal_require();
+	test_set();
+	test_set_refusals();
+	test_confirm_bound();
 	return check_failed;
 }
