@@ -133,6 +133,8 @@ tick(struct ctrl *c)
 	c->tick_us = now_us;
 	rates_tick(c, now_us);
 	bans_tick(c, clock_wall_us());
+	if (c->node.primaries_up) /* listeners are as at start */
+		primaries_tick(&c->primaries, c->settings, now_us, c->node.primaries_up);
 	tick_feeds(c, now_us);
 }
 
@@ -237,6 +239,7 @@ ctrl_free(struct ctrl *c)
 		return; /* a capture under way still uses c; the process ends soon */
 	publish_fini(c);
 	bans_fini(c);
+	primaries_fini(&c->primaries);
 	log_free(c->log);
 	close(c->wake_fd);
 	free(c);

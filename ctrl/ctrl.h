@@ -74,6 +74,8 @@ struct ctrl_node {
 	const struct ctrl_worker *workers;
 	size_t worker_cnt;
 	struct ctrl_published *published;
+	uint32_t *
+	        primaries_up; /* written relaxed: bit i: listen[i] is a backup whose primary greets; NULL: not asked */
 
 	/* Rows summed over the workers; returns how many were written. */
 	size_t (*memory)(void *ctx, struct ctrl_memory_row *out, size_t max);

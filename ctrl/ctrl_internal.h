@@ -6,6 +6,7 @@
  *         Locks, taken in this order, never two of the same: build.lock, node_lock, live_lock, ban_lock.
  */
 #pragma once
+#include "ctrl/primaries.h"
 #include "ctrl/bans.h"
 #include "ctrl/build.h"
 #include "ctrl/ctrl.h"
@@ -87,6 +88,7 @@ struct ctrl {
 
 	pthread_mutex_t tick_lock;
 	struct rates rates;
+	struct primaries primaries;
 	uint64_t tick_us, feed_checked_us[FEEDS_MAX];
 	int64_t feed_mtime[FEEDS_MAX];
 };

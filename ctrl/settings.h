@@ -32,6 +32,7 @@ struct settings_port {
 struct settings_listen {
 	struct addr address; /* all zero: any */
 	uint16_t port;
+	struct addr backup_of; /* the primary MX whose backup this is; all zero: of none */
 };
 
 struct settings_feed {

@@ -75,6 +75,8 @@ listen_field(struct settings_reader *r, const char *key, yaml_node_t *v, void *e
 	if (!strcmp(key, "address")) {
 		if (v->type != YAML_SCALAR_NODE || !span_is(reader_scalar(v), "any"))
 			reader_address(r, v, "listen.address", &l->address);
+	} else if (!strcmp(key, "backup_of")) {
+		reader_address(r, v, "listen.backup_of", &l->backup_of);
 	} else if (!strcmp(key, "port")) {
 		if (reader_number(r, v, "listen.port", SETTINGS_COUNT, 1, 65535, &port))
 			l->port = (uint16_t)port;

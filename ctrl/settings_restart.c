@@ -33,7 +33,8 @@ listen_differs(const struct settings *a, const struct settings *b)
 
 	for (size_t i = 0; i < a->listen_cnt && same; i++)
 		same = addr_eq(&a->listen[i].address, &b->listen[i].address) &&
-		       a->listen[i].port == b->listen[i].port;
+		       a->listen[i].port == b->listen[i].port &&
+		       addr_eq(&a->listen[i].backup_of, &b->listen[i].backup_of);
 	return !same;
 }
 

@@ -156,7 +156,8 @@ make_worker(struct boot *b, unsigned i)
 		                  .ban_ctx = &b->published,
 		                  .health = b->health,
 		                  .limits = b->limits,
-		                  .events = &b->events[i] };
+		                  .events = &b->events[i],
+		                  .primaries_up = &b->primaries_up };
 	char err[PACKET_ERROR_TEXT];
 
 	if (event_ring_init(&b->events[i], EVENTS_PER_WORKER) < 0)

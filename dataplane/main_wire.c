@@ -118,6 +118,8 @@ boot_worker_config(const struct settings *s, unsigned worker, unsigned worker_cn
 	for (size_t i = 0; i < s->listen_cnt; i++) {
 		out->listen[i].addr = s->listen[i].address;
 		out->listen[i].port = s->listen[i].port;
+		out->listen[i].is_backup =
+		        !addr_eq(&s->listen[i].backup_of, &(struct addr){ { 0 } });
 	}
 	out->listen_cnt = (unsigned)s->listen_cnt;
 	out->count_cycles = true;
@@ -349,6 +351,7 @@ boot_wire_ctrl(struct boot *b)
 		.workers = b->rows,
 		.worker_cnt = b->worker_cnt,
 		.published = &b->published,
+		.primaries_up = &b->primaries_up,
 		.memory = node_memory,
 		.ports = node_ports,
 		.drain = node_drain,

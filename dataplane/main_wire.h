@@ -29,6 +29,7 @@ struct boot {
 	struct upstream_health_table *health;
 	struct limits_table *limits;
 	struct ctrl_published published;
+	uint32_t primaries_up; /* control writes, workers read: ctrl.h */
 	struct ctrl_node node;
 	struct ctrl_worker rows[WORKERS_MAX];
 	struct ctrl_hist hists[WORKERS_MAX][WORKER_HISTS];

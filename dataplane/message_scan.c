@@ -122,6 +122,26 @@ held_bytes(const struct message *m)
 	return n;
 }
 
+/* Did it come by a backup MX though its primary is healthy (S14)? Of listeners that fit, one with an address beats "any". */
+static bool
+came_by_backup(const struct worker *w, const struct session *s)
+{
+	static const struct addr any = { { 0 } };
+	int best = -1;
+
+	if (!s || !w->env.primaries_up)
+		return false;
+	for (unsigned i = 0; i < w->cfg.listen_cnt; i++) {
+		const struct addr *a = &w->cfg.listen[i].addr;
+
+		if (w->cfg.listen[i].port == s->local_port &&
+		    (addr_eq(a, &s->local) || (best < 0 && addr_eq(a, &any))))
+			best = (int)i;
+	}
+	return best >= 0 && w->cfg.listen[best].is_backup &&
+	       __atomic_load_n(w->env.primaries_up, __ATOMIC_RELAXED) >> best & 1;
+}
+
 static bool
 begin(struct message *m)
 {
@@ -135,6 +155,7 @@ begin(struct message *m)
 		                    .is_tail = is_tail(m) };
 	uint64_t held = held_bytes(m);
 
+	client.backup_mx = came_by_backup(w, m->s);
 	if (m->s)
 		memcpy(client.country, m->s->country, sizeof(client.country));
 	if (is_tail(m))

@@ -72,6 +72,7 @@ struct worker_config {
 	struct {
 		struct addr addr; /* all zero: any */
 		uint16_t port;
+		bool is_backup; /* of an MX; env.primaries_up has its primary's health */
 	} listen[16];
 	unsigned listen_cnt;
 	bool count_cycles; /* read the TSC at every stage */
@@ -93,6 +94,7 @@ struct worker_env {
 	struct upstream_health_table *health; /* one a node */
 	struct limits_table *limits;          /* one a node */
 	struct event_ring *events;            /* this worker's */
+	const uint32_t *primaries_up; /* ctrl.h, read relaxed; NULL: no listener is a backup */
 };
 
 /* NULL and a text in err[PACKET_ERROR_TEXT]. */

@@ -5,11 +5,12 @@ import contextlib
 import json
 import os
 import re
+import time
 
 from weirtest import cases, mails, net, relay
 from weirtest.cases import case, check, equal
 from weirtest.client import Client
-from weirtest.relay import customer
+from weirtest.relay import Sink, customer
 
 FORWARD = "spam@collect.test"
 
@@ -144,6 +145,39 @@ def senders(b):
     check("another's does not", r.is_(550, "5.7.1"), r)
     r = send("raw@senders.test", mails.gtube(10), sender="x@bad.test")
     check("a mailbox with filtering off gets all", r.is_(250, "2.0.0"), r)
+
+
+@case
+def backup_mx(b):
+    """Mail that comes by the backup while the primary greets has one point more (S14)."""
+    def score():
+        r = send("bob@lab.test", mails.plain("backup"))
+        assert r.code == 250, r
+        time.sleep(0.3)
+        return [l for l in b.relay.log("verdict")][-1]
+
+    def restart(backup):
+        b.relay.stop()
+        b.relay.config["listen"] = [{"address": "any", "port": 25, **({"backup_of": net.KERNEL4} if backup else {})}]
+        b.relay.write_config()
+        b.relay.start()
+
+    plain = score()
+    restart(True)
+    time.sleep(3)  # two ticks: nobody listens at the primary's port 25
+    check("primary down: no sign", "BY_BACKUP_MX" not in score()["rules"], score())
+    b.relay.stop()
+    primary = Sink(b.dir, [(net.KERNEL4, 25)], "primary").start()
+    try:
+        restart(True)
+        time.sleep(3)
+        got = score()
+        check("primary up: the rule", "BY_BACKUP_MX" in got["rules"], got)
+        equal("and its score", got["score_milli"], plain["score_milli"] + 800)
+    finally:
+        primary.stop()
+        restart(False)
+    check("no backup: no sign", "BY_BACKUP_MX" not in score()["rules"])
 
 
 @case
