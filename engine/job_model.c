@@ -6,6 +6,7 @@
  *         dates, of mail programs, nor of charsets and transfer encodings, which tell the year.
  */
 #include "engine/job.h"
+#include "base/block64.h"
 
 enum kind {
 	K_FEATURE = 1, /* K_FEATURE + enum feature */
@@ -106,13 +107,27 @@ add_text(struct engine_job *j, unsigned kind, struct span s, const char *name)
 	                       name, s, span("", 0));
 }
 
-static unsigned
-count_of(struct span s, const char *chars)
-{
-	unsigned n = 0;
+/* How often each of a few signs stands in a host or path. */
+struct signs {
+	unsigned digits, dashes, dots, slashes, questions, ands;
+};
 
-	for (size_t i = 0; i < s.len; i++)
-		n += strchr(chars, s.p[i]) != NULL;
+static struct signs
+count_signs(struct span s)
+{
+	struct signs n = { 0 };
+
+	for (size_t i = 0; i < s.len; i += BLOCK64) {
+		struct block64 b = s.len - i < BLOCK64 ? block64_load_part(s.p + i, s.len - i)
+		                                       : block64_load(s.p + i);
+
+		n.digits += bit_cnt(block64_range(b, '0', '9'));
+		n.dashes += bit_cnt(block64_is(b, '-'));
+		n.dots += bit_cnt(block64_is(b, '.'));
+		n.slashes += bit_cnt(block64_is(b, '/'));
+		n.questions += bit_cnt(block64_is(b, '?'));
+		n.ands += bit_cnt(block64_is(b, '&'));
+	}
 	return n;
 }
 
@@ -126,6 +141,7 @@ job_model_url(struct engine_job *j, const struct url *u)
 	const char *slash = path.len ? memchr(path.p, '/', path.len) : NULL, *dot;
 	uint32_t flags = u->flags & ~(uint32_t)(URL_F_FROM_TEXT | URL_F_FROM_ATTR);
 	struct span name = u->registrable;
+	struct signs n;
 
 	if (!job_wants_model(j))
 		return;
@@ -134,16 +150,18 @@ job_model_url(struct engine_job *j, const struct url *u)
 	if (dot && !(u->flags & URL_F_NUMERIC))
 		add_text(j, K_URL_SUFFIX, span_skip(u->host, (size_t)(dot - u->host.p)),
 		         "suffix of a URL");
-	if (name.len && !(u->flags & URL_F_NUMERIC))
+	if (name.len && !(u->flags & URL_F_NUMERIC)) {
+		n = count_signs(name);
 		add_number(j, K_URL_HOST,
-		           MIN(name.len / 4, (size_t)8) * 1000 +
-		                   MIN(count_of(name, "0123456789"), 4u) * 100 +
-		                   MIN(count_of(name, "-"), 3u) * 10 +
-		                   MIN(count_of(u->host, ".") - count_of(name, "."), 4u),
+		           MIN(name.len / 4, (size_t)8) * 1000 + MIN(n.digits, 4u) * 100 +
+		                   MIN(n.dashes, 3u) * 10 +
+		                   MIN(count_signs(u->host).dots - n.dots, 4u),
 		           "shape of a host");
+	}
+	n = count_signs(path);
 	add_number(j, K_URL_PATH,
-	           bucket((int64_t)path.len) * 100 + MIN(count_of(path, "/"), 4u) * 10 +
-	                   MIN(count_of(path, "?"), 1u) * 5 + MIN(count_of(path, "&"), 4u),
+	           bucket((int64_t)path.len) * 100 + MIN(n.slashes, 4u) * 10 +
+	                   MIN(n.questions, 1u) * 5 + MIN(n.ands, 4u),
 	           "shape of a path");
 	for (unsigned i = 0; i < 16; i++)
 		if (flags >> i & 1)

@@ -2,6 +2,7 @@
  * words.c - folded text to words and pairs of neighbours
  */
 #include "engine/model/words.h"
+#include "base/block64.h"
 
 enum class {
 	C_LETTER = 1u << 0,
@@ -284,10 +285,29 @@ carry_add(struct model_words *w, struct span s)
 	w->is_long |= n < s.len;
 }
 
-static bool
-is_blank(char c)
+/* Up to the next blank or line end: how many bytes, and what they are, or-ed. Most runs are letters in one block. */
+static size_t
+chunk_end(struct span s, unsigned *classes)
 {
-	return c == ' ' || c == '\n';
+	size_t n = 0, len;
+
+	*classes = 0;
+	do {
+		bool is_part = s.len - n < BLOCK64;
+		struct block64 b =
+		        is_part ? block64_load_part(s.p + n, s.len - n) : block64_load(s.p + n);
+		unsigned room = is_part ? (unsigned)(s.len - n) : BLOCK64;
+		uint64_t letters = block64_range(b, 'a', 'z') | block64_range(b, 'A', 'Z');
+
+		len = MIN(clear_run(block64_is(b, ' ') | block64_is(b, '\n')), room);
+		if (likely((~letters & low_bits((unsigned)len)) == 0))
+			*classes |= len > 0 ? C_LETTER : 0;
+		else
+			for (size_t i = 0; i < len; i++)
+				*classes |= class_of[(unsigned char)s.p[n + i]];
+		n += len;
+	} while (len == BLOCK64 && n < s.len);
+	return n;
 }
 
 static void
@@ -301,11 +321,9 @@ static void
 read_text(struct model_words *w, struct span s)
 {
 	while (s.len > 0) {
-		unsigned classes = 0;
-		size_t n = 0;
+		unsigned classes;
+		size_t n = chunk_end(s, &classes);
 
-		while (n < s.len && !is_blank(s.p[n]))
-			classes |= class_of[(unsigned char)s.p[n++]];
 		if (n == s.len) { /* it may go on */
 			carry_add(w, s);
 			return;
