@@ -42,6 +42,7 @@ build(const struct scan_rig_options *o)
 		                     .model_path = o->model,
 		                     .cache_dir = o->cache,
 		                     .customers = &c,
+		                     .no_probes = true, /* of sets that others wrote */
 		                     .customer_cnt = 1 };
 	struct snapshot_errors errors = { 0 };
 	struct snapshot *s;
