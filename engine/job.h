@@ -34,9 +34,9 @@
 #define JOB_PART_TEXT  (64 * 1024)  /* paths, types and names of all parts */
 #define JOB_HEAD_BYTES 256          /* of a part, for its magic */
 #define JOB_FILE_TEXT                                                                              \
-	(128 * 1024)           /* of documents, beside the scan window: they must not use it up */
-#define JOB_OUTSIDE      16384 /* of the text in a multipart without parts */
-#define JOB_FIELD_MAX    4096  /* bytes of a header field that customers' rules look at */
+	(128 * 1024)          /* of documents, beside the scan window: they must not use it up */
+#define JOB_OUTSIDE      8192 /* of the text in a multipart without parts */
+#define JOB_FIELD_MAX    4096 /* bytes of a header field that customers' rules look at */
 #define JOB_SCAN_DEFAULT (512 * 1024)
 #define JOB_NO_PART      UINT16_MAX
 
