@@ -107,7 +107,7 @@ same_hits(const struct engine_job *a, const struct engine_job *b)
 {
 	BUG_ON(a->hit_cnt != b->hit_cnt || a->hit_overflow != b->hit_overflow ||
 	       a->match_cnt != b->match_cnt || a->match_flood != b->match_flood ||
-	       a->unscanned != b->unscanned || a->score_milli != b->score_milli);
+	       a->failed_stages != b->failed_stages || a->score_milli != b->score_milli);
 	for (unsigned i = 0; i < a->hit_cnt; i++) {
 		const struct evidence_hit *x = &a->hit[i], *y = &b->hit[i];
 
