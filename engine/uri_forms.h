@@ -15,7 +15,7 @@
 
 typedef void uri_form_fn(void *ctx, struct span form);
 
-/* uri: as an attribute or a text has it; what names no place of its own ("#top", "/x.gif") has no form. */
+/* uri: as an attribute or a text has it; what names no place of its own ("#top", "/x.gif") has this form alone. */
 void uri_forms(struct span uri, uri_form_fn *fn, void *ctx);
 
 /* An address in shown text that a mail program makes a link of: where the '@' is at; "" when it is none. The last part of its

@@ -14,10 +14,12 @@
 
 /* What PCRE2 may cost behind a literal, in nanoseconds a KiB: up to EASY it is not compared with Hyperscan. */
 #define CONFIRM_EASY_NS 3000u
-#define CONFIRM_MAX_NS  100000u
+#define CONFIRM_MAX_NS  20000u
 
-/* Longer expressions are not given to Hyperscan: it takes minutes over some, and those that were put together of tags run slowly. */
-#define HS_TEXT_MAX 1000
+/* Longer expressions are not given to Hyperscan, which takes minutes over some; lists of words, with few classes, may be longer. */
+#define HS_TEXT_MAX  1000
+#define HS_WORDS_MAX 6000
+#define HS_CLASSES   12
 
 #define SHORT_GROUP 3   /* patterns that PCRE2 runs one by one over a short text */
 #define SHORT_SHARE 10u /* of a mail's bytes about a tenth are in fields that rules look at */
@@ -99,6 +101,16 @@ hs_understands(struct item *x, unsigned more, char *why, size_t cap)
 	return ok;
 }
 
+static bool
+is_too_long(struct span text)
+{
+	unsigned classes = 0;
+
+	for (size_t i = 0; i < text.len; i++)
+		classes += text.p[i] == '[';
+	return text.len > (classes <= HS_CLASSES ? HS_WORDS_MAX : HS_TEXT_MAX);
+}
+
 static void
 examine(struct plan *p, size_t i)
 {
@@ -113,10 +125,9 @@ examine(struct plan *p, size_t i)
 	           (m->is_multiline ? HS_FLAG_MULTILINE : 0u) |
 	           (m->is_dotall ? HS_FLAG_DOTALL : 0u);
 	literal_require(m->text, &x->literals);
-	if (m->text.len > HS_TEXT_MAX) {
-		snprintf(why, sizeof(p->row[i].why),
-		         "of %zu bytes, without a rare literal; limit %d", m->text.len,
-		         HS_TEXT_MAX);
+	if (is_too_long(m->text)) {
+		snprintf(why, sizeof(p->row[i].why), "of %zu bytes, without a rare literal",
+		         m->text.len);
 		return;
 	}
 	x->hs_takes = hs_understands(x, 0, why, sizeof(p->row[i].why));

@@ -295,9 +295,9 @@ count_text(struct html *h, size_t n)
 {
 	const struct element *e = top(h);
 
+	h->newline_cnt = 0;
 	if (h->lane == HTML_VISIBLE) {
 		h->stats.visible_bytes += n;
-		h->newline_cnt = 0;
 		return;
 	}
 	if (h->lane != HTML_HIDDEN)

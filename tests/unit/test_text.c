@@ -244,7 +244,7 @@ static const struct { const char *in, *visible, *hidden, *urls; } html_cases[] =
 	{ "<style>Q{display:none} i{color:#fff} body{background:#222}</style><body>x<q>y</q><i>z</i><i style='color:#222'>w", "xz", "yw", "" },
 	{ "<style>.a{display:none</style><i class=a>x</i><style>}.b{display:none}</style><i class=b>y", "x", "y", "" },
 	{ "a<div hidden>x</div>b", "a\n\nb", "x", "" },
-	{ "<style>b{}</style><title>T &amp; t</title>x", "\n\nx", "", "" },
+	{ "<style>b{}</style><title>T &amp; t</title>x", "\n\n\n\nx", "", "" },
 	{ "<a href=http://x/?a&amp;b=1>l</a><IMG SRC = \" http://y/\n1\" >", "l", "", "a.href=http://x/?a&b=1 img.src=http://y/1 " },
 	{ "<a title='>' href='&#104;ttp://x/'>", "", "", "a.href=http://x/ " },
 	{ "<span style=display:none><a href=u>", "", "", "a.href=u(hidden) " },
@@ -253,7 +253,7 @@ static const struct { const char *in, *visible, *hidden, *urls; } html_cases[] =
 	{ "<a href=\"http://cut", "", "", "a.href=http://cut " },
 	{ "<pre>a  b\nc</pre>d", "\n\na  b\nc\n\nd", "", "" },
 	{ "<a href=x/>y</a/><br/>z", "y\nz", "", "a.href=x/ " },
-	{ "<p style='display:none'>x<div>y</div>", "\n\ny\n", "x", "" },
+	{ "<p style='display:none'>x<div>y</div>", "\n\n\ny\n", "x", "" },
 	{ "x<", "x<", "", "" },
 };
 /* clang-format on */
