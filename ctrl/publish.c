@@ -139,9 +139,8 @@ publish_first(struct ctrl *c)
 	if (ret == 0)
 		ret = build_make(&b, number, NULL);
 	if (ret == 0) {
-		save(c, &b, number);
+		c->has_store_base = save(c, &b, number) == 0;
 		ret = generation_publish(c, build_take(&b));
-		c->has_store_base = ret == 0;
 		print_errors(&b.warnings);
 	}
 	build_fini(&b);
@@ -162,6 +161,7 @@ reload(struct ctrl *c, struct settings_errors *errors, struct settings_errors *w
 	const struct snapshot *prev = c->node.published->snapshot;
 	struct store *store;
 	uint64_t number, base = 0;
+	bool is_saved = false;
 	int ret = settings_load(c->settings->path, &s, errors);
 
 	if (ret < 0)
@@ -175,7 +175,7 @@ reload(struct ctrl *c, struct settings_errors *errors, struct settings_errors *w
 	if (ret == 0)
 		ret = build_make(&b, number, prev);
 	if (ret == 0) {
-		save(c, &b, number);
+		is_saved = save(c, &b, number) == 0;
 		ret = generation_publish(c, build_take(&b));
 		if (ret < 0)
 			settings_error(errors, "cannot be attached to the workers: %s\n",
@@ -189,7 +189,7 @@ reload(struct ctrl *c, struct settings_errors *errors, struct settings_errors *w
 		return ret;
 	}
 	c->store_base = base;
-	c->has_store_base = true;
+	c->has_store_base = is_saved; /* else changes would be saved beside files of another base */
 	pthread_mutex_lock(&c->build.lock);
 	settings_fini(&c->before);
 	c->before = c->now;
@@ -208,10 +208,11 @@ reload_rows(struct ctrl *c, struct settings_errors *errors, struct settings_erro
 {
 	const struct snapshot *prev = c->node.published->snapshot;
 	struct build b = { 0 };
-	uint64_t number;
+	uint64_t number, at;
 	int made;
 
-	if (!c->has_store_base || !c->store)
+	if (!c->has_store_base || !c->store || store_generation(c->store, &at) < 0 ||
+	    at < c->store_base) /* another file, or an older copy of it */
 		return false;
 	made = build_read_changes(&b, publish_settings(c), c->settings->node_state_dir, c->store,
 	                          c->store_base, errors);
