@@ -233,6 +233,9 @@ void job_hit(struct engine_job *j, uint32_t rule, uint32_t line, const char *pla
              struct span excerpt);
 /* In a text lane, of which `end` bytes lie before the end of the match. line: of a list, else 0. */
 void job_hit_text(struct engine_job *j, enum lane lane, uint32_t rule, uint32_t line, uint64_t end);
+/* In text without its disguise: excerpt is of that, end of the lane as it was. */
+void job_hit_plain(struct engine_job *j, enum lane lane, uint32_t rule, uint64_t end,
+                   struct span excerpt);
 /* One match event more; true when there were too many of them. */
 bool job_count_match(struct engine_job *j);
 void job_match_failed(struct engine_job *j);

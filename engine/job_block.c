@@ -6,6 +6,7 @@
  * Source  split_into_array_of_short_lines() and _paragraphs() of Mail::SpamAssassin::Message 4.0.1: same cuts.
  */
 #include "engine/job.h"
+#include "base/block64.h"
 #include "engine/uri_forms.h"
 
 struct asked {
@@ -15,6 +16,7 @@ struct asked {
 	const char *place;
 	uint64_t at;
 	bool is_subject;
+	bool is_plain; /* without its disguise: SpamAssassin's rules do not see that */
 };
 
 bool
@@ -32,7 +34,7 @@ want(void *ctx, uint32_t pattern)
 	const struct rule *r = &j->s->rules.rules[rule];
 	float hits = j->gen->slot[j->slot].rule_hits[rule];
 
-	if (a->is_subject && r->is_nosubject)
+	if ((a->is_subject && r->is_nosubject) || (a->is_plain && r->is_lenient))
 		return 0;
 	if (!job_rule_hit(j, rule))
 		return r->max_hits;
@@ -53,7 +55,9 @@ hit(void *ctx, uint32_t pattern, unsigned cnt, size_t end)
 		job_count_hits(j, rule, cnt);
 		return false;
 	}
-	if (a->place)
+	if (a->is_plain)
+		job_hit_plain(j, a->lane, rule, a->at, span(a->text.p, MIN(end, a->text.len)));
+	else if (a->place)
 		job_hit(j, rule, 0, a->place, span(a->text.p, MIN(end, a->text.len)));
 	else
 		job_hit_text(j, a->lane, rule, 0, a->at + end);
@@ -62,25 +66,68 @@ hit(void *ctx, uint32_t pattern, unsigned cnt, size_t end)
 	return false;
 }
 
+static void
+ask(struct asked *a, uint32_t group)
+{
+	struct match_asker asker = { .want = want, .hit = hit, .ctx = a };
+	struct engine_job *j = a->j;
+	enum lane lane = a->lane;
+
+	if (j->match_flood || job_fails(j, ENGINE_STAGE_MATCH))
+		return;
+	asker.confirm_fails = fault_is_set(ENGINE_STAGE_PCRE2) && !j->w->cfg.is_probe;
+	if (match_set_scan(j->gen->run[lane], j->gen->scratch, group, a->text, &asker) != MATCH_OK)
+		job_match_failed(j);
+	counter_add(&j->w->counters.pcre_timeouts, asker.timeout_cnt);
+	if (asker.failed_cnt > 0)
+		job_failed(j, ENGINE_STAGE_PCRE2);
+}
+
+static bool
+is_ascii(struct span s)
+{
+	for (size_t i = 0; i < s.len; i += BLOCK64) {
+		size_t n = MIN(s.len - i, (size_t)BLOCK64);
+
+		if (block64_range(n < BLOCK64 ? block64_load_part(s.p + i, n)
+		                              : block64_load(s.p + i),
+		                  128, 255))
+			return false;
+	}
+	return true;
+}
+
+/* A paragraph that pretends is asked once more as the reader sees it; a hit stands at its end. */
+static void
+ask_undisguised(struct asked *a)
+{
+	char plain[JOB_LINE_MAX * 2];
+	size_t n = 0;
+
+	if (is_ascii(a->text))
+		return;
+	n = fold_undisguise(a->text, plain, sizeof(plain));
+	if (n == 0)
+		return;
+	a->at += a->text.len;
+	a->text = span(plain, n);
+	a->is_plain = true;
+	ask(a, 0);
+}
+
 void
 job_scan_block(struct engine_job *j, enum lane lane, uint32_t group, struct span text,
                const char *place, uint64_t at)
 {
 	struct asked a = { .j = j, .lane = lane, .text = text, .place = place, .at = at };
-	struct match_asker asker = { .want = want, .hit = hit, .ctx = &a };
 
 	if (lane == LANE_RENDERED) {
 		a.is_subject = j->has_subject && !j->past_subject;
 		j->past_subject = true;
 	}
-	if (j->match_flood || job_fails(j, ENGINE_STAGE_MATCH))
-		return;
-	asker.confirm_fails = fault_is_set(ENGINE_STAGE_PCRE2) && !j->w->cfg.is_probe;
-	if (match_set_scan(j->gen->run[lane], j->gen->scratch, group, text, &asker) != MATCH_OK)
-		job_match_failed(j);
-	counter_add(&j->w->counters.pcre_timeouts, asker.timeout_cnt);
-	if (asker.failed_cnt > 0)
-		job_failed(j, ENGINE_STAGE_PCRE2);
+	ask(&a, group);
+	if (lane == LANE_RENDERED)
+		ask_undisguised(&a);
 }
 
 /* ---- URIs ---- */

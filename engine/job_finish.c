@@ -134,6 +134,8 @@ url_features(struct engine_job *j, const struct url *u)
 		j->features[rows[i].f] += !!(u->flags & rows[i].flag);
 	j->features[F_URLS]++;
 	j->features[F_URL_FROM_DOMAIN] += j->from_domain[0] && span_is(host, j->from_domain);
+	if (u->redirect_to.len > 0)
+		return; /* the target is an entry of its own */
 	for (int64_t i = 0; i < n; i++)
 		if (span_eq(j->hosts[i], host))
 			return;

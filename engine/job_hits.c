@@ -160,6 +160,17 @@ job_hit_text(struct engine_job *j, enum lane lane, uint32_t rule, uint32_t line,
 	set_excerpt(h, excerpt_of(job_lane(j, lane), end));
 }
 
+void
+job_hit_plain(struct engine_job *j, enum lane lane, uint32_t rule, uint64_t end,
+              struct span excerpt)
+{
+	size_t before = j->hit_cnt;
+
+	job_hit_text(j, lane, rule, 0, end);
+	if (j->hit_cnt > before)
+		set_excerpt(&j->hit[before], excerpt);
+}
+
 static bool
 on_stream_match(void *ctx, uint32_t id, uint64_t end)
 {

@@ -124,27 +124,32 @@ job_on_part_begin(void *ctx, const struct mime_part *p)
 	if (j->part_is_text)
 		text_begin(j, p->charset, j->part);
 	j->features[F_HTML_PARTS] += j->part_is_html;
-	j->features[F_PLAIN_PARTS] += j->part_is_text && !j->part_is_html;
 }
 
 /* ---- shown text ---- */
 
-static void
+/* Returns how long it became. */
+static size_t
 add_folded(struct engine_job *j, struct span text)
 {
+	size_t sum = 0;
+
 	while (text.len > 0) {
 		size_t room;
 		char *to = job_lane_room(j, &j->folded, FOLD_CAP_MIN, &room);
 
-		j->folded.used += fold_feed(&j->fold, &text, to, room);
+		size_t n = fold_feed(&j->fold, &text, to, room);
+
+		j->folded.used += n;
+		sum += n;
 	}
+	return sum;
 }
 
 static void
 visible(struct engine_job *j, struct span text)
 {
-	j->features[F_VISIBLE_BYTES] += (int64_t)text.len;
-	add_folded(j, text);
+	j->features[F_VISIBLE_BYTES] += (int64_t)add_folded(j, text);
 	add_rendered(j, text);
 	url_finder_feed(&j->url_finder, text);
 	phone_finder_feed(&j->phone_finder, text);
@@ -397,8 +402,10 @@ job_on_part_end(void *ctx, const struct mime_part *p)
 		job_leaf_end(j, &j->uu_leaf, info);
 		return;
 	}
-	if (j->part_is_text)
+	if (j->part_is_text) {
 		text_end(j);
+		j->features[F_PLAIN_PARTS] += !j->part_is_html && j->fold.in_text;
+	}
 	job_leaf_end(j, &j->leaf, info);
 	j->part_is_text = false;
 }

@@ -114,6 +114,7 @@ ruleset_add_rule(struct ruleset *s, struct span name, enum rule_kind kind, struc
 	r->name_id = rule_name_intern(name);
 	r->describe = "";
 	r->max_hits = 1;
+	r->is_lenient = ruleset_is_lenient(s->files[file]);
 	r->is_sub = name.len > 2 && name.p[0] == '_' && name.p[1] == '_';
 	node = arena_alloc(&s->arena, sizeof(*node));
 	*node = (struct name_node){ r->name, n };

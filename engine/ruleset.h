@@ -106,6 +106,7 @@ struct rule {
 	bool is_off;       /* by a score of 0 or by the linter: never hits */
 	bool is_partial;   /* meta: a rule it names is skipped or is partial, and counts as 0 */
 	bool is_nosubject; /* body: not in the subject */
+	bool is_lenient;   /* of SpamAssassin's files */
 	bool has_score, is_nice;
 	int32_t score_milli;
 	uint32_t max_hits;    /* counted up to here for metas; 1 without tflags multiple */

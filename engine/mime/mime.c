@@ -32,7 +32,7 @@ struct node {
 	char encoding[ENCODING_MAX], boundary[MIME_BOUNDARY_MAX];
 	unsigned boundary_len, child_cnt;
 	bool is_multipart, is_closed; /* closed: its last boundary came */
-	bool has_type, has_encoding, has_file_name;
+	bool has_type, has_encoding, has_file_name, has_field;
 };
 
 struct mime {
@@ -143,7 +143,8 @@ push(struct mime *m, const char *default_type)
 		.depth = m->base_depth + m->node_cnt,
 	};
 	n->boundary_len = n->child_cnt = 0;
-	n->is_multipart = n->is_closed = n->has_type = n->has_encoding = n->has_file_name = false;
+	n->is_multipart = n->is_closed = n->has_type = n->has_encoding = n->has_file_name =
+	        n->has_field = false;
 	m->node_cnt++;
 	m->hdr_len = 0;
 	m->hdr_has_name = m->hdr_is_cut = false;
@@ -612,6 +613,13 @@ content(struct mime *m, struct span s)
 	m->is_bol = s.p[s.len - 1] == '\n';
 }
 
+/* The header under way is a mail's: the outer one's or an attached one's. */
+static bool
+is_message_head(const struct mime *m)
+{
+	return m->node_cnt == 1 || m->node[m->node_cnt - 2].part.flags & MIME_F_MESSAGE;
+}
+
 /* hdr holds the first line of something, or as much of it as fits. Is it a field, the end, or junk? */
 static void
 first_line(struct mime *m)
@@ -633,12 +641,12 @@ first_line(struct mime *m)
 		n++;
 	m->hdr_colon = (unsigned)n;
 	if (n < len && p[n] == ':' && n > 0) {
-		m->hdr_has_name = true;
+		m->hdr_has_name = top(m)->has_field = true;
 		return;
 	}
 	flag(m, MIME_F_HEADER_JUNK);
 	if (p[0] == ' ' || p[0] == '\t' || p[0] == ':' ||
-	    (m->node_cnt == 1 && m->header_cnt == 0 && len > 5 && !memcmp(p, "From ", 5))) {
+	    (is_message_head(m) && !top(m)->has_field && len > 5 && !memcmp(p, "From ", 5))) {
 		m->hdr_len =
 		        0; /* a fold of nothing, a field without a name, an mbox line: ignored */
 		m->is_skipping = p[len - 1] != '\n';

@@ -218,6 +218,64 @@ fold_span(struct span in, char *out, size_t cap)
 	return n;
 }
 
+/* ---- undisguised ---- */
+
+static bool
+is_letter(int c)
+{
+	return (c | 32) >= 'a' && (c | 32) <= 'z';
+}
+
+/* What stands for a character: the pool's entry (its length first) when it is not shown or is ASCII that pretends; NULL: itself. */
+static const uint8_t *
+undisguised(uint32_t cp)
+{
+	static const uint8_t none = 0;
+	const uint8_t *to;
+	uint16_t at;
+
+	if (cp >= 0xe0000 && cp < 0xe1000)
+		return &none;
+	if (cp < 0x80 || cp >= 0x20000)
+		return NULL;
+	at = text_fold_stage2[text_fold_stage1[cp >> 6] * 64u + (cp & 63)];
+	to = text_fold_pool + at;
+	if (at == 0 || (to[0] > 0 && (cp < 0x250 || is_wide_space(cp))))
+		return NULL; /* accents and blanks are as they are */
+	for (unsigned i = 1; i <= to[0]; i++)
+		if (to[i] >= 0x80)
+			return NULL;
+	return to;
+}
+
+size_t
+fold_undisguise(struct span in, char *out, size_t cap)
+{
+	bool pretends = false, was_mapped = false, was_letter = false;
+	size_t n = 0, i = 0;
+
+	while (i < in.len) {
+		int len = utf8_length(in.p + i, in.len - i);
+		const uint8_t *to = len > 1 ? undisguised(utf8_get(in.p + i, len)) : NULL;
+		size_t step = len > 0 ? (size_t)len : 1, put = to ? to[0] : step;
+		bool letter = to ? put > 0 && is_letter(to[1]) : is_letter(in.p[i]);
+
+		if (put > cap - n)
+			break;
+		memcpy(out + n, to ? (const char *)to + 1 : in.p + i, put);
+		n += put;
+		i += step;
+		if (put == 0) {
+			pretends = true;
+			continue;
+		}
+		pretends |= letter && was_letter && was_mapped != (to != NULL);
+		was_letter = letter;
+		was_mapped = to != NULL;
+	}
+	return pretends ? n : 0;
+}
+
 /* ---- rendered ---- */
 
 /* The run of white space before a visible character becomes at most three bytes. */

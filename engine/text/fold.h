@@ -46,6 +46,11 @@ size_t fold_end(struct fold *f, char *out, size_t cap);
 /* All at once, for phrases and header fields: bytes written, at most cap; a blank at the end is removed. */
 size_t fold_span(struct span in, char *out, size_t cap);
 
+/* Words as a reader sees them, case and everything else kept: characters that are not shown are dropped, letters beyond Latin that
+ * look Latin are Latin ones. 0: nothing in the text pretends (no such character, no word of Latin letters and look-alikes of another
+ * script); out is then of no use. Whole characters; what does not fit cap is left out. */
+size_t fold_undisguise(struct span in, char *out, size_t cap);
+
 struct render {
 	struct fold_carry carry;
 	uint8_t newline_cnt; /* in the run of white space before us; 2 is enough */

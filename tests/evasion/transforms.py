@@ -182,6 +182,7 @@ def tag_splits(raw, rng):
 
 
 def decoded_field(value):
+    value = value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")  # raw bytes: most are UTF-8
     out = []
     for data, charset in decode_header(value):
         if isinstance(data, str):
@@ -210,10 +211,10 @@ def encoded_words(raw, rng):
         return "\n ".join(out)
     done = False
     for name in ("Subject", "From"):
-        value = msg.get(name)
+        value = next((v for k, v in msg.raw_items() if k.lower() == name.lower()), None)
         if not value:
             continue
-        text, address = decoded_field(str(value)), ""
+        text, address = decoded_field(value), ""
         if name == "From":
             m = re.match(r'\s*"?(.*?)"?\s*(<[^<>]*>)\s*$', text, re.S)
             if not m or not m.group(1):
@@ -296,7 +297,7 @@ def html_attachment(raw, rng):
     parts = [p for p in msg.walk() if is_shown_text(p)]
     if not parts:
         return None
-    part = next((p for p in parts if p.get_content_subtype() == "html"), parts[0])
+    part = max(parts, key=lambda p: (p.get_content_subtype() == "html", len(text_of(p))))
     text = text_of(part)
     page = text if part.get_content_subtype() == "html" else "<html><body><pre>" + html.escape(text) + "</pre></body></html>"
     kind = rng.choice([b"text/html", b"application/octet-stream"])

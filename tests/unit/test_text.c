@@ -130,6 +130,33 @@ test_fold(void)
 	CHECK(fold_span(span_z("123456789"), out, sizeof(out)) == 8);
 }
 
+static void
+test_undisguise(void)
+{
+	/* clang-format off */
+	static const struct { const char *in, *out; } cases[] = {
+		{ "plain text", "" },
+		{ "B\xc3\xbc" "cher \xd0\xbf\xd0\xb0\xd1\x81 text", "" }, /* accents, a Cyrillic word beside a Latin one */
+		{ "V\xc2\xadi\xe2\x80\x8b" "Agra B\xc3\xbc" "cher", "ViAgra B\xc3\xbc" "cher" },
+		{ "P\xd0\xb0ypal", "Paypal" },
+		{ "r\xd0\xb5plica \xd1\x81\xd0\xb0\xd1\x81\xd0\xb0", "replica caca" }, /* one word tells on all */
+		{ "\xef\xbc\xb6ia A\xe2\x80\x83z", "via A\xe2\x80\x83z" },
+		{ "x\xe2\x82\xe2\x80\x8by", "x\xe2\x82y" },
+	};
+	/* clang-format on */
+	char out[64];
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		size_t n = fold_undisguise(span_z(cases[i].in), out, sizeof(out));
+
+		CHECK(span_is(span(out, n), cases[i].out), "%zu: %.*s", i, (int)n, out);
+	}
+	CHECK(fold_undisguise(span_z("a\xe2\x80\x8b"
+	                             "bcdef"),
+	                      out, 3) == 3 &&
+	      !memcmp(out, "abc", 3));
+}
+
 /* White space at both ends, as SpamAssassin keeps it. */
 static void
 test_render_ends(void)
@@ -415,6 +442,7 @@ main(void)
 	charsets = charset_set_new();
 	test_charset();
 	test_fold();
+	test_undisguise();
 	test_fold_blocks();
 	test_fold_growth();
 	test_html();
