@@ -5,6 +5,7 @@
  *         not the clock on the wall, and every stage is run beside memcpy of the same bytes. Over 500 lines: one program.
  * Usage   engine-micro [--rules DIR] [--phrases N] [--mails FILE.tar.zst] [--ms N] [--rounds N] [--only STAGE]
  *         [--corpus text|html|real]
+ *         [--model FILE]
  *         --phrases adds a list of N made-up sentences; --mails takes real mails beside the made ones.
  */
 #include "bench/mail_text.h"
@@ -14,6 +15,8 @@
 #include "engine/engine.h"
 #include "engine/match/match.h"
 #include "engine/mime/mime.h"
+#include "engine/model/model.h"
+#include "engine/model/words.h"
 #include "engine/snapshot.h"
 #include "engine/text/charset.h"
 #include "engine/text/fold.h"
@@ -51,6 +54,9 @@ struct bench {
 	struct phone_finder phone_finder;
 	struct snapshot *snapshot;
 	struct engine_worker *worker;
+	struct model_vector vector;
+	struct model_words words;
+	struct model model; /* empty: what it costs does not hang on its weights */
 	struct match_db *db;
 	struct match_scratch *scratch;
 	struct match_stream *stream;
@@ -286,6 +292,30 @@ run_match(struct bench *b, struct span s)
 	BUG_ON(match_stream_end(b->stream, b->scratch, on_match, b) != MATCH_OK);
 }
 
+/* Features of the learned model; in lanes of 4 KiB, as a job has them. */
+static void
+run_words(struct bench *b, struct span s)
+{
+	model_vector_reset(&b->vector);
+	model_words_reset(&b->words, &b->vector);
+	while (s.len > 0) {
+		size_t n = MIN(s.len, (size_t)4096);
+
+		model_words_feed(&b->words, span(s.p, n));
+		s = span_skip(s, n);
+	}
+	model_words_end(&b->words);
+	b->sum += b->vector.cnt;
+}
+
+/* The features and the sum. */
+static void
+run_model(struct bench *b, struct span s)
+{
+	run_words(b, s);
+	b->sum += model_logodds(&b->model, &b->vector) > 0;
+}
+
 /* What a stage takes. */
 enum form { MAIL, DECODED, HTML, SHOWN, FOLDED };
 
@@ -298,6 +328,7 @@ static const struct {
 	{ "html", HTML, run_html },     { "render", SHOWN, run_render },
 	{ "fold", SHOWN, run_fold },    { "url", SHOWN, run_url },
 	{ "phone", SHOWN, run_phone },  { "match", FOLDED, run_match },
+	{ "words", FOLDED, run_words }, { "model", FOLDED, run_model },
 	{ "whole job", MAIL, run_job },
 };
 
@@ -395,7 +426,7 @@ made_phrases(unsigned cnt)
 }
 
 static void
-set_up_engine(struct bench *b, const char *rules, unsigned phrase_cnt)
+set_up_engine(struct bench *b, const char *rules, unsigned phrase_cnt, const char *model)
 {
 	char *phrases = made_phrases(phrase_cnt);
 	struct snapshot_list list = { .name = span("MADE_PHRASES", 12),
@@ -407,7 +438,8 @@ set_up_engine(struct bench *b, const char *rules, unsigned phrase_cnt)
 		                     .rule_dirs = &rules,
 		                     .rule_dir_cnt = 1,
 		                     .lists = &list,
-		                     .list_cnt = phrase_cnt > 0 };
+		                     .list_cnt = phrase_cnt > 0,
+		                     .model_path = model };
 	struct engine_config cfg = { 0 };
 	struct snapshot_errors errors = { 0 };
 
@@ -451,7 +483,7 @@ set_up_match(struct bench *b, unsigned cnt)
 }
 
 static void
-set_up(struct bench *b, const char *rules, unsigned phrase_cnt)
+set_up(struct bench *b, const char *rules, unsigned phrase_cnt, const char *model)
 {
 	static const struct mime_ops mime_ops = { .on_data = on_data, .on_part_end = on_part_end };
 	static const struct html_ops html_ops = { .on_text = on_html_text,
@@ -463,7 +495,7 @@ set_up(struct bench *b, const char *rules, unsigned phrase_cnt)
 	b->env = url_env_new();
 	BUG_ON(!b->mime || !b->html || !b->charsets || !b->env);
 	url_set_init(&b->urls, b->env);
-	set_up_engine(b, rules, phrase_cnt);
+	set_up_engine(b, rules, phrase_cnt, model);
 	set_up_match(b, phrase_cnt ? phrase_cnt : 200);
 }
 
@@ -490,13 +522,12 @@ int
 main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "rules", 1, NULL, 'r' },  { "phrases", 1, NULL, 'p' },
-		{ "mails", 1, NULL, 'm' },  { "ms", 1, NULL, 't' },
-		{ "rounds", 1, NULL, 'n' }, { "only", 1, NULL, 'o' },
-		{ "corpus", 1, NULL, 'c' }, { 0 }
+		{ "rules", 1, NULL, 'r' },  { "phrases", 1, NULL, 'p' }, { "mails", 1, NULL, 'm' },
+		{ "ms", 1, NULL, 't' },     { "rounds", 1, NULL, 'n' },  { "only", 1, NULL, 'o' },
+		{ "corpus", 1, NULL, 'c' }, { "model", 1, NULL, 'M' },   { 0 }
 	};
 	const char *rules = "contrib/rules", *mails = "../shared/data/mail/dev.tar.zst",
-	           *only = NULL, *one = NULL;
+	           *only = NULL, *one = NULL, *model = NULL;
 	static struct corpus corpora[] = { { .name = "text" },
 		                           { .name = "html" },
 		                           { .name = "real" } };
@@ -529,11 +560,14 @@ main(int argc, char **argv)
 		case 'c':
 			one = optarg;
 			break;
+		case 'M':
+			model = optarg;
+			break;
 		default:
 			return 2;
 		}
 	}
-	set_up(b, rules, phrase_cnt);
+	set_up(b, rules, phrase_cnt, model);
 	make_mails(&corpora[0], false);
 	make_mails(&corpora[1], true);
 	mail_files_read(

@@ -1,52 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * vector.c - hashing of bytes, the empty vector
+ * vector.c - the empty vector; what a feature counts
  */
 #include "engine/model/vector.h"
 #include <math.h>
-
-#define K0 0xa0761d6478bd642full
-#define K1 0xe7037ed1a0b428dbull
-
-static uint64_t
-load8(const char *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
-static uint64_t
-load4(const char *p)
-{
-	uint32_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
-/* Reads inside s only: ends of short texts by loads that overlap. */
-uint64_t
-model_hash(struct span s)
-{
-	uint64_t a = 0, b = 0, h = K0 ^ s.len;
-	const char *p = s.p;
-	size_t n = s.len;
-
-	for (; n > 16; n -= 16, p += 16)
-		h = model_mix(load8(p) ^ K1, load8(p + 8) ^ h);
-	if (n >= 8) {
-		a = load8(p);
-		b = load8(p + n - 8);
-	} else if (n >= 4) {
-		a = load4(p);
-		b = load4(p + n - 4);
-	} else if (n > 0) {
-		a = (uint64_t)(unsigned char)p[0] << 16 | (uint64_t)(unsigned char)p[n / 2] << 8 |
-		    (unsigned char)p[n - 1];
-	}
-	return model_mix(a ^ K1, b ^ h);
-}
 
 void
 model_vector_reset(struct model_vector *v)

@@ -60,8 +60,30 @@ model_hash_pair(uint64_t kind, uint64_t value)
 	return model_mix(kind ^ 0x9e3779b97f4a7c15ull, value ^ 0xd1b54a32d192ed03ull);
 }
 
-/* Of bytes. */
-uint64_t model_hash(struct span s);
+#define MODEL_K0 0xa0761d6478bd642full
+#define MODEL_K1 0xe7037ed1a0b428dbull
+
+/* One step of model_hash(): 16 bytes, low ones first, and what came before. */
+static inline uint64_t
+model_hash_step(uint64_t lo, uint64_t hi, uint64_t before)
+{
+	return model_mix(lo ^ MODEL_K1, hi ^ before);
+}
+
+/* Of bytes: steps of 16, the last one filled with zeros; reads inside s only. */
+static inline uint64_t
+model_hash(struct span s)
+{
+	uint64_t h = MODEL_K0 ^ s.len, w[2];
+
+	for (; s.len > 16; s = span_skip(s, 16)) {
+		memcpy(w, s.p, sizeof(w));
+		h = model_hash_step(w[0], w[1], h);
+	}
+	w[0] = w[1] = 0;
+	memcpy(w, s.p, s.len);
+	return model_hash_step(w[0], w[1], h);
+}
 
 /* Empties v; costs as much as it holds. */
 void model_vector_reset(struct model_vector *v);
@@ -69,22 +91,28 @@ void model_vector_reset(struct model_vector *v);
 /* What a feature of each group counts in a mail: its group's weight by the root of how many there are. */
 void model_scales(const uint32_t *feature, uint32_t cnt, float scale[MODEL_GROUPS]);
 
+/* For a caller who knows that there is room. Whether a word was seen before is a coin's toss: no branch on it. */
+static inline bool
+model_vector_put(struct model_vector *v, enum model_group group, uint64_t hash)
+{
+	uint32_t slot = (uint32_t)(hash >> (64 - MODEL_BITS));
+	uint64_t was = v->seen[slot / 64], bit = 1ull << (slot % 64);
+	uint32_t is_new = !(was & bit);
+
+	v->seen[slot / 64] = was | bit;
+	v->feature[v->cnt] = MODEL_FEATURE(group, (uint32_t)(hash >> (64 - MODEL_HASH_BITS)));
+	v->cnt += is_new;
+	return is_new;
+}
+
 /* True when it is new and there was room. */
 static inline bool
 model_vector_add(struct model_vector *v, enum model_group group, uint64_t hash)
 {
-	uint32_t slot = (uint32_t)(hash >> (64 - MODEL_BITS));
-	uint64_t bit = 1ull << (slot % 64);
-
-	if (v->seen[slot / 64] & bit)
-		return false;
-	if (unlikely(v->cnt == MODEL_FEATURES_MAX)) {
-		v->is_full = true;
-		return false;
-	}
-	v->seen[slot / 64] |= bit;
-	v->feature[v->cnt++] = MODEL_FEATURE(group, (uint32_t)(hash >> (64 - MODEL_HASH_BITS)));
-	return true;
+	if (likely(v->cnt < MODEL_FEATURES_MAX))
+		return model_vector_put(v, group, hash);
+	v->is_full = true;
+	return false;
 }
 
 /* The same with a name for tools. */

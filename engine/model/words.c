@@ -2,31 +2,11 @@
  * words.c - folded text to words and pairs of neighbours
  */
 #include "engine/model/words.h"
+#include "engine/model/words_class.h"
 #include "base/block64.h"
-
-enum class {
-	C_LETTER = 1u << 0,
-	C_DIGIT = 1u << 1,
-	C_HIGH = 1u << 2, /* of a character that is not ASCII */
-	C_SIGN = 1u << 3, /* a word by itself */
-	C_DOT = 1u << 4,
-	C_AT = 1u << 5,
-	C_COLON = 1u << 6,
-	C_LINE = 1u << 7, /* what lines across a page are made of */
-	C_OTHER = 1u << 8,
-};
-#define C_WORD (C_LETTER | C_DIGIT | C_HIGH)
-
-/* clang-format off */
-static const uint16_t class_of[256] = {
-	[0 ... 0x20] = C_OTHER, ['"' ... '#'] = C_OTHER, ['&' ... ')'] = C_OTHER, ['+' ... ','] = C_OTHER,
-	['/'] = C_OTHER, [';' ... '<'] = C_OTHER, ['>' ... '?'] = C_OTHER, ['[' ... '^'] = C_OTHER, ['`'] = C_OTHER,
-	['{' ... 0x7f] = C_OTHER,
-	['a' ... 'z'] = C_LETTER, ['A' ... 'Z'] = C_LETTER, ['0' ... '9'] = C_DIGIT, [0x80 ... 0xff] = C_HIGH,
-	['!'] = C_SIGN, ['$'] = C_SIGN, ['%'] = C_SIGN,
-	['.'] = C_DOT, ['@'] = C_AT, [':'] = C_COLON, ['_'] = C_LINE, ['-'] = C_LINE, ['='] = C_LINE, ['*'] = C_LINE,
-};
-/* clang-format on */
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #define IN_SUBJECT 0x5bf03635f0935bd1ull
 #define IN_HEAD    0xa24baed4963ee407ull
@@ -45,6 +25,7 @@ model_words_reset(struct model_words *w, struct model_vector *v)
 	w->before_text = span("", 0);
 	w->in_subject = w->is_long = false;
 	w->own_cnt = 0;
+	w->own_mask = 0;
 	w->mutes_left = MODEL_MUTES_MAX;
 	w->muted_left = 0;
 	w->head_left = MODEL_HEAD_WORDS;
@@ -69,41 +50,65 @@ keep_before(struct model_words *w, struct span text)
 	memcpy(w->before_buf, text.p, text.len);
 }
 
+/* The word and its pair with the one before, in one or two spaces of hashes. */
 static void
-add_both(struct model_words *w, enum model_group g, uint64_t word, uint64_t pair, const char *kind,
-         struct span text)
+add_named(struct model_words *w, enum model_group g, uint64_t word, uint64_t pair, const char *kind,
+          struct span text)
 {
 	model_vector_add_named(w->v, g, word, kind, text, span("", 0));
 	if (w->has_pair)
 		model_vector_add_named(w->v, g, pair, kind, w->before_text, text);
 }
 
-static void
+static inline void
+put_both(struct model_words *w, enum model_group g, uint64_t word, uint64_t pair)
+{
+	model_vector_put(w->v, g, word);
+	if (w->has_pair)
+		model_vector_put(w->v, g, pair);
+}
+
+/* A word is at most four features. */
+static inline void
+add_features(struct model_words *w, uint64_t h, uint64_t pair, struct span text)
+{
+	enum model_group plain = w->in_subject ? MODEL_SUBJECT : MODEL_BODY;
+	enum model_group marked = w->in_subject ? MODEL_SUBJECT : MODEL_HEAD;
+	uint64_t mark = w->in_subject ? IN_SUBJECT : w->head_left > 0 ? IN_HEAD : 0;
+
+	w->head_left = (uint8_t)(w->head_left - (mark == IN_HEAD));
+	if (likely(!w->v->on_new && w->v->cnt + 4 <= MODEL_FEATURES_MAX)) {
+		if (mark)
+			put_both(w, marked, h * mark, pair * mark);
+		put_both(w, plain, h, pair);
+		return;
+	}
+	if (mark)
+		add_named(w, marked, h * mark, pair * mark,
+		          w->in_subject ? "subject" : "first words", text);
+	add_named(w, plain, h, pair, "text", text);
+	if (w->v->on_new)
+		keep_before(w, text);
+}
+
+static inline void
 add_word(struct model_words *w, uint64_t h, struct span text)
 {
 	uint64_t pair = model_mix(w->before ^ 0x8ebc6af09c88c6e3ull, h);
 
 	w->has_pair = w->before != 0;
-	if (unlikely(w->own_cnt > 0 && is_own(w, h))) {
+	if (unlikely(w->own_mask >> (h % 64) & 1) && is_own(w, h)) {
 		w->before = BEFORE_ADDRESS;
 		w->before_text = span("", 0);
 		return;
 	}
 	w->before = h;
-	if (w->muted_left > 0) {
+	if (unlikely(w->muted_left > 0)) {
 		w->muted_left--;
 		w->before = 0;
 		return;
 	}
-	if (w->in_subject) {
-		add_both(w, MODEL_SUBJECT, h * IN_SUBJECT, pair * IN_SUBJECT, "subject", text);
-	} else if (w->head_left > 0) {
-		w->head_left--;
-		add_both(w, MODEL_HEAD, h * IN_HEAD, pair * IN_HEAD, "first words", text);
-	}
-	add_both(w, w->in_subject ? MODEL_SUBJECT : MODEL_BODY, h, pair, "text", text);
-	if (unlikely(w->v->on_new != NULL))
-		keep_before(w, text);
+	add_features(w, h, pair, text);
 }
 
 static void
@@ -171,65 +176,20 @@ word(struct model_words *w, struct span s, unsigned classes)
 	add_word(w, model_hash(s), s);
 }
 
-/* Two letters, or one of the suffixes that people write without a scheme. */
-static bool
-is_suffix(struct span s)
-{
-	static const char *const words[] = { "com", "net",  "org", "info", "biz", "edu",
-		                             "gov", "mil",  "int", "name", "pro", "xyz",
-		                             "top", "site", "dev", "app",  "shop" };
-
-	if (s.len == 2)
-		return class_of[(unsigned char)s.p[0]] & class_of[(unsigned char)s.p[1]] & C_LETTER;
-	for (size_t i = 0; i < ARRAY_LEN(words); i++)
-		if (span_is(s, words[i]))
-			return true;
-	return false;
-}
-
-/* "http://…", "www.x.example", "x.example.com/y", "192.0.2.1:25": no words in it. */
-static bool
-is_host(struct span s)
-{
-	struct span label = span(s.p, 0);
-	bool has_dot = false, has_letter = false;
-
-	if (s.len > 3 && memmem(s.p, s.len, "://", 3))
-		return true;
-	if (s.len > 4 && memmem(s.p, s.len, "www.", 4))
-		return true;
-	while (s.len > 0 && !(class_of[(unsigned char)s.p[0]] & C_WORD))
-		s = span_skip(s, 1);
-	label.p = s.p;
-	for (size_t i = 0; i < s.len; i++) {
-		unsigned c = class_of[(unsigned char)s.p[i]];
-
-		if (c & C_DOT && i + 1 < s.len && class_of[(unsigned char)s.p[i + 1]] & C_WORD) {
-			has_dot = true;
-			label = span(s.p + i + 1, 0);
-		} else if (c & C_WORD || s.p[i] == '-') {
-			has_letter |= !(c & C_DIGIT);
-			label.len++;
-		} else {
-			break;
-		}
-	}
-	return has_dot && has_letter && is_suffix(label);
-}
-
 static void
 split(struct model_words *w, struct span s)
 {
 	while (s.len > 0) {
-		unsigned classes = class_of[(unsigned char)s.p[0]];
+		unsigned classes = words_class_of[(unsigned char)s.p[0]];
 		size_t n = 1;
 
 		if (!(classes & (C_WORD | C_SIGN))) {
 			s = span_skip(s, 1);
 			continue;
 		}
-		while (classes & C_WORD && n < s.len && class_of[(unsigned char)s.p[n]] & C_WORD)
-			classes |= class_of[(unsigned char)s.p[n++]];
+		while (classes & C_WORD && n < s.len &&
+		       words_class_of[(unsigned char)s.p[n]] & C_WORD)
+			classes |= words_class_of[(unsigned char)s.p[n++]];
 		word(w, span(s.p, n), classes);
 		s = span_skip(s, n);
 	}
@@ -239,7 +199,7 @@ split(struct model_words *w, struct span s)
 static void
 chunk(struct model_words *w, struct span s, unsigned classes)
 {
-	if (likely(classes == C_LETTER)) {
+	if (classes == C_LETTER) {
 		word(w, s, classes);
 	} else if (classes & C_AT) {
 		add_sign(w, BEFORE_ADDRESS);
@@ -249,7 +209,7 @@ chunk(struct model_words *w, struct span s, unsigned classes)
 			w->mutes_left--;
 			w->muted_left = MODEL_MUTED_WORDS;
 		}
-	} else if (classes & (C_DOT | C_COLON) && is_host(s)) {
+	} else if (classes & (C_DOT | C_COLON) && words_is_host(s, classes)) {
 		add_sign(w, BEFORE_URL);
 	} else {
 		split(w, s);
@@ -262,7 +222,7 @@ carry_end(struct model_words *w)
 	unsigned classes = 0;
 
 	for (uint32_t i = 0; i < w->carry_len; i++)
-		classes |= class_of[(unsigned char)w->carry[i]];
+		classes |= words_class_of[(unsigned char)w->carry[i]];
 	if (w->is_long) {
 		if (classes == C_LINE)
 			chunk(w, span(w->carry, w->carry_len), classes);
@@ -304,7 +264,7 @@ chunk_end(struct span s, unsigned *classes)
 			*classes |= len > 0 ? C_LETTER : 0;
 		else
 			for (size_t i = 0; i < len; i++)
-				*classes |= class_of[(unsigned char)s.p[n + i]];
+				*classes |= words_class_of[(unsigned char)s.p[n + i]];
 		n += len;
 	} while (len == BLOCK64 && n < s.len);
 	return n;
@@ -317,13 +277,101 @@ text_end(struct model_words *w)
 	w->muted_left = 0;
 }
 
+#ifdef __SSE2__
+
+#define STEP 32 /* bytes that are looked at once */
+
+static uint32_t
+mask_of(__m128i lo, __m128i hi)
+{
+	return (uint32_t)_mm_movemask_epi8(lo) | (uint32_t)_mm_movemask_epi8(hi) << 16;
+}
+
+static __m128i
+blanks(__m128i v)
+{
+	return _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8(' ')),
+	                    _mm_cmpeq_epi8(v, _mm_set1_epi8('\n')));
+}
+
+static __m128i
+letters(__m128i v)
+{
+	__m128i from_a = _mm_sub_epi8(v, _mm_set1_epi8('a'));
+
+	return _mm_cmpeq_epi8(_mm_min_epu8(from_a, _mm_set1_epi8('z' - 'a')), from_a);
+}
+
+/* The first n <= 16 bytes, as model_hash() takes them. */
+static uint64_t
+hash_word(__m128i v, unsigned n)
+{
+	static const char ones_zeros[32] = { -1, -1, -1, -1, -1, -1, -1, -1,
+		                             -1, -1, -1, -1, -1, -1, -1, -1 };
+	uint64_t w[2];
+
+	v = _mm_and_si128(v, _mm_loadu_si128((const __m128i *)(ones_zeros + 16 - n)));
+	_mm_storeu_si128((__m128i *)w, v);
+	return model_hash_step(w[0], w[1], MODEL_K0 ^ n);
+}
+
+/* What may end a word without being one, or part of a host. */
+static bool
+is_stop(char c)
+{
+	return c == ',' || c == '.' || c == ';' || c == '?' || c == ')' || c == '"' || c == ':';
+}
+
+/*
+ * Words of letters alone, with a mark behind them or none, while STEP bytes are there: most of a text, and by far the fastest way, as
+ * no loop ends where a word happens to end. Stops before anything else; returns what is left.
+ */
+static struct span
+read_plain_words(struct model_words *w, struct span s)
+{
+	while (s.len >= STEP) {
+		__m128i lo = _mm_loadu_si128((const __m128i *)s.p);
+		__m128i hi = _mm_loadu_si128((const __m128i *)(s.p + 16));
+		uint32_t blank = mask_of(blanks(lo), blanks(hi));
+		uint32_t other = ~mask_of(letters(lo), letters(hi));
+		unsigned n = blank ? (unsigned)__builtin_ctz(blank) : STEP;
+		unsigned len = (unsigned)__builtin_ctz(other | 1u << 31);
+
+		if (len > 16 || len == 0 || len < n - 1 || n == STEP ||
+		    (len < n && !is_stop(s.p[len])))
+			return s;
+		add_word(w, hash_word(lo, len), span(s.p, len));
+		if (s.p[n] == '\n')
+			text_end(w);
+		s = span_skip(s, n + 1);
+	}
+	return s;
+}
+
+#else
+
+static struct span
+read_plain_words(struct model_words *w, struct span s)
+{
+	(void)w;
+	return s;
+}
+
+#endif
+
 static void
 read_text(struct model_words *w, struct span s)
 {
 	while (s.len > 0) {
 		unsigned classes;
-		size_t n = chunk_end(s, &classes);
+		size_t n;
 
+		if (w->carry_len == 0) {
+			s = read_plain_words(w, s);
+			if (s.len == 0)
+				return;
+		}
+		n = chunk_end(s, &classes);
 		if (n == s.len) { /* it may go on */
 			carry_add(w, s);
 			return;
@@ -340,6 +388,13 @@ read_text(struct model_words *w, struct span s)
 	}
 }
 
+static void
+own(struct model_words *w, uint64_t hash)
+{
+	w->own[w->own_cnt++] = hash;
+	w->own_mask |= 1ull << (hash % 64);
+}
+
 void
 model_words_own(struct model_words *w, struct span local)
 {
@@ -347,14 +402,14 @@ model_words_own(struct model_words *w, struct span local)
 	size_t n = 0;
 
 	for (size_t i = 0; i <= local.len && w->own_cnt < MODEL_OWN_MAX; i++) {
-		unsigned c = i < local.len ? class_of[(unsigned char)local.p[i]] : 0;
+		unsigned c = i < local.len ? words_class_of[(unsigned char)local.p[i]] : 0;
 
 		if (c & C_WORD && n < sizeof(lower)) {
 			lower[n++] = c & C_DIGIT ? '0' : ascii_lower(local.p[i]);
 			continue;
 		}
 		if (n > 2)
-			w->own[w->own_cnt++] = model_hash(span(lower, n));
+			own(w, model_hash(span(lower, n)));
 		n = 0;
 	}
 }

@@ -30,6 +30,7 @@ struct model_words {
 	uint8_t own_cnt, mutes_left, muted_left, head_left;
 	uint16_t subject_len;
 	uint32_t carry_len;
+	uint64_t own_mask; /* a bit of each own hash, so that one look says no */
 	uint64_t own[MODEL_OWN_MAX];
 	char carry[MODEL_CHUNK_MAX];
 	char subject[MODEL_SUBJECT_MAX];

@@ -64,7 +64,8 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	snapshot = build();
 	BUG_ON(!snapshot);
 	for (unsigned i = 0; i < 2; i++) {
-		struct engine_config cfg = { .scan_bytes = i ? SMALL_WINDOW : 0,
+		struct engine_config cfg = { .want_features = true,
+			                     .scan_bytes = i ? SMALL_WINDOW : 0,
 			                     .want_text = true,
 			                     .want_all_hashes = true };
 
@@ -220,6 +221,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	b = begin(&in);
 	feed(a, in.mail, SIZE_MAX);
 	feed(b, in.mail, in.step);
+	BUG_ON(a->model_vector.cnt != b->model_vector.cnt ||
+	       memcmp(a->model_vector.feature, b->model_vector.feature,
+	              a->model_vector.cnt * sizeof(a->model_vector.feature[0])) != 0);
 	BUG_ON(memcmp(a->features, b->features, sizeof(a->features)) != 0);
 	BUG_ON(!span_eq(span(a->text, a->text_used), span(b->text, b->text_used)));
 	same_hits(a, b);

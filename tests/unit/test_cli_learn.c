@@ -2,6 +2,7 @@
  * test_cli_learn.c - weirctl train, eval, learn and scan --model over mails that are made here
  */
 #include "base/rng.h"
+#include "engine/snapshot_impl.h"
 #include "tests/check.h"
 #include "tests/unit/weirctl_line.h"
 #include <ftw.h>
@@ -199,6 +200,35 @@ test_scan(void)
 	CHECK(run("scan %s/ham/001.eml --model %s/later.tsv") == EXIT_ERROR);
 }
 
+/* A generation that keeps its model shares it; a bad file refuses the build and says so. */
+static void
+test_snapshot(void)
+{
+	char good_path[128], bad_path[128];
+	struct snapshot_input in = { .generation = 1, .model_path = good_path, .no_probes = true };
+	struct snapshot_errors errors = { 0 };
+	struct snapshot *a, *b;
+
+	snprintf(good_path, sizeof(good_path), "%s/m.model", dir);
+	snprintf(bad_path, sizeof(bad_path), "%s/later.tsv", dir);
+	a = snapshot_build(&in, &errors);
+	CHECK(a && a->model && a->model->ref_cnt == 1);
+	in.prev = a;
+	in.generation = 2;
+	b = snapshot_build(&in, &errors);
+	CHECK(b && b->model == a->model && a->model->ref_cnt == 2);
+	snapshot_free(a);
+	CHECK(b->model->ref_cnt == 1);
+	in.prev = b;
+	in.generation = 3;
+	in.model_path = bad_path;
+	CHECK(!snapshot_build(&in, &errors) && errors.error_cnt == 1);
+	CHECK(!strcmp(errors.item[0].file, bad_path) && strstr(errors.item[0].text, "no model"),
+	      "%s: %s", errors.item[0].file, errors.item[0].text);
+	snapshot_free(b);
+	snapshot_errors_fini(&errors);
+}
+
 static void
 test_learn(void)
 {
@@ -251,6 +281,7 @@ main(void)
 	test_same();
 	test_eval();
 	test_scan();
+	test_snapshot();
 	test_learn();
 	nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 	return check_failed;

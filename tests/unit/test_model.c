@@ -44,7 +44,10 @@ test_cuts(void)
 	        "dear bob, your account 12345 was closed! see http://x.example/a?b or www.y.test/z "
 	        "mail a@b.test " FORTY FORTY FORTY FORTY " some list -- list@lists.test to leave "
 	        "write\n\xe3\x81\x82\xe3\x81\x84\xe3\x81\x86\xe3\x81\x88 don't pay $1,000.00 "
-	        "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz\nlast.word";
+	        "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz\nlast.word "
+	        "abcdefghijklmno abcdefghijklmnop, abcdefghijklmnopq. dear) why? a: x@y, end.of\n"
+	        "plain words of letters alone that fill more than one step of the fast way, and so "
+	        "on";
 	struct span whole = span(body, sizeof(body) - 1);
 
 	read_mail(&va, "bob", "re: [some-list] your account\n", whole, whole.len);
@@ -297,6 +300,17 @@ test_file(void)
 	free(bytes);
 }
 
+/* What is shipped goes with this feature set. */
+static void
+test_shipped(void)
+{
+	char why[256] = "";
+	struct model *m = model_load("contrib/model/default.model", why, sizeof(why));
+
+	CHECK(m && m->head.ham_cnt > 10000 && m->head.spam_cnt > 1000, "%s", why);
+	model_put(m);
+}
+
 /* ---- the candidate ---- */
 
 static void
@@ -396,6 +410,7 @@ main(void)
 	test_order();
 	test_too_few();
 	test_file();
+	test_shipped();
 	test_candidate();
 	test_candidate_is_bounded();
 	unlink(path);
