@@ -125,6 +125,8 @@ url_features(struct engine_job *j, const struct url *u)
 		{ URL_F_IDN,             F_URL_IDN },
 		{ URL_F_MIXED_SCRIPT,    F_URL_MIXED_SCRIPT },
 		{ URL_F_PORT,            F_URL_PORT },
+		{ URL_F_BRAND,           F_URL_BRAND },
+		{ URL_F_FRESH,           F_URL_FRESH },
 	};
 	/* clang-format on */
 	struct span host = u->registrable.len ? u->registrable : u->host;

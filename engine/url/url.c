@@ -7,6 +7,7 @@
 #include "engine/url/url.h"
 #include "engine/url/url_env.h"
 #include "engine/url/url_host.h"
+#include "engine/url/url_name.h"
 
 #define CANONICAL_MAX (URL_MAX + URL_HOST_MAX + 32)
 
@@ -264,6 +265,8 @@ new_entry(struct url_set *s, uint16_t *slot, struct span raw, struct span canoni
 	if (!(h->flags & (URL_F_NUMERIC | URL_F_BAD_HOST)) &&
 	    !url_has_known_suffix(s->env, u->host))
 		u->flags |= URL_F_UNKNOWN_SUFFIX;
+	if (u->registrable.len > 0 && !(h->flags & URL_F_NUMERIC))
+		u->flags |= url_name_flags(u->host, u->registrable);
 	if (url_is_shortener(u->registrable))
 		u->flags |= URL_F_SHORTENER;
 	*slot = (uint16_t)++s->cnt;
@@ -420,7 +423,7 @@ url_flag_name(unsigned bit)
 		"numeric",        "obfuscated_host", "userinfo",      "idn",    "mixed_script",
 		"shortener",      "redirector",      "schemeless",    "hidden", "port",
 		"from_text",      "from_attr",       "from_redirect", "cut",    "bad_host",
-		"unknown_suffix", "from_document",
+		"unknown_suffix", "from_document",   "brand",         "fresh",
 	};
 
 	return bit < ARRAY_LEN(names) ? names[bit] : NULL;

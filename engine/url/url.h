@@ -42,6 +42,9 @@ enum url_flag {
 	        1u << 14, /* no host we understand: host is as written, registrable is empty */
 	URL_F_UNKNOWN_SUFFIX = 1u << 15, /* not under a public suffix we know */
 	URL_F_FROM_DOCUMENT = 1u << 16,  /* a link in an attached document */
+	URL_F_BRAND =
+	        1u << 17, /* a well-known name, or one that looks like it, on another's host */
+	URL_F_FRESH = 1u << 18, /* a domain of the sort that is thrown away (url_name.h) */
 };
 
 struct url {

@@ -42,7 +42,7 @@ test_canonical(void)
 		{ "http://example.com?x=/../y#frag", "http://example.com/?x=/../y", "example.com", 0 },
 		{ "http://b\xc3\xbc" "cher.de/", "http://xn--bcher-kva.de/", "xn--bcher-kva.de", URL_F_IDN },
 		{ "http://xn--bcher-kva.de/", "http://xn--bcher-kva.de/", "xn--bcher-kva.de", URL_F_IDN },
-		{ "http://p\xd0\xb0ypal.com/", "http://xn--pypal-4ve.com/", "xn--pypal-4ve.com", URL_F_IDN | URL_F_MIXED_SCRIPT },
+		{ "http://p\xd0\xb0ypal.com/", "http://xn--pypal-4ve.com/", "xn--pypal-4ve.com", URL_F_IDN | URL_F_MIXED_SCRIPT | URL_F_BRAND },
 		{ "http://example\xe3\x80\x82" "com/", "http://example.com/", "example.com", URL_F_OBFUSCATED_HOST },
 		{ "http://\xef\xbd\x85xample.com/", "http://example.com/", "example.com", URL_F_OBFUSCATED_HOST },
 		{ "http://bit.ly/x", "http://bit.ly/x", "bit.ly", URL_F_SHORTENER },
@@ -70,6 +70,32 @@ test_canonical(void)
 		CHECK(u->flags == cases[i].flags, "%s -> %x want %x", cases[i].raw, u->flags,
 		      cases[i].flags);
 		CHECK(u->part == 7 && set.cnt == 1);
+	}
+}
+
+/* What a name alone tells. */
+static void
+test_names(void)
+{
+	/* clang-format off */
+	static const struct { const char *raw; uint32_t flags; } cases[] = {
+		{ "http://www.paypal.com/", 0 }, { "http://login.microsoft.com/", 0 }, { "http://paypal.de/", 0 },
+		{ "http://example.com/paypal", 0 }, { "http://m.media-amazon.com/", 0 }, { "http://palpable.com/", 0 },
+		{ "http://paypal.example.com/", URL_F_BRAND }, { "http://www.paypal-login.com/", URL_F_BRAND },
+		{ "http://paypa1.com/", URL_F_BRAND }, { "http://rnicrosoft.com/", URL_F_BRAND },
+		{ "http://netfix.com/", URL_F_BRAND }, { "http://amazno.com/", URL_F_BRAND },
+		{ "http://x4k9q2.com/", URL_F_FRESH }, { "http://win-a-big-prize.com/", URL_F_FRESH },
+		{ "http://bcdfghjk.com/", URL_F_FRESH }, { "http://free2you.top/", URL_F_FRESH },
+		{ "http://wonderfuloffers.icu/", URL_F_FRESH }, { "http://short.icu/", 0 }, { "http://example2.com/", 0 },
+	};
+	/* clang-format on */
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		url_set_reset(&set);
+		const struct url *u = url_add(&set, span_z(cases[i].raw), 0, 0);
+
+		CHECK(u && (u->flags & (URL_F_BRAND | URL_F_FRESH)) == cases[i].flags, "%s: %x",
+		      cases[i].raw, u ? u->flags : 0);
 	}
 }
 
@@ -381,6 +407,7 @@ main(void)
 		return 1;
 	url_set_init(&set, env);
 	test_canonical();
+	test_names();
 	test_redirects();
 	test_text();
 	test_bounds();
