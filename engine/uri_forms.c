@@ -204,19 +204,14 @@ targets(struct forms *f, struct span s)
 static void
 all_forms(struct forms *f, struct span uri)
 {
-	char out[URI_FORM_MAX + 16], tmp[URI_FORM_MAX + 16], rooted[URI_FORM_MAX + 8];
+	char out[URI_FORM_MAX + 16], tmp[URI_FORM_MAX + 16];
 	struct span s;
 
 	uri = trim(uri);
-	uri.len = MIN(uri.len, (size_t)URI_FORM_MAX - 5);
-	if (uri.len > 1 && uri.p[0] == '/' && uri.p[1] == '/') {
-		memcpy(rooted, "http:", 5);
-		memcpy(rooted + 5, uri.p, uri.len);
-		uri = span(rooted, uri.len + 5);
-	}
+	uri.len = MIN(uri.len, (size_t)URI_FORM_MAX);
 	if (uri.len > 0)
 		f->fn(f->ctx, uri);
-	if (uri.len <= 1 || strchr("#?&/", uri.p[0]))
+	if (uri.len <= 1 || strchr("#?&", uri.p[0]) || (uri.p[0] == '/' && uri.p[1] != '/'))
 		return;
 	if (is_mail(uri)) {
 		mail_forms(f, uri);

@@ -388,7 +388,7 @@ test_uri_forms(void)
 		{ "www.a.b", "www.a.b|http://www.a.b|" },
 		{ "http://a.b/?u=http://c.d/e&f", "http://a.b/?u=http://c.d/e&f|http://c.d/e|" },
 		{ "mailto:a@b.c?subject=x", "mailto:a@b.c?subject=x|mailto:a@b.c|" },
-		{ "#top", "#top|" }, { "/x.gif", "/x.gif|" }, { "?", "?|" }, { "//a.b/c", "http://a.b/c|" },
+		{ "#top", "#top|" }, { "/x.gif", "/x.gif|" }, { "?", "?|" }, { "//a.b/c", "//a.b/c|http:////a.b/c|" },
 		{ "cid:1@2", "cid:1@2|" },
 	};
 	static const struct { const char *text; size_t at; const char *want; } mails[] = {
