@@ -15,6 +15,9 @@ COVERS = {
     "address": ["dataplane/smtp/smtp_address.c"],
     "tcp_input": ["dataplane/tcp/tcp_input.c", "dataplane/tcp/tcp_in.c", "dataplane/tcp/tcp_in_syn.c",
                   "dataplane/tcp/tcp_recv.c", "dataplane/tcp/tcp_opt.c"],
+    "tcp_peer": [f"dataplane/tcp/tcp_{f}.c" for f in (
+        "ack", "cc", "connect", "cookie", "cubic", "dsack", "ecn", "flight", "icmp", "info", "keep", "listen", "out", "pace",
+        "pmtu", "rack", "read", "recovery", "sack", "send", "stack", "syn", "timer", "timewait", "tlp", "tx", "undo")],
     "packet": ["dataplane/packet/eth.c", "dataplane/packet/arp.c", "dataplane/packet/nd.c", "dataplane/packet/ip4.c",
                "dataplane/packet/ip6.c", "dataplane/packet/ip_in.c", "dataplane/packet/icmp.c",
                "dataplane/packet/frag.c"],
