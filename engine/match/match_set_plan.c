@@ -21,6 +21,8 @@
 #define HS_WORDS_MAX 6000
 #define HS_CLASSES   12
 
+/* So few expressions cost Hyperscan less together than a pass for their literals first; a set of thousands not (engine.md, finding 6). */
+#define FEW_GROUP   64
 #define SHORT_GROUP 3   /* patterns that PCRE2 runs one by one over a short text */
 #define SHORT_SHARE 10u /* of a mail's bytes about a tenth are in fields that rules look at */
 
@@ -203,6 +205,8 @@ choose(struct plan *p, size_t i, size_t in_group)
 		              p->limits.min_bytes);
 	if (pcre && s->is_short && in_group <= SHORT_GROUP && cost.ns_kib <= CONFIRM_EASY_NS)
 		p->row[i].way = MATCH_BY_PCRE;
+	else if (!s->is_short && in_group <= FEW_GROUP && x->hs_takes && try_hs(p, i, pcre))
+		return;
 	else if (pcre && x->literals.bits >= BITS_GOOD && cost.ns_kib <= CONFIRM_EASY_NS)
 		p->row[i].way = MATCH_BY_LITERAL;
 	else if (try_hs(p, i, pcre))

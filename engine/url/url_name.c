@@ -96,8 +96,11 @@ is_borrowed(struct span piece, bool own)
 		return false;
 	s = span(plain, skeleton(piece, plain));
 	for (size_t i = 0; i < ARRAY_LEN(brands); i++) {
-		struct span b = span_z(brands[i]);
+		struct span b;
 
+		if (brands[i][0] != piece.p[0] && brands[i][0] != s.p[0])
+			continue;
+		b = span_z(brands[i]);
 		if (span_eq(piece, b))
 			return !own;
 		if (span_eq(s, b))
@@ -122,7 +125,7 @@ static bool
 is_brand(struct span own)
 {
 	for (size_t i = 0; i < ARRAY_LEN(brands); i++)
-		if (span_is(own, brands[i]))
+		if (own.len > 0 && own.p[0] == brands[i][0] && span_is(own, brands[i]))
 			return true;
 	return false;
 }
