@@ -137,6 +137,9 @@ check_payload(const struct peer *p, const struct wire_seg *s)
 static void
 look_at_syn(struct peer *p, const struct wire_seg *s)
 {
+	if (p->is_open &&
+	    s->flags & TCP_ACK) /* the cookie ring's, for a SYN that another one overtook */
+		return;
 	BUG_ON(p->is_open);
 	p->iss = s->seq;
 	p->una = p->top = s->seq + 1;
