@@ -229,8 +229,11 @@ reload_rows(struct ctrl *c, struct settings_errors *errors, struct settings_erro
 	*warnings = b.warnings;
 	b.warnings = (struct settings_errors){ 0 };
 	build_fini(&b);
-	if (made == -EAGAIN || made == -EIO)
+	if (made == -EAGAIN || made == -EIO) { /* reload() has its own to say */
+		settings_errors_fini(errors);
+		settings_errors_fini(warnings);
 		return false;
+	}
 	*ret = made;
 	return true;
 }

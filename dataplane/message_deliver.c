@@ -453,8 +453,7 @@ static void
 rcpt_answered(struct message *m, const struct smtp_client_event *ev)
 {
 	if (!ev->ok && is_forwarded(m) &&
-	    smtp_client_pass(SMTP_STAGE_RCPT, ev->reply->code) == SMTP_PASS_ON &&
-	    ev->reply->code >= 500) {
+	    ev->reply->code >= 500) { /* whatever the reason: no retry mends it */
 		forward_refused(m);
 		return;
 	}

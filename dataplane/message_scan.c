@@ -394,15 +394,18 @@ group_by_tail(struct message *m)
 {
 	struct engine_verdict v;
 
-	for (unsigned i = 0; i < m->asked.cnt; i++) {
-		struct message_rcpt *r = rcpt_of(m->asked.item[i]);
+	for (unsigned i = 0; i < m->rcpts.cnt; i++) {
+		struct message_rcpt *r = rcpt_of(m->rcpts.item[i]);
 
+		if (r->group != m->deliver_group)
+			continue;
 		engine_decide(m->job, rcpt_local(r), rcpt_domain(r), &v);
 		r->group = group_of(&v);
 	}
 }
 
-/* The end of a streamed mail. What was sent cannot be changed any more, but its dot can be kept back. */
+/* The end of a streamed mail, for those that it is for, whoever it is forwarded to. What was sent cannot be changed any more, but its
+ * dot can be kept back. */
 static void
 act_on_tail(struct message *m)
 {
@@ -410,9 +413,11 @@ act_on_tail(struct message *m)
 	bool blocked = false, passed = false, other = false;
 	struct engine_verdict v;
 
-	for (unsigned i = 0; i < m->asked.cnt; i++) {
-		struct message_rcpt *r = rcpt_of(m->asked.item[i]);
+	for (unsigned i = 0; i < m->rcpts.cnt; i++) {
+		struct message_rcpt *r = rcpt_of(m->rcpts.item[i]);
 
+		if (r->group != m->deliver_group)
+			continue;
 		engine_decide(m->job, rcpt_local(r), rcpt_domain(r), &v);
 		blocked = blocked || v.action == ACTION_BLOCK;
 		passed = passed || v.action != ACTION_BLOCK;

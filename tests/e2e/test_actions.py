@@ -84,6 +84,10 @@ def forward_refused(b):
     equal("by its recipients", b.sink.mails()[-1]["rcpt"], ["bob@forward.test", "eve@forward.test"])
     check("who see what was found", b"X-Weir-Verdict: pattern\r\n" in bodies(b)[-1])
     equal("counted", counter(b, "weir_forward_refused_total"), before + 1)
+    for text in ("501 5.1.3 what is that", "521 5.7.1 no mail here"):
+        b.sink.faults({"stage": "rcpt", "do": f"reply:{text}", "match": "collect.test", "times": 1})
+        r = send("bob@forward.test", mails.gtube(4))
+        equal(f"{text}: no retry would mend it", (r.code, b.sink.mails()[-1]["rcpt"]), (250, ["bob@forward.test"]))
     b.sink.faults({"stage": "rcpt", "do": "reply:451 4.3.0 later", "match": "collect.test", "times": 1})
     r = send("bob@forward.test", mails.gtube(5))
     check("what is only put off is put off", r.code == 451, r)
@@ -100,6 +104,9 @@ def forward_streamed(b):
     check("taken", r.is_(250, "2.0.0"), r)
     equal("to the address alone", [m["rcpt"] for m in b.sink.mails()], [[FORWARD]])
     equal("it was streamed", counter(b, "weir_streamed_total"), 1)
+    r = send("bob@forward.test", body + b"the end is not welcome\r\n")
+    check("its end is judged for him that it is for", r.is_(550, "5.7.1"), r)
+    equal("so nobody has it", len(b.sink.mails()), 1)
 
 
 @case
@@ -208,7 +215,8 @@ def setup():
 
         customers = relay.lab_customers()
         customers["customers"] += [
-            customer("forward", ["forward.test"], sink, profile={"actions": {"pattern": "forward"}, "forward_to": FORWARD}),
+            customer("forward", ["forward.test"], sink, profile={"actions": {"pattern": "forward"}, "forward_to": FORWARD},
+                     rules=[{"priority": 1, "field": "body", "op": "contains", "value": "the end is not welcome", "action": "block"}]),
             customer("continue", ["continue.test"], sink, profile={"actions": {"pattern": "continue"}}),
             customer("rules", ["rules.test"], sink, profile={"tag_text": "[LOOK]", "forward_to": FORWARD},
                      rules=[rule(1, "our list", "continue"), rule(2, "collect this", "forward"), rule(3, "tag this", "tag"),
