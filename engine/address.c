@@ -3,6 +3,9 @@
  */
 #include "engine/address.h"
 
+#define CLOSED_MAX                                                                                 \
+	4096 /* bytes of a quote, a comment or an address; what closes later closes nothing */
+
 static bool
 is_white(char c)
 {
@@ -25,6 +28,7 @@ closed(struct span s, char close)
 {
 	size_t depth = 0;
 
+	s.len = MIN(s.len, (size_t)CLOSED_MAX);
 	for (size_t i = 0; i < s.len; i++) {
 		if (s.p[i] == '\\') {
 			i++;
@@ -38,16 +42,29 @@ closed(struct span s, char close)
 	return 1;
 }
 
+/* The same where one that is never closed was seen before (a bit of *open): then none is looked for again, so that a text of nothing
+ * but opening brackets costs no more than another. */
 static size_t
-skip_one(struct span s)
+closed_once(struct span s, char close, unsigned *open)
+{
+	unsigned bit = close == '"' ? 1 : close == ')' ? 2 : 4;
+	size_t n = *open & bit ? 1 : closed(s, close);
+
+	if (n == 1)
+		*open |= bit;
+	return n;
+}
+
+static size_t
+skip_one(struct span s, unsigned *open)
 {
 	switch (s.p[0]) {
 	case '"':
-		return closed(s, '"');
+		return closed_once(s, '"', open);
 	case '(':
-		return closed(s, ')');
+		return closed_once(s, ')', open);
 	case '<':
-		return closed(s, '>');
+		return closed_once(s, '>', open);
 	case '\\':
 		return MIN(s.len, (size_t)2);
 	default:
@@ -59,11 +76,12 @@ skip_one(struct span s)
 static struct span
 take_item(struct span *rest)
 {
+	unsigned open = 0;
 	size_t n = 0;
 	struct span item;
 
 	while (n < rest->len && rest->p[n] != ',' && rest->p[n] != ';')
-		n += skip_one(span_skip(*rest, n));
+		n += skip_one(span_skip(*rest, n), &open);
 	n = MIN(n, rest->len);
 	item = trim(span(rest->p, n));
 	*rest = span_skip(*rest, MIN(n + 1, rest->len));
@@ -87,7 +105,9 @@ looks_right(struct span s)
 static bool
 split_angle(struct span item, struct address *a)
 {
-	for (size_t i = 0; i < item.len; i += skip_one(span_skip(item, i))) {
+	unsigned open = 0;
+
+	for (size_t i = 0; i < item.len; i += skip_one(span_skip(item, i), &open)) {
 		size_t n;
 
 		if (item.p[i] != '<')
@@ -156,13 +176,14 @@ address_name(const struct address *a, char *out, size_t cap)
 {
 	struct span s = a->phrase, t;
 	bool in_quote = false;
+	unsigned open = 0;
 	size_t n = 0;
 
 	for (size_t i = 0; i < s.len && n < cap; i++) {
 		if (s.p[i] == '"') {
 			in_quote = !in_quote;
 		} else if (!in_quote && s.p[i] == '(') {
-			i += closed(span_skip(s, i), ')') - 1;
+			i += closed_once(span_skip(s, i), ')', &open) - 1;
 		} else {
 			if (s.p[i] == '\\' && i + 1 < s.len)
 				i++;

@@ -4,12 +4,15 @@
  * Why     Rules ask for the address or the name (From:addr, From:name); both may be written in a dozen ways.
  * Owner   Spans point into the field.
  * Thread  Any.
+ * Limit   Linear: a quote, comment or address of more than 4 KiB is none, and of those that never close the first alone is looked
+ *         at, once an address.
  * RFC     5322 3.4, and what Mail::SpamAssassin::Util::parse_header_addresses() makes of what is not.
  */
 #pragma once
 #include "base/base.h"
 
 #define ADDRESS_NAME_MAX 2048
+#define ADDRESSES_MAX    1024 /* of a field are looked at */
 
 struct address {
 	struct span address; /* "a@b"; "" when there is none that looks like one */

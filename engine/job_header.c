@@ -7,7 +7,7 @@
 static struct span
 address_of(struct span v)
 {
-	const char *lt = memrchr(v.p, '<', v.len), *at;
+	const char *lt = memrchr(v.p, '<', v.len), *at, *blank;
 	struct span a = v;
 
 	if (v.len == 0)
@@ -22,8 +22,11 @@ address_of(struct span v)
 	at = memchr(v.p, '@', v.len);
 	if (!at)
 		return span("", 0);
-	while (a.len > 0 && a.p + 1 < at && memrchr(a.p, ' ', (size_t)(at - a.p)))
-		a = span_skip(a, 1);
+	blank = memrchr(a.p, ' ', (size_t)(at - a.p));
+	if (blank && blank + 1 == at)
+		return span("", 0);
+	if (blank)
+		a = span_skip(a, (size_t)(blank + 1 - a.p));
 	for (size_t i = 0; i < a.len; i++)
 		if (strchr(" \t,;()", a.p[i])) {
 			a.len = i;

@@ -101,7 +101,7 @@ put_addresses(struct engine_job *j, const struct view *v, struct span raw, struc
 {
 	struct address a;
 
-	while (address_next(&raw, &a)) {
+	for (unsigned i = 0; i < ADDRESSES_MAX && address_next(&raw, &a); i++) {
 		char name[ADDRESS_NAME_MAX], words[ADDRESS_NAME_MAX];
 		size_t n;
 

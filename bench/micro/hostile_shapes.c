@@ -31,6 +31,8 @@ text(char *out, const char *z)
 UNIT(boundary, "--b\r\n")
 UNIT(near_boundary, "--b-not-quite-a-boundary\r\n--")
 UNIT(long_word, "a-header-that-never-ends=")
+UNIT(open_brackets, "\"<((")
+UNIT(open_items, "(,<,")
 UNIT(fold, "word\r\n ")
 UNIT(encoded_word, "=?utf-8?q?=41=42?= =?utf-8?b?")
 UNIT(base64_lies, "QU=JD!\r\n=\r\n@@QUJ=D")
@@ -168,6 +170,8 @@ const struct hostile_shape hostile_shapes[] = {
 	{ "a million header fields", 1200000, "", header },
 	{ "one header field", 50000000, "X-Long: ", long_word },
 	{ "folded header field", 500000, "Subject: ", fold },
+	{ "brackets that stay open", 100000, "From: ", open_brackets },
+	{ "addresses that stay open", 100000, "To: ", open_items },
 	{ "encoded words", 500000, "Subject: ", encoded_word },
 	{ "base64 lies", 500000, ENCODED("base64"), base64_lies },
 	{ "soft line breaks", 500000, ENCODED("quoted-printable"), soft_breaks },

@@ -347,6 +347,7 @@ test_addresses(void)
 		{ "no address at all", "=no address at all|" },
 		{ "X <no at>", "=X|" },
 		{ "", "" }, { ",,;", "" }, { "<", "=<|" }, { "\"", "=|" }, { "(", "=|" },
+		{ "((x@y", "=|" }, { "<<a@b>", "=|" }, { "(x, y@z", "=|y@z=|" },
 	};
 	/* clang-format on */
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
