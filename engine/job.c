@@ -67,6 +67,7 @@ reset_parsers(struct engine_job *j)
 {
 	mime_reset(j->mime);
 	url_set_reset(&j->urls);
+	url_shown_reset(&j->shown, &j->urls);
 	phone_set_reset(&j->phones);
 	lane_reset(&j->folded);
 	lane_reset(&j->rendered);

@@ -18,7 +18,7 @@
 #include "engine/text/fold.h"
 #include "engine/text/html.h"
 #include "engine/url/phone.h"
-#include "engine/url/url.h"
+#include "engine/url/url_shown.h"
 #define OPENSSL_SUPPRESS_DEPRECATED /* SHA256_Init() without a context to allocate */
 #include <openssl/sha.h>
 
@@ -133,11 +133,13 @@ struct engine_job {
 	struct render render;
 	struct url_set urls;
 	struct url_finder url_finder;
+	struct url_shown shown; /* the link that is open */
 	struct phone_set phones;
 	struct phone_finder phone_finder;
 	/* the part under way */
 	struct job_leaf leaf, uu_leaf; /* uu_leaf: of a file in its text */
-	bool part_is_text, part_is_html;
+	bool part_is_text, part_is_html,
+	        part_is_page; /* page: HTML that is opened from an attachment */
 	uint16_t part;
 	struct file *file;
 	uint16_t file_part;
@@ -279,13 +281,19 @@ void job_head_begin(struct engine_job *j);
 void job_head_add(struct engine_job *j, const struct mime_header *h);
 void job_head_end(struct engine_job *j, bool is_top);
 
+/* job_html.c */
+void job_on_html_text(void *ctx, enum html_lane lane, struct span utf8);
+void job_on_html_attr(void *ctx, const struct html_attr *a);
+void job_on_link_end(void *ctx);
+void job_html_end(struct engine_job *j); /* html's page is over: what it was like */
+
 /* job_text.c */
 void job_on_part_begin(void *ctx, const struct mime_part *p);
 void job_on_data(void *ctx, const struct mime_part *p, struct span data, uint64_t offset);
 void job_on_part_end(void *ctx, const struct mime_part *p);
 void job_on_outside(void *ctx, const struct mime_part *p, struct span data);
-void job_on_html_text(void *ctx, enum html_lane lane, struct span utf8);
-void job_on_html_attr(void *ctx, const struct html_attr *a);
+void job_visible(struct engine_job *j, struct span text);      /* shown text */
+void job_rendered_add(struct engine_job *j, struct span text); /* text that body rules alone see */
 void job_text_tail(struct engine_job *j);
 void job_text_finish(struct engine_job *j);                  /* all parts are over */
 void job_text_plain(struct engine_job *j, struct span text); /* of a tail job */
@@ -297,7 +305,6 @@ void job_subject(struct engine_job *j, struct span value);
 void job_document_begin(struct engine_job *j);
 void job_document_text(struct engine_job *j, struct span utf8);
 void job_document_end(struct engine_job *j);
-void job_html_end(struct engine_job *j); /* html's page is over: what it was like */
 
 /* job_locate.c */
 /* Where the hits of the finished job `of` in text lanes are: j, just begun, is to be fed the same mail. */

@@ -112,6 +112,39 @@ url_lists(struct engine_job *j)
 	url_batch_lists(j, &b, SNAPSHOT_LIST_URL, false, allowed);
 }
 
+/* An address that leads nowhere from outside: what people write of their own networks. */
+static bool
+is_local_address(struct span host)
+{
+	static const char *const blocks[] = { "0.", "10.", "127.", "169.254.", "192.168." };
+	unsigned b;
+	char text[16];
+
+	for (size_t i = 0; i < ARRAY_LEN(blocks); i++)
+		if (host.len > strlen(blocks[i]) && !memcmp(host.p, blocks[i], strlen(blocks[i])))
+			return true;
+	if (host.len < 7 || host.len > 15 || memcmp(host.p, "172.", 4) != 0)
+		return false;
+	memcpy(text, host.p, host.len);
+	text[host.len] = 0;
+	b = (unsigned)strtoul(text + 4, NULL, 10);
+	return b >= 16 && b < 32;
+}
+
+/* Flags that count. A name of a file in text ("linux-x86_64.so") is no domain anybody bought. */
+static uint32_t
+signs_of(const struct url *u)
+{
+	uint32_t f = u->flags;
+
+	if (f & URL_F_NUMERIC && is_local_address(u->host))
+		f &= ~(uint32_t)URL_F_NUMERIC;
+	if (f & URL_F_SCHEMELESS && !(f & URL_F_FROM_ATTR) &&
+	    !(u->host.len > 4 && !memcmp(u->host.p, "www.", 4)))
+		f &= ~(uint32_t)URL_F_FRESH;
+	return f;
+}
+
 static void
 url_features(struct engine_job *j, const struct url *u)
 {
@@ -127,13 +160,15 @@ url_features(struct engine_job *j, const struct url *u)
 		{ URL_F_PORT,            F_URL_PORT },
 		{ URL_F_BRAND,           F_URL_BRAND },
 		{ URL_F_FRESH,           F_URL_FRESH },
+		{ URL_F_MISMATCH,        F_URL_MISMATCH },
 	};
 	/* clang-format on */
 	struct span host = u->registrable.len ? u->registrable : u->host;
 	int64_t n = j->features[F_URL_HOSTS];
+	uint32_t signs = signs_of(u);
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		j->features[rows[i].f] += !!(u->flags & rows[i].flag);
+		j->features[rows[i].f] += !!(signs & rows[i].flag);
 	j->features[F_URLS]++;
 	j->features[F_URL_FROM_DOMAIN] += j->from_domain[0] && span_is(host, j->from_domain);
 	if (u->redirect_to.len > 0)

@@ -57,8 +57,8 @@ keep(struct engine_job *j, struct span s)
 	return span(to, s.len);
 }
 
-static void
-add_rendered(struct engine_job *j, struct span text)
+void
+job_rendered_add(struct engine_job *j, struct span text)
 {
 	while (text.len > 0 && job_has_set(j, LANE_RENDERED)) {
 		size_t room;
@@ -73,7 +73,7 @@ static void
 rendered_part(struct engine_job *j)
 {
 	if (j->has_rendered)
-		add_rendered(j, span("\n", 1));
+		job_rendered_add(j, span("\n", 1));
 	j->has_rendered = true;
 }
 
@@ -121,6 +121,7 @@ job_on_part_begin(void *ctx, const struct mime_part *p)
 	j->part_is_text = is_text(p);
 	rendered_part(j);
 	j->part_is_html = is_html(p);
+	j->part_is_page = j->part_is_html && info->is_attachment;
 	if (j->part_is_text)
 		text_begin(j, p->charset, j->part);
 	j->features[F_HTML_PARTS] += j->part_is_html;
@@ -146,42 +147,16 @@ add_folded(struct engine_job *j, struct span text)
 	return sum;
 }
 
-static void
-visible(struct engine_job *j, struct span text)
+void
+job_visible(struct engine_job *j, struct span text)
 {
-	j->features[F_VISIBLE_BYTES] += (int64_t)add_folded(j, text);
-	add_rendered(j, text);
+	int64_t n = (int64_t)add_folded(j, text);
+
+	j->features[F_VISIBLE_BYTES] += n;
+	j->features[F_PAGE_BYTES] += j->part_is_page ? n : 0;
+	job_rendered_add(j, text);
 	url_finder_feed(&j->url_finder, text);
 	phone_finder_feed(&j->phone_finder, text);
-}
-
-void
-job_on_html_text(void *ctx, enum html_lane lane, struct span utf8)
-{
-	struct engine_job *j = ctx;
-
-	if (j->in_page) {
-		if (lane == HTML_VISIBLE)
-			job_on_file_text(j, utf8);
-		return;
-	}
-	if (lane == HTML_VISIBLE)
-		visible(ctx, utf8);
-	else
-		add_rendered(ctx, utf8); /* body rules see hidden text and the title too */
-}
-
-void
-job_on_html_attr(void *ctx, const struct html_attr *a)
-{
-	struct engine_job *j = ctx;
-
-	if (span_is(a->name, "href") || span_is(a->name, "src") || span_is(a->name, "action") ||
-	    span_is(a->name, "background"))
-		job_uri_add(j, a->value);
-	url_add(&j->urls, a->value, URL_F_FROM_ATTR | (a->is_hidden ? URL_F_HIDDEN : 0u), j->part);
-	if (span_is(a->name, "href"))
-		phone_add_link(&j->phones, a->value, j->part);
 }
 
 static void
@@ -194,7 +169,7 @@ utf8_text(struct engine_job *j, struct span text)
 	if (j->part_is_html)
 		html_feed(j->html, text);
 	else
-		visible(j, text);
+		job_visible(j, text);
 }
 
 static void
@@ -277,29 +252,6 @@ job_on_data(void *ctx, const struct mime_part *p, struct span data, uint64_t off
 	tail_data(j, &j->parts[p->index], span_skip(data, n), offset + n);
 }
 
-void
-job_html_end(struct engine_job *j)
-{
-	const struct html_stats *st = html_stats(j->html);
-
-	html_end(j->html);
-	j->features[F_IMAGES] += st->image_cnt;
-	j->features[F_HTML_LINKS] += st->link_cnt;
-	j->features[F_FORM] |= !!(st->flags & HTML_F_FORM);
-	j->features[F_PASSWORD] |= !!(st->flags & HTML_F_PASSWORD);
-	j->features[F_SCRIPT] |= !!(st->flags & HTML_F_SCRIPT);
-	j->features[F_META_REFRESH] |= !!(st->flags & HTML_F_META_REFRESH);
-	j->features[F_DATA_URI] |= !!(st->flags & HTML_F_DATA_URI);
-	j->features[F_ZERO_FONT] |= !!(st->flags & HTML_F_ZERO_FONT);
-	j->features[F_LOW_CONTRAST] |= !!(st->flags & HTML_F_LOW_CONTRAST);
-	/* The most hidden part counts, not the average: one clean part must not wash another. */
-	if (st->hidden_bytes > 0)
-		j->features[F_HIDDEN_PERMILLE] =
-		        MAX(j->features[F_HIDDEN_PERMILLE],
-		            (int64_t)(st->hidden_bytes * 1000 /
-		                      (st->hidden_bytes + st->visible_bytes)));
-}
-
 /* Words end with their part or field: a line end, which folded text has nowhere else. */
 static void
 folded_end(struct engine_job *j)
@@ -378,6 +330,7 @@ outside_text(struct engine_job *j, const struct mime_part *p)
 	j->text_bytes += text.len;
 	j->part = (uint16_t)p->index;
 	j->part_is_html = memmem(text.p, text.len, "</", 2) != NULL;
+	j->part_is_page = false;
 	text_begin(j, span("", 0), j->part);
 	text_data(j, text);
 	text_end(j);
@@ -424,7 +377,7 @@ job_text_tail(struct engine_job *j)
 	counter_inc(&j->w->counters.window_full);
 	j->in_tail = true;
 	j->tail_first = j->tail_total - n;
-	add_rendered(j, span("\n\n", 2)); /* nothing reaches over what was left out */
+	job_rendered_add(j, span("\n\n", 2)); /* nothing reaches over what was left out */
 	text_begin(j, span("", 0), j->part);
 	text_data(j, span(j->tail + from, first));
 	text_data(j, span(j->tail, n - first));
@@ -463,7 +416,7 @@ job_text_plain(struct engine_job *j, struct span text)
 {
 	if (!j->part_is_text) {
 		j->part_is_text = true;
-		j->part_is_html = false;
+		j->part_is_html = j->part_is_page = false;
 		text_begin(j, span("", 0), JOB_NO_PART);
 	}
 	text_data(j, text);

@@ -125,6 +125,16 @@ print_urls(struct json_out *o, const struct engine_job *j)
 	json_out_close(o, ']');
 }
 
+/* Digits as lists have them. */
+static void
+print_phones(struct json_out *o, const struct engine_job *j)
+{
+	json_out_open(o, "phones", '[');
+	for (unsigned i = 0; i < j->phones.cnt; i++)
+		json_out_string(o, NULL, span(j->phones.phone[i].digits, j->phones.phone[i].len));
+	json_out_close(o, ']');
+}
+
 static void
 print_part(struct json_out *o, const struct part_info *p)
 {
@@ -189,6 +199,7 @@ print_all(FILE *f, const char *name, const struct engine_job *j, const struct an
 	json_out_number(&o, "generation", (int64_t)j->s->generation);
 	print_rules(&o, j);
 	print_urls(&o, j);
+	print_phones(&o, j);
 	json_out_open(&o, "parts", '[');
 	for (unsigned i = 0; i < j->part_cnt; i++)
 		print_part(&o, &j->parts[i]);

@@ -32,7 +32,8 @@ static const struct file_ops file_ops = { .on_name = job_on_file_name,
 	                                  .on_text = job_on_file_text,
 	                                  .on_page = job_on_file_page };
 static const struct html_ops html_ops = { .on_text = job_on_html_text,
-	                                  .on_attr = job_on_html_attr };
+	                                  .on_attr = job_on_html_attr,
+	                                  .on_link_end = job_on_link_end };
 
 size_t
 job_decode_words(struct engine_job *j, struct span raw, char *out, size_t cap)

@@ -842,6 +842,10 @@ end_tag(struct html *h)
 	h->stats.tag_cnt++;
 	h->stats.unknown_tag_cnt += !(h->kind & KNOWN);
 	if (h->is_end_tag) {
+		if (span_is(name, "a") && h->ops->on_link_end) {
+			flush(h);
+			h->ops->on_link_end(h->ctx);
+		}
 		if (!(h->kind & IS_VOID))
 			close_element(h);
 		set_lane(h);

@@ -61,6 +61,7 @@ struct html_attr {
 struct html_ops { /* any may be NULL */
 	void (*on_text)(void *ctx, enum html_lane lane, struct span utf8);
 	void (*on_attr)(void *ctx, const struct html_attr *a);
+	void (*on_link_end)(void *ctx); /* </a>: what was shown since is the link's text */
 };
 
 struct html;

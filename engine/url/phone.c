@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * phone.c - runs of digits and separators that are phone numbers
+ * phone.c - the numbers of a mail: from links, and from runs of digits and signs
  */
 #include "engine/url/phone.h"
-#include "base/block64.h"
+#include "engine/url/phone_run.h"
+#include "engine/url/url_host.h"
 
 void
 phone_set_reset(struct phone_set *s)
@@ -51,36 +52,55 @@ is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
+/* What stands behind z in href; false without z. */
+static bool
+after(struct span href, const char *z, struct span *rest)
+{
+	const char *at = memmem(href.p, MIN(href.len, (size_t)256), z, strlen(z));
+
+	if (!at)
+		return false;
+	*rest = span_skip(href, (size_t)(at - href.p) + strlen(z));
+	return true;
+}
+
+/* The part of href that is a number. */
+static bool
+link_number(struct span href, struct span *number)
+{
+	static const char *const schemes[] = { "tel:", "callto:", "sms:", "smsto:" };
+	bool is_web = begins(href, "https:") || begins(href, "http:");
+
+	for (size_t i = 0; i < ARRAY_LEN(schemes); i++)
+		if (begins(href, schemes[i])) {
+			*number = span_skip(href, strlen(schemes[i]));
+			return true;
+		}
+	if (begins(href, "whatsapp:") || (is_web && after(href, "://api.whatsapp.com/", number)))
+		return after(href, "phone=", number);
+	return is_web && after(href, "://wa.me/", number);
+}
+
 void
 phone_add_link(struct phone_set *s, struct span href, uint32_t part)
 {
-	static const char *const schemes[] = { "tel:", "callto:", "sms:" };
 	char digits[PHONE_DIGITS_MAX + 1];
-	bool has_plus = false, is_ours = false;
-	const char *at;
+	bool has_plus = false;
 	size_t n = 0;
 
-	for (size_t i = 0; i < ARRAY_LEN(schemes) && !is_ours; i++)
-		if (begins(href, schemes[i])) {
-			href = span_skip(href, strlen(schemes[i]));
-			is_ours = true;
-		}
-	at = !is_ours && begins(href, "whatsapp:") ? memmem(href.p, href.len, "phone=", 6) : NULL;
-	if (at)
-		href = span_skip(href, (size_t)(at - href.p) + 6);
-	else if (!is_ours)
+	if (!link_number(href, &href))
 		return;
 	for (size_t i = 0; i < href.len && n <= PHONE_DIGITS_MAX; i++) {
-		if (href.p[i] == '%' && href.len - i > 2) { /* %20, %2B, %28 … */
-			has_plus |= n == 0 && href.p[i + 1] == '2' && (href.p[i + 2] | 32) == 'b';
-			i += 2;
-		} else if (href.p[i] == '+') {
+		int code = url_percent(href, i);
+		char c = code >= 0 ? (char)code : href.p[i];
+
+		i += code >= 0 ? 2 : 0;
+		if (c == '+')
 			has_plus |= n == 0;
-		} else if (is_digit(href.p[i])) {
-			digits[n++] = href.p[i];
-		} else if (!strchr("-.() /", href.p[i])) {
+		else if (is_digit(c))
+			digits[n++] = c;
+		else if (c == 0 || !strchr("-.() /", c))
 			break;
-		}
 	}
 	add(s, digits, n, has_plus, true, part);
 }
@@ -88,10 +108,27 @@ phone_add_link(struct phone_set *s, struct span href, uint32_t part)
 struct shape {
 	char digits[PHONE_RUN_MAX];
 	unsigned digit_cnt, group_cnt, group[PHONE_RUN_MAX];
+	unsigned letter_cnt, word_cnt; /* of the digits: written as a letter, as a word */
 	bool has_plus, has_bracket;
 	char first_sep;
 	bool is_uniform; /* one kind of separator */
 };
+
+/* c as a digit; 0 when it is a sign. */
+static char
+digit_of(struct shape *sh, char c)
+{
+	if (is_digit(c))
+		return c;
+	if (c >= PHONE_WORD && c < PHONE_WORD + 10) {
+		sh->word_cnt++;
+		return (char)('0' + (c - PHONE_WORD));
+	}
+	if (c != PHONE_ZERO && c != PHONE_ONE)
+		return 0;
+	sh->letter_cnt++;
+	return c == PHONE_ZERO ? '0' : '1';
+}
 
 static void
 read_shape(struct span s, struct shape *sh)
@@ -101,18 +138,23 @@ read_shape(struct span s, struct shape *sh)
 	memset(sh, 0, sizeof(*sh));
 	sh->is_uniform = true;
 	for (size_t i = 0; i < s.len; i++) {
-		char c = s.p[i];
+		char c = s.p[i], d = digit_of(sh, c);
 
-		if (is_digit(c)) {
+		if (d) {
 			if (!in_group)
 				sh->group_cnt++;
 			in_group = true;
-			sh->digits[sh->digit_cnt++] = c;
+			sh->digits[sh->digit_cnt++] = d;
 			sh->group[sh->group_cnt - 1]++;
 			continue;
 		}
 		in_group = false;
 		sh->has_plus |= c == '+' && sh->digit_cnt == 0;
+		if (c == '(' && sh->has_plus && sh->digit_cnt > 0 && s.len - i > 2 &&
+		    s.p[i + 1] == '0' && s.p[i + 2] == ')') {
+			i += 2; /* "+44 (0)20": the zero is not dialled from abroad */
+			continue;
+		}
 		sh->has_bracket |= c == '(';
 		if (sh->digit_cnt > 0 && !sh->first_sep)
 			sh->first_sep = c;
@@ -121,18 +163,27 @@ read_shape(struct span s, struct shape *sh)
 	}
 }
 
+/* North American: area code and exchange begin with 2 to 9. */
+static bool
+is_north_american(const struct shape *s)
+{
+	unsigned n = s->digit_cnt, skip = s->digits[0] == '1' && n == 11;
+
+	return (n == 10 || skip) && s->digits[skip] >= '2' && s->digits[skip + 3] >= '2';
+}
+
 /* Is it written like a phone number (see phone.h, Taken)? */
 static bool
 is_phone(const struct shape *s)
 {
-	unsigned n = s->digit_cnt, skip = s->digits[0] == '1' && n == 11;
+	unsigned n = s->digit_cnt;
 
 	if (n < 7 || n > PHONE_DIGITS_MAX)
 		return false;
 	if (s->has_plus)
 		return true;
 	if (s->group_cnt == 1)
-		return (n == 10 || skip) && s->digits[skip] >= '2' && s->digits[skip + 3] >= '2';
+		return is_north_american(s);
 	for (unsigned i = 0; i < s->group_cnt;
 	     i++) /* a card number or a list of figures has none this long or short */
 		if (s->group[i] > 8)
@@ -146,116 +197,76 @@ is_phone(const struct shape *s)
 	return n >= 10 || (s->has_bracket && n >= 9);
 }
 
-static void
-end_run(struct phone_finder *f, bool glued)
+/* One, two, three … up or down: somebody counts. */
+static bool
+is_counting(const struct shape *s)
 {
-	struct span s = span(f->run, f->run_len);
+	unsigned up = 0, down = 0;
+
+	for (unsigned i = 1; i < s->digit_cnt; i++) {
+		up += s->digits[i] == s->digits[i - 1] + 1;
+		down += s->digits[i] == s->digits[i - 1] - 1;
+	}
+	return up + 3 > s->digit_cnt || down + 3 > s->digit_cnt;
+}
+
+/* With letters or words for digits: the whole number of a country, and enough that is certain. */
+static bool
+is_disguised_phone(const struct shape *s)
+{
+	unsigned n = s->digit_cnt;
+
+	if (n < 10 || n > PHONE_DIGITS_MAX || is_counting(s))
+		return false;
+	if (s->word_cnt > 0 && s->word_cnt < 3)
+		return false;
+	if (s->letter_cnt > 0 && n - s->letter_cnt < 5)
+		return false;
+	return s->has_plus || is_north_american(s) ||
+	       (s->digits[0] == '0' && s->group_cnt > 1 && n <= 12);
+}
+
+/* "0044 20 …" is "+44 20 …". */
+static void
+add_shape(struct phone_set *set, const struct shape *s, uint32_t part)
+{
+	bool is_abroad = !s->has_plus && s->group_cnt > 1 && s->digit_cnt >= 11 &&
+	                 s->digits[0] == '0' && s->digits[1] == '0' && s->digits[2] != '0';
+	unsigned skip = is_abroad ? 2 : 0;
+
+	add(set, s->digits + skip, s->digit_cnt - skip, s->has_plus || is_abroad, false, part);
+}
+
+static bool
+is_mark(char c)
+{
+	return c == PHONE_ZERO || c == PHONE_ONE || (c >= PHONE_WORD && c < PHONE_WORD + 10);
+}
+
+void
+phone_judge(struct phone_set *set, struct span run, uint32_t part)
+{
 	struct shape sh;
+	size_t from = 0, to;
 
-	f->run_len = 0;
-	if (glued || f->is_cut || s.len < 7)
-		return;
-	read_shape(s, &sh);
-	if (is_phone(&sh))
-		add(f->set, sh.digits, sh.digit_cnt, sh.has_plus, false, f->part);
-}
-
-void
-phone_finder_begin(struct phone_finder *f, struct phone_set *s, uint32_t part)
-{
-	f->set = s;
-	f->part = part;
-	f->run_len = f->utf8_left = 0;
-	f->in_word = f->is_cut = false;
-}
-
-static bool
-is_separator(char c)
-{
-	return c == ' ' || c == '-' || c == '.' || c == '(' || c == ')' || c == '/' ||
-	       c == '\xa0' || c == '\xc2';
-}
-
-/* Letters, and signs that make digits something else (an amount, a part of a URL). */
-static bool
-is_glue(char c)
-{
-	return (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z') || c == '_' || c == '@' ||
-	       c == '=' || c == '&' || c == '%' || c == '#' || c == '$' || c == ',' || c == ':';
-}
-
-static void
-run_byte(struct phone_finder *f, char c)
-{
-	if (f->run_len == 0) {
-		bool begins_run = is_digit(c) || c == '+' || c == '(';
-
-		if (begins_run && !f->in_word) {
-			f->run[f->run_len++] = c;
-			f->is_cut = false;
-		} else {
-			f->in_word = is_glue(c) || c == '/' || (f->in_word && begins_run);
-		}
+	read_shape(run, &sh);
+	if (sh.letter_cnt + sh.word_cnt == 0 ? is_phone(&sh) : is_disguised_phone(&sh)) {
+		add_shape(set, &sh, part);
 		return;
 	}
-	if (is_digit(c) || is_separator(c)) {
-		char last = f->run[f->run_len - 1];
-
-		if ((c == ' ' || c == '\xa0' || c == '\xc2') && last == ' ')
-			return; /* several blanks, NBSP too, are one */
-		if (f->run_len == PHONE_RUN_MAX)
-			f->is_cut = true;
-		else
-			f->run[f->run_len++] = c == '\xa0' || c == '\xc2' ? ' ' : c;
+	if (sh.letter_cnt + sh.word_cnt == 0)
 		return;
-	}
-	/* a letter glued to the last digit spoils it; after a blank it is the next word */
-	end_run(f, is_glue(c) && c != ',' && c != ':' && is_digit(f->run[f->run_len - 1]));
-	f->in_word = is_glue(c);
-}
-
-/* Bytes before the next one that may begin a number. */
-static size_t
-until_number(struct span s)
-{
-	size_t i = 0;
-
-	while (i < s.len) {
-		bool is_part = s.len - i < BLOCK64;
-		struct block64 b =
-		        is_part ? block64_load_part(s.p + i, s.len - i) : block64_load(s.p + i);
-		uint64_t begins_run =
-		        block64_range(b, '0', '9') | block64_is(b, '+') | block64_is(b, '(');
-
-		if (begins_run)
-			return i + clear_run(begins_run);
-		i += is_part ? s.len - i : BLOCK64;
-	}
-	return s.len;
-}
-
-void
-phone_finder_feed(struct phone_finder *f, struct span s)
-{
-	while (s.len > 0) {
-		size_t n = f->run_len == 0 ? until_number(s) : 0;
-
-		if (n > 0) { /* of bytes that begin nothing the last one alone decides */
-			run_byte(f, s.p[n - 1]);
-			s = span_skip(s, n);
+	for (; from < run.len; from = to) { /* what stands between letters, not touched by any */
+		while (from < run.len && is_mark(run.p[from]))
+			from++;
+		to = from;
+		while (to < run.len && !is_mark(run.p[to]))
+			to++;
+		if (to - from < 7 || (from > 0 && is_digit(run.p[from])) ||
+		    (to < run.len && is_digit(run.p[to - 1])))
 			continue;
-		}
-		/* a run, or digits glued to a word: as long as they last */
-		do
-			run_byte(f, span_shift(&s));
-		while (s.len > 0 && (f->run_len > 0 || is_digit(s.p[0])));
+		read_shape(span(run.p + from, to - from), &sh);
+		if (is_phone(&sh))
+			add_shape(set, &sh, part);
 	}
-}
-
-void
-phone_finder_end(struct phone_finder *f)
-{
-	if (f->run_len > 0)
-		end_run(f, false);
-	f->in_word = false;
 }

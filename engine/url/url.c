@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * url.c - one URL as written to its entry: canonical form, host, registrable domain, targets inside
+ * url.c - one URL as written to its entry: canonical form, host, registrable domain
  *
  * Why     Browsers repair much (tabs, backslashes, missing slashes, numbers for hosts); what they would open is what
  *         lists must see.
@@ -8,6 +8,7 @@
 #include "engine/url/url_env.h"
 #include "engine/url/url_host.h"
 #include "engine/url/url_name.h"
+#include "engine/url/url_target.h"
 
 #define CANONICAL_MAX (URL_MAX + URL_HOST_MAX + 32)
 
@@ -266,111 +267,15 @@ new_entry(struct url_set *s, uint16_t *slot, struct span raw, struct span canoni
 	    !url_has_known_suffix(s->env, u->host))
 		u->flags |= URL_F_UNKNOWN_SUFFIX;
 	if (u->registrable.len > 0 && !(h->flags & URL_F_NUMERIC))
-		u->flags |= url_name_flags(u->host, u->registrable);
+		u->flags |= url_name_flags(u->host, u->registrable, u->host_utf8);
 	if (url_is_shortener(u->registrable))
 		u->flags |= URL_F_SHORTENER;
 	*slot = (uint16_t)++s->cnt;
 	return u;
 }
 
-static struct url *add(struct url_set *s, struct span raw, uint32_t extra, uint32_t part,
-                       unsigned depth);
-
-/* Percent codes of value undone once, into tmp. */
-static struct span
-percent_decode(struct span v, char *tmp, size_t cap)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < v.len && n < cap; i++) {
-		int c = url_percent(v, i);
-
-		tmp[n++] = (char)(c >= 0 ? c : v.p[i]);
-		i += c >= 0 ? 2 : 0;
-	}
-	return span(tmp, n);
-}
-
-/* The first "http://" or "https://" in s from from on; len 0 without. */
-static struct span
-find_scheme(struct span s)
-{
-	for (size_t i = 0; i + 7 < s.len; i++)
-		if ((s.p[i] | 32) == 'h' &&
-		    (begins(span_skip(s, i), "http://") || begins(span_skip(s, i), "https://")))
-			return span_skip(s, i);
-	return span(s.p, 0);
-}
-
-/* Does a redirector's parameter look like a host without scheme? */
-static bool
-is_bare_target(struct url_env *e, struct span v)
-{
-	size_t n = 0;
-
-	while (n < v.len && !is_slash(v.p[n]) && v.p[n] != '?' && v.p[n] != '#' && v.p[n] != ':')
-		n++;
-	v.len = n;
-	return v.len > 3 && memchr(v.p, '.', v.len) && !memchr(v.p, '@', v.len) &&
-	       url_has_known_suffix(e, v) && url_registrable(e, v).len > 0;
-}
-
-/* Targets in one piece (a parameter's value, or the path). Returns the first one's entry. */
-static struct url *
-target_in(struct url_set *s, struct span piece, bool may_be_bare, uint32_t extra, uint32_t part,
-          unsigned depth)
-{
-	char tmp[2][URL_MAX + 2];
-	struct span v = piece, found;
-
-	for (unsigned i = 0; i < URL_REDIRECTS_MAX; i++) { /* coded once, twice … */
-		found = find_scheme(v);
-		if (found.len > 0)
-			return add(s, found, extra, part, depth);
-		if (!memchr(v.p, '%', v.len))
-			break;
-		v = percent_decode(v, tmp[i & 1] + 2, URL_MAX);
-	}
-	if (!may_be_bare || v.len > URL_MAX || !is_bare_target(s->env, v))
-		return NULL;
-	char bare[URL_MAX + 2] = "//";
-
-	memcpy(bare + 2, v.p, v.len);
-	return add(s, span(bare, v.len + 2), extra, part, depth);
-}
-
-static struct span
-find_targets(struct url_set *s, const struct url *u, struct span path, uint32_t extra,
-             uint32_t part, unsigned depth)
-{
-	const char *q = memchr(path.p, '?', path.len);
-	struct span query = q ? span_skip(path, (size_t)(q - path.p) + 1) : span(path.p, 0);
-	bool is_known = query.len > 0 && url_is_redirector(u->registrable);
-	struct span first = span("", 0);
-	struct url *t;
-
-	path.len -= query.len;
-	t = find_scheme(path).len > 0
-	            ? add(s, find_scheme(span(path.p, path.len + query.len)), extra, part, depth)
-	            : target_in(s, path, false, extra, part, depth);
-	if (t)
-		first = t->canonical;
-	while (query.len > 0) {
-		const char *amp = memchr(query.p, '&', query.len);
-		struct span one = span(query.p, amp ? (size_t)(amp - query.p) : query.len);
-		const char *eq = memchr(one.p, '=', one.len);
-
-		query = span_skip(query, amp ? one.len + 1 : one.len);
-		t = target_in(s, eq ? span_skip(one, (size_t)(eq - one.p) + 1) : one, is_known,
-		              extra, part, depth);
-		if (t && first.len == 0)
-			first = t->canonical;
-	}
-	return first;
-}
-
-static struct url *
-add(struct url_set *s, struct span raw, uint32_t extra, uint32_t part, unsigned depth)
+struct url *
+url_add_at(struct url_set *s, struct span raw, uint32_t extra, uint32_t part, unsigned depth)
 {
 	char canonical[CANONICAL_MAX];
 	struct text t = { canonical, 0, sizeof(canonical), false };
@@ -404,16 +309,24 @@ add(struct url_set *s, struct span raw, uint32_t extra, uint32_t part, unsigned 
 	if (depth < URL_REDIRECTS_MAX && p.path.len > 7) {
 		uint32_t inner = (extra & URL_F_HIDDEN) | URL_F_FROM_REDIRECT;
 
-		u->redirect_to = find_targets(s, u, p.path, inner, part, depth + 1);
+		u->redirect_to = url_targets(s, u, p.path, inner, part, depth + 1);
 		u->flags |= u->redirect_to.len > 0 ? URL_F_REDIRECTOR : 0;
 	}
 	return u;
 }
 
+struct url *
+url_of_canonical(struct url_set *s, struct span canonical)
+{
+	uint16_t *slot = find_slot(s, canonical);
+
+	return *slot ? &s->url[*slot - 1] : NULL;
+}
+
 const struct url *
 url_add(struct url_set *s, struct span raw, uint32_t extra, uint32_t part)
 {
-	return add(s, raw, extra, part, 0);
+	return url_add_at(s, raw, extra, part, 0);
 }
 
 const char *
@@ -423,7 +336,7 @@ url_flag_name(unsigned bit)
 		"numeric",        "obfuscated_host", "userinfo",      "idn",    "mixed_script",
 		"shortener",      "redirector",      "schemeless",    "hidden", "port",
 		"from_text",      "from_attr",       "from_redirect", "cut",    "bad_host",
-		"unknown_suffix", "from_document",   "brand",         "fresh",
+		"unknown_suffix", "from_document",   "brand",         "fresh",  "text_mismatch",
 	};
 
 	return bit < ARRAY_LEN(names) ? names[bit] : NULL;

@@ -44,7 +44,8 @@ enum url_flag {
 	URL_F_FROM_DOCUMENT = 1u << 16,  /* a link in an attached document */
 	URL_F_BRAND =
 	        1u << 17, /* a well-known name, or one that looks like it, on another's host */
-	URL_F_FRESH = 1u << 18, /* a domain of the sort that is thrown away (url_name.h) */
+	URL_F_FRESH = 1u << 18,    /* a domain of the sort that is thrown away (url_name.h) */
+	URL_F_MISMATCH = 1u << 19, /* a link's text names another host (url_shown.h) */
 };
 
 struct url {
@@ -92,6 +93,10 @@ void url_set_reset(struct url_set *s); /* before each mail; cost grows with cnt 
  * ones are not taken. extra: URL_F_HIDDEN, URL_F_FROM_ATTR. Adds targets inside it too (URL_REDIRECTS_MAX deep).
  * Returns the entry (new or old) or NULL when it is none or there is no room. */
 const struct url *url_add(struct url_set *s, struct span raw, uint32_t extra, uint32_t part);
+
+/* A link that is code, no place: "javascript:…", "vbscript:…", "data:text/html,…". True: it is one, and the URLs written in its first
+ * 4 KiB (percent codes or base64 undone), up to 16, were added as targets. */
+bool url_add_code(struct url_set *s, struct span raw, uint32_t extra, uint32_t part);
 
 /* Find URLs in shown text. State carries what is cut. All zero but set, part and extra is ready to use. */
 struct url_finder {

@@ -32,9 +32,10 @@ static const char *const shorteners[] = {
 };
 /* Registrable domains whose links commonly carry a target in any parameter, with or without a scheme. */
 static const char *const redirectors[] = {
-	"adobe.com", "bing.com", "doubleclick.net", "facebook.com", "google.com", "googleadservices.com", "googleusercontent.com",
-	"instagram.com", "linkedin.com", "list-manage.com", "outlook.com", "pardot.com", "proofpoint.com", "reddit.com",
-	"sendgrid.net", "slack-redir.net", "t.umblr.com", "urldefense.com", "vk.com", "yahoo.com", "yandex.ru", "youtube.com",
+	"adobe.com", "baidu.com", "bing.com", "doubleclick.net", "duckduckgo.com", "facebook.com", "google.com", "googleadservices.com",
+	"googleusercontent.com", "instagram.com", "linkedin.com", "list-manage.com", "outlook.com", "pardot.com", "proofpoint.com",
+	"reddit.com", "sendgrid.net", "slack-redir.net", "steamcommunity.com", "umblr.com", "urldefense.com", "vk.com", "yahoo.com",
+	"yandex.ru", "youtube.com",
 };
 /* clang-format on */
 
@@ -175,5 +176,7 @@ url_is_shortener(struct span registrable)
 bool
 url_is_redirector(struct span registrable)
 {
+	if (registrable.len > 7 && !memcmp(registrable.p, "google.", 7)) /* of each country */
+		return true;
 	return in_sorted(redirectors, ARRAY_LEN(redirectors), registrable);
 }

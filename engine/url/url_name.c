@@ -3,26 +3,44 @@
  */
 #include "engine/url/url_name.h"
 #include "engine/url/url_env.h"
+#include "engine/url/url_host.h"
 
 #define PIECE_MAX  32
 #define PIECES_MAX 16
 #define FUZZY_MIN  6 /* shorter names have too many neighbours */
 
-/* clang-format off */
-/* Names that phish borrow, as a label of their owner's domain would have them. Words of a language are not here. */
 static const char *const brands[] = {
-	"adobe", "airbnb", "aliexpress", "amazon", "americanexpress", "bankofamerica", "barclays", "binance", "blockchain",
-	"bradesco", "citibank", "coinbase", "commerzbank", "correios", "costco", "docusign", "dropbox", "facebook", "fedex", "icloud",
-	"instagram", "itau", "kraken", "linkedin", "livelo", "mastercard", "mcafee", "metamask", "microsoft", "microsoftonline",
-	"netflix", "norton", "nubank", "office365", "onedrive", "paypal", "postbank", "revolut", "santander", "serasa",
-	"sharepoint", "sparkasse", "spotify", "telegram", "trezor", "trustwallet", "usps", "verizon", "volksbank", "walmart",
-	"wellsfargo", "whatsapp",
+#define BRAND(name, source) #name,
+#define ENDING(name, source)
+#include "engine/url/names.def"
+#undef BRAND
+#undef ENDING
 };
-/* Endings under which a name costs a euro or less for the first year, or nothing. */
+
 static const char *const cheap[] = {
-	"bond", "buzz", "cam", "cfd", "cf", "click", "club", "cyou", "fun", "ga", "gq", "hair", "icu", "info", "life", "live", "loan",
-	"lol", "ml", "monster", "mom", "online", "quest", "rest", "sbs", "shop", "site", "skin", "space", "store", "tk", "top", "vip",
-	"website", "work", "world", "xyz",
+#define BRAND(name, source)
+#define ENDING(name, source) #name,
+#include "engine/url/names.def"
+#undef BRAND
+#undef ENDING
+};
+
+/* clang-format off */
+/* Plain letters of U+00E0 to U+00FF and U+0100 to U+017F. */
+static const char accented[] =
+	"aaaaaaaceeeeiiiidnooooo?ouuuuypy"
+	"aaaaaaccccccccdd?deeeeeeeeeegggggggghh?hiiiiiiiiii?ijjkkkllllll?l?lnnnnnnn?noooooo?orrrrrrsssssssstttt?tuuuuuuuuuuuuwwyyyzzzzzzs";
+/* Letters of other alphabets that look like the Latin ones. */
+static const struct { uint16_t cp; char letter; } look_alikes[] = {
+	{ 0x1ce, 'a' }, { 0x1d0, 'i' }, { 0x1d2, 'o' }, { 0x1d4, 'u' }, { 0x251, 'a' }, { 0x261, 'g' }, { 0x269, 'i' },
+	{ 0x3b1, 'a' }, { 0x3b5, 'e' }, { 0x3b9, 'i' }, { 0x3ba, 'k' }, { 0x3bd, 'v' }, { 0x3bf, 'o' }, { 0x3c1, 'p' }, { 0x3c4, 't' },
+	{ 0x3c5, 'u' }, { 0x3c7, 'x' }, { 0x3c9, 'w' },
+	{ 0x430, 'a' }, { 0x432, 'b' }, { 0x433, 'r' }, { 0x435, 'e' }, { 0x43a, 'k' }, { 0x43c, 'm' }, { 0x43d, 'h' }, { 0x43e, 'o' },
+	{ 0x43f, 'n' }, { 0x440, 'p' }, { 0x441, 'c' }, { 0x442, 't' }, { 0x443, 'y' }, { 0x445, 'x' }, { 0x44c, 'b' }, { 0x450, 'e' },
+	{ 0x451, 'e' }, { 0x455, 's' }, { 0x456, 'i' }, { 0x457, 'i' }, { 0x458, 'j' }, { 0x45c, 'k' }, { 0x45e, 'y' }, { 0x475, 'v' },
+	{ 0x49b, 'k' }, { 0x4bb, 'h' }, { 0x4cf, 'l' }, { 0x4e7, 'o' }, { 0x501, 'd' }, { 0x51b, 'q' }, { 0x51d, 'w' },
+	{ 0x578, 'n' }, { 0x57d, 'u' }, { 0x581, 'g' }, { 0x585, 'o' }, { 0x570, 'h' }, { 0x56b, 'h' },
+	{ 0x1ea1, 'a' }, { 0x1eb9, 'e' }, { 0x1ecb, 'i' }, { 0x1ecd, 'o' }, { 0x1ee5, 'u' }, { 0x1ef5, 'y' },
 };
 /* clang-format on */
 
@@ -130,27 +148,85 @@ is_brand(struct span own)
 	return false;
 }
 
-static bool
-has_borrowed(struct span host, struct span registrable)
+/* A letter beyond ASCII as the one it looks like; '?' none. */
+static char
+latin_of(uint32_t cp)
 {
-	struct span own = own_label(registrable), rest;
+	if (cp >= 0xe0 && cp < 0x180)
+		return accented[cp < 0x100 ? cp - 0xe0 : cp - 0x100 + 32];
+	for (size_t i = 0; i < ARRAY_LEN(look_alikes); i++)
+		if (look_alikes[i].cp == cp)
+			return look_alikes[i].letter;
+	return '?';
+}
+
+/* U-labels as a reader takes them; returns the length. */
+static size_t
+latin_host(struct span utf8, char *out, size_t cap)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < utf8.len && n < cap;) {
+		unsigned char c = (unsigned char)utf8.p[i++];
+		uint32_t cp = c < 0x80 ? c : c < 0xe0 ? c & 0x1fu : c < 0xf0 ? c & 0xfu : c & 7u;
+
+		while (c >= 0xc0 && i < utf8.len && (utf8.p[i] & 0xc0) == 0x80)
+			cp = cp << 6 | ((unsigned char)utf8.p[i++] & 0x3f);
+		out[n++] = c < 0x80 ? (char)c : latin_of(cp);
+	}
+	return n;
+}
+
+/* The part of a host that its owner chose: without the suffix below which domains are sold. */
+static struct span
+chosen_part(struct span host, struct span suffix)
+{
+	unsigned dots = 1;
+
+	for (size_t i = 0; i < suffix.len; i++)
+		dots += suffix.p[i] == '.';
+	while (host.len > 0 && dots > 0)
+		dots -= host.p[--host.len] == '.';
+	return host;
+}
+
+/* own: the last piece of rest may be the name's owner himself. */
+static bool
+has_borrowed_piece(struct span rest, struct span own, bool is_own)
+{
 	unsigned left = PIECES_MAX;
 
-	if (is_brand(own) ||
-	    span_is(own,
-	            "media-amazon")) /* login.microsoft.com, amazon.paypal.com: a company's own */
-		return false;
-	rest = span(host.p, host.len - registrable.len + own.len);
 	while (rest.len > 0 && left-- > 0) {
 		size_t n = 0;
 
 		while (n < rest.len && rest.p[n] != '.' && rest.p[n] != '-' && rest.p[n] != '_')
 			n++;
-		if (is_borrowed(span(rest.p, n), n == own.len && n == rest.len))
+		if (is_borrowed(span(rest.p, n), is_own && n == own.len && n == rest.len))
 			return true;
 		rest = span_skip(rest, MIN(n + 1, rest.len));
 	}
 	return false;
+}
+
+static bool
+has_borrowed(struct span host, struct span registrable, struct span utf8)
+{
+	struct span own = own_label(registrable);
+	char plain[URL_HOST_MAX];
+
+	if (is_brand(own) ||
+	    span_is(own,
+	            "media-amazon")) /* login.microsoft.com, amazon.paypal.com: a company's own */
+		return false;
+	if (!span_eq(utf8, host)) { /* with U-labels: an alphabet of its own is no owner's */
+		struct span shown = span(plain, latin_host(utf8, plain, sizeof(plain)));
+
+		return has_borrowed_piece(
+		        chosen_part(shown,
+		                    span_skip(registrable, MIN(own.len + 1, registrable.len))),
+		        own, false);
+	}
+	return has_borrowed_piece(span(host.p, host.len - registrable.len + own.len), own, true);
 }
 
 static bool
@@ -177,6 +253,8 @@ is_fresh(struct span registrable)
 	for (size_t i = 0; i < own.len; i++) {
 		bool is_letter = own.p[i] >= 'a' && own.p[i] <= 'z';
 
+		if (own.p[i] == '_')
+			return false; /* no registry has such a name: a file's in a text */
 		digits += is_digit(own.p[i]);
 		hyphens += own.p[i] == '-';
 		switches += i > 0 && is_digit(own.p[i]) != is_digit(own.p[i - 1]);
@@ -190,8 +268,8 @@ is_fresh(struct span registrable)
 }
 
 uint32_t
-url_name_flags(struct span host, struct span registrable)
+url_name_flags(struct span host, struct span registrable, struct span utf8)
 {
-	return (has_borrowed(host, registrable) ? (uint32_t)URL_F_BRAND : 0u) |
+	return (has_borrowed(host, registrable, utf8) ? (uint32_t)URL_F_BRAND : 0u) |
 	       (is_fresh(registrable) ? (uint32_t)URL_F_FRESH : 0u);
 }

@@ -69,7 +69,15 @@ on_attr(void *ctx, const struct html_attr *a)
 		s->h[3] = s->h[3] * 31 + s->h[lane];
 }
 
-static const struct html_ops ops = { on_text, on_attr };
+static void
+on_link_end(void *ctx)
+{
+	struct sum *s = ctx;
+
+	s->h[3] = s->h[3] * 37 + s->h[HTML_VISIBLE];
+}
+
+static const struct html_ops ops = { on_text, on_attr, on_link_end };
 static const char *const names[] = { "utf-8",        "iso-8859-1",  "utf-7",    "utf-16",
 	                             "koi8-r",       "iso-2022-jp", "gb18030",  "big5",
 	                             "euc-kr",       "shift_jis",   "",         "x-none",

@@ -2,13 +2,14 @@
  * fuzz_url.c - URLs and phone numbers of a text: how it was cut must not matter; a canonical form is its own canonical form
  */
 #include "engine/url/phone.h"
-#include "engine/url/url.h"
+#include "engine/url/url_shown.h"
 
 static void
 run(struct url_set *s, struct phone_set *ph, const char *p, size_t n, size_t step)
 {
 	static struct url_finder f;
 	struct phone_finder g;
+	struct url_shown shown;
 
 	url_set_reset(s);
 	phone_set_reset(ph);
@@ -25,7 +26,13 @@ run(struct url_set *s, struct phone_set *ph, const char *p, size_t n, size_t ste
 	url_finder_end(&f);
 	phone_finder_end(&g);
 	url_add(s, span(p, n), URL_F_FROM_ATTR, 2);
+	url_add_code(s, span(p, n), URL_F_FROM_ATTR, 2);
 	phone_add_link(ph, span(p, n), 2);
+	url_shown_reset(&shown, s);
+	url_shown_begin(&shown, s->cnt ? &s->url[0] : NULL);
+	for (size_t i = 0; i < n; i += step)
+		url_shown_feed(&shown, span(p + i, MIN(step, n - i)));
+	url_shown_end(&shown);
 }
 
 static bool

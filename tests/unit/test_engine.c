@@ -277,6 +277,50 @@ test_verdicts(struct engine_worker *w, const struct snapshot *s)
 		}
 }
 
+/* ---- features of links and pages ---- */
+
+/* clang-format off */
+static const struct { const char *mail; enum feature f; int64_t value; } features[] = {
+	{ "<a href='http://a.example/'>https://bank.com/login</a>", F_URL_MISMATCH, 1 },
+	{ "<a href='http://a.example/'>text</a> https://bank.com/login", F_URL_MISMATCH, 0 },
+	{ "<a href='http://a.example/'>https://bank.com/login", F_URL_MISMATCH, 1 }, /* never closed */
+	{ "<a href=x><a href='http://a.example/'>https://b<b>ank</b>.com/</a>", F_URL_MISMATCH, 1 },
+	{ "<a href='http://a.example/'><i style='display:none'>https://bank.com/</i>x</a>", F_URL_MISMATCH, 0 },
+	{ "<a href='javascript:x()'>a</a><img src='data:image/png;base64,AA'>", F_URL_CODE, 1 },
+	{ "<a href='java&#10;script:location=&quot;http://a.example/&quot;'>a</a>", F_URLS, 1 },
+	{ "<a href='http://192.168.1.1/'>a</a><a href='http://172.16.0.1/'>a</a><a href='http://10.0.0.1/'>a</a>", F_URL_NUMERIC, 0 },
+	{ "<a href='http://172.32.0.1/'>a</a><a href='http://0300.0250.1.1/'>a</a>", F_URL_NUMERIC, 1 },
+	{ "wonderfuloffers.icu lib-x86-64-linux.cf", F_URL_FRESH, 0 },
+	{ "www.wonderfuloffers.icu and http://lib-x86-64-linux.cf/", F_URL_FRESH, 2 },
+};
+/* clang-format on */
+
+static void
+test_features(struct engine_worker *w, const struct snapshot *s)
+{
+	struct engine_job *j;
+
+	for (size_t i = 0; i < ARRAY_LEN(features); i++) {
+		char mail[1024];
+
+		snprintf(mail, sizeof(mail), HEAD "Content-Type: text/html\r\n\r\n%s\r\n",
+		         features[i].mail);
+		j = scan(w, s, span_z(mail), "", 0, NULL);
+		CHECK(j->features[features[i].f] == features[i].value, "row %zu: %lld", i,
+		      (long long)j->features[features[i].f]);
+		engine_job_put(j);
+	}
+	j = scan(w, s,
+	         span_z(HEAD "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nSee "
+	                     "it.\r\n--b\r\nContent-Type: text/html; name=a.html\r\n\r\n<b>Some "
+	                     "text</b>\r\n--b\r\n\r\nEnd.\r\n--b--\r\n"),
+	         "", 0, NULL);
+	CHECK(j->features[F_PAGE_BYTES] == 9 && j->features[F_VISIBLE_BYTES] > 9 + 8,
+	      "%lld of %lld", (long long)j->features[F_PAGE_BYTES],
+	      (long long)j->features[F_VISIBLE_BYTES]);
+	engine_job_put(j);
+}
+
 /* ---- cuts ---- */
 
 struct print {
@@ -763,6 +807,7 @@ main(void)
 	if (s) {
 		test_rcpt(s);
 		test_verdicts(w, s);
+		test_features(w, s);
 		test_cuts(w, s);
 		test_window(w, s);
 		test_document_window(w, s);

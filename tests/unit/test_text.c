@@ -235,6 +235,16 @@ on_attr(void *ctx, const struct html_attr *a)
 	         a->value.p, a->is_hidden ? "(hidden)" : "");
 }
 
+/* Where in the shown text a link ends. */
+static void
+on_link_end(void *ctx)
+{
+	struct lanes *l = ctx;
+
+	snprintf(l->urls + strlen(l->urls), sizeof(l->urls) - strlen(l->urls), "</a>%zu ",
+	         l->len[HTML_VISIBLE]);
+}
+
 /* clang-format off */
 static const struct { const char *in, *visible, *hidden, *urls; } html_cases[] = {
 	{ "V<b>i</b>a<!-- x -->gr<i>a", "Viagra", "", "" },
@@ -272,14 +282,15 @@ static const struct { const char *in, *visible, *hidden, *urls; } html_cases[] =
 	{ "<style>.a{display:none</style><i class=a>x</i><style>}.b{display:none}</style><i class=b>y", "x", "y", "" },
 	{ "a<div hidden>x</div>b", "a\n\nb", "x", "" },
 	{ "<style>b{}</style><title>T &amp; t</title>x", "\n\n\n\nx", "", "" },
-	{ "<a href=http://x/?a&amp;b=1>l</a><IMG SRC = \" http://y/\n1\" >", "l", "", "a.href=http://x/?a&b=1 img.src=http://y/1 " },
+	{ "<a href=http://x/?a&amp;b=1>l</a><IMG SRC = \" http://y/\n1\" >", "l", "", "a.href=http://x/?a&b=1 </a>1 img.src=http://y/1 " },
 	{ "<a title='>' href='&#104;ttp://x/'>", "", "", "a.href=http://x/ " },
 	{ "<span style=display:none><a href=u>", "", "", "a.href=u(hidden) " },
 	{ "<meta http-equiv=refresh content=\"0; URL='http://m/'\">", "", "", "meta.content=http://m/ " },
 	{ "a < b <3 </> <?x?> c <!doctype html>d<!-->e<!--->f<!-- -- > --!>g", "a < b <3 c defg", "", "" },
 	{ "<a href=\"http://cut", "", "", "a.href=http://cut " },
 	{ "<pre>a  b\nc</pre>d", "\n\na  b\nc\n\nd", "", "" },
-	{ "<a href=x/>y</a/><br/>z", "y\nz", "", "a.href=x/ " },
+	{ "<a href=x/>y</a/><br/>z", "y\nz", "", "a.href=x/ </a>1 " },
+	{ "ab <a href=x>c d <b>e</a>f</b></abbr></A >g", "ab c d efg", "", "a.href=x </a>8 </a>9 " },
 	{ "<p style='display:none'>x<div>y</div>", "\n\n\ny\n", "x", "" },
 	{ "x<", "x<", "", "" },
 };
@@ -288,7 +299,7 @@ static const struct { const char *in, *visible, *hidden, *urls; } html_cases[] =
 static void
 test_html(void)
 {
-	static const struct html_ops ops = { on_text, on_attr };
+	static const struct html_ops ops = { on_text, on_attr, on_link_end };
 	static struct lanes l;
 	struct html *h = html_new(&ops, &l);
 
@@ -346,7 +357,7 @@ seconds(struct html *h, const char *unit, size_t n)
 static void
 test_linear(void)
 {
-	static const struct html_ops ops = { ignore_text, NULL };
+	static const struct html_ops ops = { ignore_text, NULL, NULL };
 	/* clang-format off */
 	static const char *const units[] = {
 		"some words of plain text, as they come in a mail ", "&amp;", "&", "&NotAnEntityButVeryLongIndeedYes;", "&#", "<b>", "<div>",

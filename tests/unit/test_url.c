@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * test_url.c - canonical forms, hosts in disguise, targets inside, words of text, phone numbers
+ * test_url.c - canonical forms, hosts in disguise, targets inside, what links show, words of text
+ *
+ * Over 500 lines: tables of cases, a function each; all of one suffix list.
  */
 #include "base/rng.h"
 #include "engine/url/phone.h"
 #include "engine/url/url.h"
+#include "engine/url/url_shown.h"
 #include "tests/check.h"
 #include <time.h>
 
@@ -86,7 +89,12 @@ test_names(void)
 		{ "http://netfix.com/", URL_F_BRAND }, { "http://amazno.com/", URL_F_BRAND },
 		{ "http://x4k9q2.com/", URL_F_FRESH }, { "http://win-a-big-prize.com/", URL_F_FRESH },
 		{ "http://bcdfghjk.com/", URL_F_FRESH }, { "http://free2you.top/", URL_F_FRESH },
-		{ "http://wonderfuloffers.icu/", URL_F_FRESH }, { "http://short.icu/", 0 }, { "http://example2.com/", 0 },
+		{ "http://wonderfuloffers.icu/", URL_F_FRESH }, { "http://short.icu/", 0 }, { "http://example2.com/", 0 }, { "http://a1b2c3_x.so/", 0 }, { "http://a1b2c3-x.so/", URL_F_FRESH },
+		/* U-labels: all letters of one other alphabet, mixed, accents; on another's host, and a word that is no name */
+		{ "http://\xd1\x80\xd0\xb0\xd1\x83\xd1\x80\xd0\xb0\xd3\x8f.com/", URL_F_BRAND },
+		{ "http://m\xd1\x96""crosoft.com/", URL_F_BRAND }, { "http://p\xc3\xa1yp\xc3\xa1l.com/", URL_F_BRAND },
+		{ "http://amaz\xc3\xb3n.example.com/", URL_F_BRAND }, { "http://m\xc3\xbcnchen.de/", 0 },
+		{ "http://\xd0\xbf\xd0\xbe\xd1\x87\xd1\x82\xd0\xb0.com/", 0 }, { "http://paypal.com.xn--bcher-kva.de/", URL_F_BRAND },
 	};
 	/* clang-format on */
 
@@ -112,6 +120,23 @@ test_redirects(void)
 		{ "https://r.example.com/?q=evil.example.net/x", 1, "https://r.example.com/?q=evil.example.net/x" },
 		{ "http://a.com/?u=http://b.com/?u=http://c.com/?u=http://d.com/?u=http://e.com/", 4,
 		  "http://d.com/?u=http://e.com/" },
+		/* parameters named for it: without scheme, with slashes or a scheme alone; files and words are none */
+		{ "https://r.example.com/?url=evil.example.net/x", 2, "http://evil.example.net/x" },
+		{ "https://r.example.com/?a=1&Redirect_To=evil.example.net", 2, "http://evil.example.net/" },
+		{ "https://r.example.com/?goto=%2F%2Fevil.example.net%2Fx", 2, "http://evil.example.net/x" },
+		{ "https://r.example.com/?next=https:evil.example.net", 2, "https://evil.example.net/" },
+		{ "https://r.example.com/?next=setup.py", 1, "https://r.example.com/?next=setup.py" },
+		{ "https://r.example.com/?to=a@example.net", 1, "https://r.example.com/?to=a@example.net" },
+		{ "https://r.example.com/?page=evil.example.net", 1, "https://r.example.com/?page=evil.example.net" },
+		{ "https://www.google.co.uk/url?sa=t&q=evil.example.net", 2, "http://evil.example.net/" },
+		/* base64, of both alphabets; in a path; behind two characters; nothing that only looks like it */
+		{ "https://r.example.com/?x=aHR0cHM6Ly9ldmlsLmV4YW1wbGUubmV0L3g_eT0x", 2, "https://evil.example.net/x?y=1" },
+		{ "https://r.example.com/c/aHR0cDovL2V2aWwuZXhhbXBsZS5uZXQv", 2, "http://evil.example.net/" },
+		{ "https://www.bing.com/ck/a?u=a1aHR0cHM6Ly9ldmlsLmV4YW1wbGUubmV0Lw", 2, "https://evil.example.net/" },
+		{ "https://r.example.com/?x=aHR0cHM6Lzzz", 1, "https://r.example.com/?x=aHR0cHM6Lzzz" },
+		{ "https://urldefense.proofpoint.com/v2/url?u=https-3A__evil.example.net_x-2Fy&d=z", 2, "https://evil.example.net/x/y" },
+		{ "https://urldefense.com/v3/__https://evil.example.net/x__;!!a!b$", 2, "https://evil.example.net/x" },
+		{ "https://urldefense.com/v3/__http:/evil.example.net/x?y=1__;!!a!b$", 2, "http://evil.example.net/x?y=1" },
 	};
 	/* clang-format on */
 
@@ -128,6 +153,109 @@ test_redirects(void)
 			      (u->flags & URL_F_REDIRECTOR) &&
 			      (set.url[1].flags & URL_F_FROM_REDIRECT));
 	}
+}
+
+/* Links that are code. */
+static void
+test_code(void)
+{
+	/* clang-format off */
+	static const struct { const char *raw; bool is_code; const char *urls; } cases[] = {
+		{ "javascript:location='https://evil.example.net/x'", true, "https://evil.example.net/x " },
+		{ "JavaScript:void(0)", true, "" },
+		{ "data:text/html,%3Ca%20href%3D%22http%3A%2F%2Fa.example.net%2F%22%3E%20http://b.example.net", true,
+		  "http://a.example.net/ http://b.example.net/ " },
+		{ "data:text/html;charset=utf-8;base64,PGEgaHJlZj0iaHR0cHM6Ly9ldmlsLmV4YW1wbGUubmV0LyI+", true, "https://evil.example.net/ " },
+		{ "data:image/png;base64,iVBORw0KGgo=", false, "" }, { "data:image/svg+xml,<svg/>", true, "" },
+		{ "mailto:a@example.net", false, "" }, { "x.html", false, "" },
+	};
+	/* clang-format on */
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char got[256] = "";
+
+		url_set_reset(&set);
+		CHECK(url_add_code(&set, span_z(cases[i].raw), 0, 0) == cases[i].is_code, "%s",
+		      cases[i].raw);
+		for (unsigned k = 0; k < set.cnt; k++)
+			snprintf(got + strlen(got), sizeof(got) - strlen(got), "%.*s ",
+			         (int)set.url[k].canonical.len, set.url[k].canonical.p);
+		CHECK(!strcmp(got, cases[i].urls), "%s: %s", cases[i].raw, got);
+	}
+}
+
+/* clang-format off */
+static const struct { const char *href, *text; bool is_other; } shown_cases[] = {
+	{ "http://evil.example.net/", "https://www.bank.com/login", true },
+	{ "http://evil.example.net/", " Log in: https://www.bank.com/ ", true },
+	{ "http://evil.example.net/", "www.bank.com", true },
+	{ "http://evil.example.net/", "bank.com/login", true },
+	{ "http://198.51.100.7/", "http://www.bank.com", true },
+	{ "http://evil.example.net/", "http://198.51.100.7/x", true },
+	{ "http://evil.example.net/", "https://user@www.bank.com:443/", true },
+	{ "http://evil.example.net/", "https://www.b\xc3\xa4nk.com/", true },
+	/* the same domain, a target inside, nothing that a reader takes for a host */
+	{ "http://click.bank.com/x", "https://www.bank.com/login", false },
+	{ "http://198.51.100.7/", "http://0xc6336407/", false },
+	{ "https://r.example.net/?url=https://www.bank.com/", "https://bank.com/", false },
+	{ "http://evil.example.net/", "https://youtu.be/x", false },
+	{ "http://evil.example.net/", "Bank.com", false },
+	{ "http://evil.example.net/", "Click here", false },
+	{ "http://evil.example.net/", "see www.bank.com or so", false },
+	{ "http://evil.example.net/", "me@bank.com/x", false },
+	{ "http://evil.example.net/", "and/or", false },
+	{ "http://evil.example.net/", "https://localhost/", false },
+	{ "http://evil.example.net/", "", false },
+};
+/* clang-format on */
+
+/* What a link shows and where it leads. */
+static void
+test_shown(void)
+{
+	struct url_shown shown;
+
+	for (size_t i = 0; i < ARRAY_LEN(shown_cases); i++)
+		for (size_t step = 1; step < 20; step += 6) {
+			size_t n = strlen(shown_cases[i].text);
+			const struct url *u;
+
+			url_set_reset(&set);
+			url_shown_reset(&shown, &set);
+			u = url_add(&set, span_z(shown_cases[i].href), URL_F_FROM_ATTR, 0);
+			url_shown_begin(&shown, u);
+			for (size_t k = 0; k < n; k += step)
+				url_shown_feed(&shown,
+				               span(shown_cases[i].text + k, MIN(step, n - k)));
+			url_shown_end(&shown);
+			CHECK(u && !!(u->flags & URL_F_MISMATCH) == shown_cases[i].is_other,
+			      "%s: %s", shown_cases[i].href, shown_cases[i].text);
+		}
+	/* Text outside a link, or in one whose href is none, is not looked at; a second link ends the first. */
+	url_set_reset(&set);
+	const struct url *a = url_add(&set, span_z("http://a.example.net/"), 0, 0);
+	const struct url *b = url_add(&set, span_z("http://b.example.org/"), 0, 0);
+
+	url_shown_reset(&shown, &set);
+	url_shown_begin(&shown, NULL);
+	url_shown_feed(&shown, span_z("http://bank.com/"));
+	url_shown_begin(&shown, a);
+	url_shown_begin(&shown, b);
+	url_shown_feed(&shown, span_z("http://bank.com/"));
+	url_shown_end(&shown);
+	url_shown_feed(&shown, span_z("http://bank.com/"));
+	url_shown_end(&shown);
+	CHECK(!(a->flags & URL_F_MISMATCH) && (b->flags & URL_F_MISMATCH));
+	/* at the bound: the text's first bytes count */
+	char text[URL_SHOWN_MAX + 20];
+
+	memset(text, '.', sizeof(text));
+	memcpy(text, "http://bank.com/", 16);
+	url_shown_begin(&shown, a);
+	url_shown_feed(&shown, span(text, sizeof(text)));
+	CHECK(shown.len == URL_SHOWN_MAX);
+	url_shown_end(&shown);
+	CHECK(a->flags & URL_F_MISMATCH);
 }
 
 static void
@@ -219,52 +347,6 @@ test_long_word(void)
 		}
 }
 
-static void
-test_phone(void)
-{
-	/* clang-format off */
-	static const struct { const char *text, *numbers; } cases[] = {
-		{ "Call +1 (800) 555-0100 now", "18005550100 " },
-		{ "call 1-800-555-0100.", "18005550100 " },
-		{ "(800) 555-0100", "8005550100 " },
-		{ "1.800.555.0100", "18005550100 " },
-		{ "8005550100", "8005550100 " },
-		{ "+44 20 7946 0958, or", "442079460958 " },
-		{ "192.168.100.200 2024-01-02 12:30:45 $1,234,567.00", "" },
-		{ "id1234567890 1234567890abc 4111 1111 1111 1111", "" },
-		{ "12345", "" },
-		{ "id8005550100 A800-555-0100 $8005550100 x(800) 555-0100", "" },
-		{ "some words id(8005550100) and /8005550100, then 8005550101", "8005550101 " },
-		{ "on 2024-01-02 12:30", "" },
-		{ "+1 800 555 0100 and +1-800-555-0100", "18005550100 " },
-	};
-	/* clang-format on */
-	static struct phone_set p;
-	static struct phone_finder f;
-
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-		for (size_t step = 1; step < 30; step++) {
-			char got[256] = "";
-			size_t n = strlen(cases[i].text);
-
-			phone_set_reset(&p);
-			phone_finder_begin(&f, &p, 0);
-			for (size_t k = 0; k < n; k += step)
-				phone_finder_feed(&f, span(cases[i].text + k, MIN(step, n - k)));
-			phone_finder_end(&f);
-			for (unsigned k = 0; k < p.cnt; k++)
-				snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s ",
-				         p.phone[k].digits);
-			CHECK(!strcmp(got, cases[i].numbers), "%s -> %s", cases[i].text, got);
-		}
-	phone_set_reset(&p);
-	phone_add_link(&p, span_z("tel:+1-800-555-0100"), 0);
-	phone_add_link(&p, span_z("TEL:%2B18005550101"), 0);
-	phone_add_link(&p, span_z("http://8005550100/"), 0);
-	CHECK(p.cnt == 2 && p.phone[0].from_link && p.phone[1].has_plus &&
-	      !strcmp(p.phone[1].digits, "18005550101"));
-}
-
 /* What the finders say of a text that comes in pieces of `step` bytes (0: all at once), as one line. */
 static void
 findings(struct span text, size_t step, char *out, size_t cap)
@@ -297,18 +379,18 @@ findings(struct span text, size_t step, char *out, size_t cap)
 	         set.overflow_cnt);
 }
 
+/* clang-format off */
+static const char *const pieces[] = {
+	" ", "word", "\r\n", ". ", ":", "(", "+1 ", "http://a.test/", "x", "@", "800-555-0100", "555 ", "example.com", "1.2.3.4",
+	"\xc2\xa0", "<", "\"", "'", "https://", ",", "www.", "/path?q=1", "eight ", "zero", "ei", "e", "z", "O", "l0", "one ",
+	"\xef\xbc\x98", "\xe2\x80\x8b", "\xf0\x9d\x9f\x8e", "\xc3\xa9", "Tel:", "oh ", "five-",
+};
+/* clang-format on */
+
 /* A byte at a time no block is ever looked at, and every word goes through the carry. */
 static void
 test_blocks(void)
 {
-	static const char *const pieces[] = {
-		" ",           "word",      "\r\n",         ". ",
-		":",           "(",         "+1 ",          "http://a.test/",
-		"x",           "@",         "800-555-0100", "555 ",
-		"example.com", "1.2.3.4",   "\xc2\xa0",     "<",
-		"\"",          "'",         "https://",     ",",
-		"www.",        "/path?q=1",
-	};
 	struct rng rng;
 
 	rng_seed(&rng, 4);
@@ -374,6 +456,7 @@ test_linear(void)
 	static const char *const units[] = {
 		"some words of plain text. As they come in a mail ", "http://", "http://a.com/?u=", "http://a.com/?u=http%3A%2F%2F", "a.com ",
 		"a.b.", "http://x.com/a ", "www.", ":", ".", "%25", "+1 800 555 0100 ", "http://a.com/?x=http://b.com/%20&", "x.com/http://",
+		"eight ", "zero five ", "8O", "8 o ", "zei ", "\xef\xbc\x98 ", "e(", "+1 eight ill ", "http://a.com/?u=aHR0cDovL2EuY29tLz91PQ&",
 	};
 	/* clang-format on */
 
@@ -409,10 +492,11 @@ main(void)
 	test_canonical();
 	test_names();
 	test_redirects();
+	test_code();
+	test_shown();
 	test_text();
 	test_bounds();
 	test_long_word();
-	test_phone();
 	test_blocks();
 	test_linear();
 	url_env_free(env);
