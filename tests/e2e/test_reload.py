@@ -93,6 +93,8 @@ def token_mail(i, k):
 @case
 def storm(b):
     seconds = 10 if cases.args.quick else 60
+    # One takes milliseconds, and seconds in the sanitised build on a busy machine: the storm lasts until there were enough.
+    good, bad = (8, 2) if os.path.basename(cases.args.build).endswith("asan") else (seconds, seconds // 5)
     rel = Reloads(b)
     for _ in range(5):
         rel.once()
@@ -110,19 +112,20 @@ def storm(b):
     bulk = client.Bulk(corpus(), sessions=6, reuse=200, addr=[net.RELAY4, net.RELAY6], pause=0.003)
     bulk.start()
     t.start()
+    began = time.monotonic()
     time.sleep(seconds / 4)
     rss_warm = rss(b.relay.p.pid)
     time.sleep(seconds * 3 / 4)
+    while (rel.good < good or rel.bad < bad) and t.is_alive() and time.monotonic() < began + 120:
+        time.sleep(0.2)
     rel.stop = True
     t.join(60)
     rss_end = rss(b.relay.p.pid)
     got = bulk.finish()
-    note(f"{rel.good} good and {rel.bad} bad reloads in {seconds} s (median {sorted(rel.took)[len(rel.took) // 2] * 1e3:.0f} ms), "
+    note(f"{rel.good} good and {rel.bad} bad reloads in {time.monotonic() - began:.0f} s (median {sorted(rel.took)[len(rel.took) // 2] * 1e3:.0f} ms), "
          f"{len(got)} mails; resident {rss_warm >> 20} MiB after a quarter, {rss_end >> 20} MiB at the end")
     check("every good one is taken, every bad one refused with its file", not rel.errors, f"{len(rel.errors)}: {rel.errors[:3]}")
-    # In the sanitised build one takes a second or two: there it is as soon as the last one is published.
-    enough = (6, 1) if os.path.basename(cases.args.build).endswith("asan") else (seconds, seconds // 5)
-    check("there were enough", rel.good >= enough[0] and rel.bad >= enough[1], (rel.good, rel.bad))
+    check("there were enough", rel.good >= good and rel.bad >= bad, (rel.good, rel.bad))
     broken = [r for r in got.values() if r.code == 0]
     check("no connection dropped", not broken, [r.text for r in broken[:3]])
     clean = [r for r in got.values() if r.key % 4 and r.code != 250]
