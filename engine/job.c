@@ -154,8 +154,8 @@ engine_job_begin(struct engine_worker *w, const struct engine_mail *mail)
 	reset_parsers(j);
 	next_epoch(j);
 	for (enum lane i = 0; i < LANES; i++)
-		if (g->run[i])
-			match_run_begin(g->run[i]);
+		if (g->slot[j->slot].budget[i])
+			match_budget_begin(g->slot[j->slot].budget[i]);
 	if (j->s->geo && job_fails(j, ENGINE_STAGE_GEO))
 		j->country[0] = j->country[1] = 0;
 	custom_sender(j);

@@ -104,6 +104,7 @@ struct worker_gen {
 	struct match_run *run[LANES]; /* of lanes of blocks */
 	struct {
 		struct match_stream *stream[LANE_STREAMS];
+		struct match_budget *budget[LANES]; /* where there is a run */
 		uint32_t *pattern_seen, *rule_seen, *custom_seen, *rcpt_seen;
 		uint32_t *
 		        meta_due; /* stamped when a rule that the meta names hit; by place in meta_order */

@@ -76,7 +76,8 @@ ask(struct asked *a, uint32_t group)
 	if (j->match_flood || job_fails(j, ENGINE_STAGE_MATCH))
 		return;
 	asker.confirm_fails = fault_is_set(ENGINE_STAGE_PCRE2) && !j->w->cfg.is_probe;
-	if (match_set_scan(j->gen->run[lane], j->gen->scratch, group, a->text, &asker) != MATCH_OK)
+	if (match_set_scan(j->gen->run[lane], j->gen->slot[j->slot].budget[lane], j->gen->scratch,
+	                   group, a->text, &asker) != MATCH_OK)
 		job_match_failed(j);
 	counter_add(&j->w->counters.pcre_timeouts, asker.timeout_cnt);
 	if (asker.failed_cnt > 0)

@@ -114,6 +114,8 @@ free_gen(struct worker_gen *g)
 	for (unsigned i = 0; i < ENGINE_SLOTS; i++) {
 		for (enum lane k = 0; k < LANE_STREAMS; k++)
 			match_stream_free(g->slot[i].stream[k]);
+		for (enum lane k = 0; k < LANES; k++)
+			match_budget_free(g->slot[i].budget[k]);
 		free(g->slot[i].pattern_seen);
 		free(g->slot[i].rule_seen);
 		free(g->slot[i].rule_hits);
@@ -132,6 +134,9 @@ make_slot(struct worker_gen *g, unsigned i, const struct snapshot *s)
 {
 	for (enum lane k = 0; k < LANE_STREAMS; k++)
 		if (s->lane[k].db && match_stream_new(s->lane[k].db, &g->slot[i].stream[k]) != 0)
+			return -ENOMEM;
+	for (enum lane k = 0; k < LANES; k++)
+		if (s->lane[k].set && !(g->slot[i].budget[k] = match_budget_new(s->lane[k].set)))
 			return -ENOMEM;
 	g->slot[i].pattern_seen = calloc(s->pattern_cnt + 1, sizeof(uint32_t));
 	g->slot[i].rule_seen = calloc(s->rules.rule_cnt + 1, sizeof(uint32_t));

@@ -5,7 +5,8 @@
  *         an expression that must contain a rare literal stands behind it, others go to Hyperscan as they are, those it only
  *         approximates are a first sieve; what a sieve lets through PCRE2 decides (confirm.h). Literals and expressions are
  *         databases of their own (finding 8). A group is matched by itself: a view of the header is one.
- * Owner   A set is counted (get, put). A run belongs to one worker and points into its set, which must outlive it.
+ * Owner   A set is counted (get, put). A run belongs to one worker and points into its set, which must outlive it. A budget belongs to
+ *         one scan slot of that worker: two mails under way do not use up each other's.
  * Thread  Building, get and put: one control thread. Scanning: the run's worker.
  * Limit   MATCH_SET_TEXT bytes of a text are looked at. A pattern that took over MATCH_SLOW_US on one text is not asked again in
  *         that mail and counted (decisions.md 14; fail open).
@@ -51,6 +52,7 @@ struct match_set_spec {
 
 struct match_set;
 struct match_run;
+struct match_budget; /* time that the slow patterns of one mail may still take */
 
 int match_set_build(const struct match_set_spec *spec, struct match_build *b,
                     struct match_set **out);
@@ -86,8 +88,13 @@ struct match_asker {
 	uint64_t failed_cnt;  /* out: what it did not run for grows */
 };
 
+/* NULL without memory. */
+struct match_budget *match_budget_new(const struct match_set *s);
+void match_budget_free(struct match_budget *b);
 /* A new mail: patterns that were slow are asked again. */
-void match_run_begin(struct match_run *r);
+void match_budget_begin(struct match_budget *b);
 bool match_set_has_group(const struct match_set *s, uint32_t group);
-enum match_result match_set_scan(struct match_run *r, struct match_scratch *scratch, uint32_t group,
-                                 struct span text, struct match_asker *a);
+/* b: the mail's, of the same set. */
+enum match_result match_set_scan(struct match_run *r, struct match_budget *b,
+                                 struct match_scratch *scratch, uint32_t group, struct span text,
+                                 struct match_asker *a);

@@ -15,6 +15,10 @@ struct match_run {
 	uint32_t epoch;
 	uint32_t *queue; /* to confirm */
 	size_t queued;
+};
+
+struct match_budget {
+	uint32_t cnt;        /* of patterns */
 	uint32_t *over_mail; /* of each pattern: the mail that over_cycles is of */
 	uint64_t *over_cycles;
 	uint32_t mail;
@@ -33,10 +37,7 @@ match_run_new(const struct match_set *s)
 	r->confirm = confirm_run_new();
 	r->stamp = calloc(n, sizeof(*r->stamp));
 	r->queue = calloc(n, sizeof(*r->queue));
-	r->over_mail = calloc(n, sizeof(*r->over_mail));
-	r->over_cycles = calloc(n, sizeof(*r->over_cycles));
-	r->slow_cycles = clock_cycles_per_second() / 1000000 * MATCH_SLOW_US;
-	if (r->confirm && r->stamp && r->queue && r->over_mail && r->over_cycles)
+	if (r->confirm && r->stamp && r->queue)
 		return r;
 	match_run_free(r);
 	return NULL;
@@ -50,22 +51,48 @@ match_run_free(struct match_run *r)
 	confirm_run_free(r->confirm);
 	free(r->stamp);
 	free(r->queue);
-	free(r->over_mail);
-	free(r->over_cycles);
 	free(r);
 }
 
-void
-match_run_begin(struct match_run *r)
+struct match_budget *
+match_budget_new(const struct match_set *s)
 {
-	if (++r->mail != 0)
+	struct match_budget *b = calloc(1, sizeof(*b));
+
+	if (!b)
+		return NULL;
+	b->cnt = s->head->cnt;
+	b->over_mail = calloc(b->cnt + 1, sizeof(*b->over_mail));
+	b->over_cycles = calloc(b->cnt + 1, sizeof(*b->over_cycles));
+	b->slow_cycles = clock_cycles_per_second() / 1000000 * MATCH_SLOW_US;
+	if (b->over_mail && b->over_cycles)
+		return b;
+	match_budget_free(b);
+	return NULL;
+}
+
+void
+match_budget_free(struct match_budget *b)
+{
+	if (!b)
 		return;
-	memset(r->over_mail, 0, r->set->head->cnt * sizeof(*r->over_mail));
-	r->mail = 1;
+	free(b->over_mail);
+	free(b->over_cycles);
+	free(b);
+}
+
+void
+match_budget_begin(struct match_budget *b)
+{
+	if (++b->mail != 0)
+		return;
+	memset(b->over_mail, 0, b->cnt * sizeof(*b->over_mail));
+	b->mail = 1;
 }
 
 struct call {
 	struct match_run *r;
+	struct match_budget *b;
 	struct match_asker *a;
 	const struct set_group *g;
 	bool is_stopped;
@@ -118,23 +145,23 @@ on_expression(unsigned int id, unsigned long long from, unsigned long long to, u
 }
 
 static bool
-is_too_slow(const struct match_run *r, uint32_t pattern)
+is_too_slow(const struct match_budget *b, uint32_t pattern)
 {
-	return r->over_mail[pattern] == r->mail &&
-	       r->over_cycles[pattern] > r->slow_cycles * SLOW_TIMES;
+	return b->over_mail[pattern] == b->mail &&
+	       b->over_cycles[pattern] > b->slow_cycles * SLOW_TIMES;
 }
 
 static void
-note_time(struct match_run *r, uint32_t pattern, uint64_t took, uint64_t *timeout_cnt)
+note_time(struct match_budget *b, uint32_t pattern, uint64_t took, uint64_t *timeout_cnt)
 {
-	if (took <= r->slow_cycles)
+	if (took <= b->slow_cycles)
 		return;
-	if (r->over_mail[pattern] != r->mail) {
-		r->over_mail[pattern] = r->mail;
-		r->over_cycles[pattern] = 0;
+	if (b->over_mail[pattern] != b->mail) {
+		b->over_mail[pattern] = b->mail;
+		b->over_cycles[pattern] = 0;
 	}
-	r->over_cycles[pattern] += MIN(took - r->slow_cycles, r->slow_cycles * SLOW_STEP);
-	*timeout_cnt += is_too_slow(r, pattern);
+	b->over_cycles[pattern] += MIN(took - b->slow_cycles, b->slow_cycles * SLOW_STEP);
+	*timeout_cnt += is_too_slow(b, pattern);
 }
 
 /* True when the asker wants no more. */
@@ -146,7 +173,7 @@ confirm(struct call *c, uint32_t pattern, struct span text)
 	uint64_t start;
 	size_t end = 0;
 
-	if (want == 0 || is_too_slow(r, pattern))
+	if (want == 0 || is_too_slow(c->b, pattern))
 		return false;
 	if (unlikely(c->a->confirm_fails)) {
 		c->a->failed_cnt++;
@@ -155,7 +182,7 @@ confirm(struct call *c, uint32_t pattern, struct span text)
 	start = clock_cycles();
 	cnt = confirm_count(r->set->confirm[pattern], r->confirm, text, want, &end,
 	                    &c->a->timeout_cnt);
-	note_time(r, pattern, clock_cycles() - start, &c->a->timeout_cnt);
+	note_time(c->b, pattern, clock_cycles() - start, &c->a->timeout_cnt);
 	return cnt > 0 && c->a->hit(c->a->ctx, pattern, cnt, end);
 }
 
@@ -172,11 +199,11 @@ scan_db(const hs_database_t *db, struct span text, hs_scratch_t *scratch, match_
 }
 
 enum match_result
-match_set_scan(struct match_run *r, struct match_scratch *scratch, uint32_t group, struct span text,
-               struct match_asker *a)
+match_set_scan(struct match_run *r, struct match_budget *b, struct match_scratch *scratch,
+               uint32_t group, struct span text, struct match_asker *a)
 {
 	const struct match_set *s = r->set;
-	struct call c = { .r = r, .a = a, .g = &s->group[group] };
+	struct call c = { .r = r, .b = b, .a = a, .g = &s->group[group] };
 	bool ok;
 
 	text.len = MIN(text.len, (size_t)MATCH_SET_TEXT);

@@ -314,7 +314,8 @@ test_set(void)
 	struct match_asker asker = { want, on_hit, &a, 0 };
 	struct match_scratch *scratch;
 	struct match_set *set = NULL;
-	struct match_run *r;
+	struct match_budget *budget = NULL;
+	struct match_run *r = NULL;
 
 	for (size_t i = 0; i < SET_PATTERNS; i++)
 		p[i] = (struct match_set_pattern){ .p = { span_z(patterns[i] ? patterns[i]
@@ -329,18 +330,20 @@ test_set(void)
 	      match_set_way(set, 1) == MATCH_BY_HYPERSCAN);
 	for (size_t i = 0; i < SET_PATTERNS; i++)
 		CHECK(match_set_way(set, i) != MATCH_BY_NONE, "%zu: %s", i, match_set_why(set, i));
-	CHECK(match_scratch_new_sets(NULL, 0, &set, 1, &scratch) == 0 && (r = match_run_new(set)));
-	match_run_begin(r);
+	CHECK(match_scratch_new_sets(NULL, 0, &set, 1, &scratch) == 0 && (r = match_run_new(set)) &&
+	      (budget = match_budget_new(set)));
+	match_budget_begin(budget);
 	CHECK(match_set_has_group(set, 0) && match_set_has_group(set, 1) &&
 	      !match_set_has_group(set, 2));
-	CHECK(match_set_scan(r, scratch, 0, span_z(text), &asker) == MATCH_OK);
+	CHECK(match_set_scan(r, budget, scratch, 0, span_z(text), &asker) == MATCH_OK);
 	CHECK(a.cnt[0] == 1 && a.end[0] == 13 && a.cnt[1] == 1 && a.cnt[2] == 0 && a.cnt[3] == 2 &&
 	              a.cnt[4] == 1 && a.cnt[SET_LAST] == 0,
 	      "%u %u %u %u %u %u", a.cnt[0], a.cnt[1], a.cnt[2], a.cnt[3], a.cnt[4],
 	      a.cnt[SET_LAST]);
-	CHECK(match_set_scan(r, scratch, 1, span_z("foo oxo"), &asker) == MATCH_OK &&
+	CHECK(match_set_scan(r, budget, scratch, 1, span_z("foo oxo"), &asker) == MATCH_OK &&
 	      a.cnt[SET_LAST] == 4);
 	CHECK(match_set_matches(set, 2, span_z("zq")) && !match_set_matches(set, 2, span_z("xzq")));
+	match_budget_free(budget);
 	match_run_free(r);
 	match_scratch_free(scratch);
 	match_set_put(set);
