@@ -348,8 +348,7 @@ void job_on_file_page(void *ctx, struct span html);
 void job_client_lists(struct engine_job *j);
 bool job_urls_step(struct engine_job *j); /* one URL; false when there are no more */
 void job_phones(struct engine_job *j);
-/* A hit for each list of this kind that has key. */
-void job_list_hits(struct engine_job *j, enum snapshot_list_kind kind, struct span key,
-                   const char *place, struct span excerpt,
-                   bool (*find)(const struct key_set *s, struct span key, uint32_t *value));
+/* A hit for each list of this kind that has one of the keys, which are forms of one value; none when a list that allows has one. */
+void job_list_hits(struct engine_job *j, enum snapshot_list_kind kind, const struct span *keys,
+                   size_t key_cnt, const char *place, struct span excerpt);
 void job_rules_finish(struct engine_job *j);

@@ -134,7 +134,7 @@ job_hex(const struct part_info *info, char digest[64])
 void
 job_leaf_end(struct engine_job *j, struct job_leaf *l, struct part_info *info)
 {
-	struct span head = span(l->head, l->head_used);
+	struct span head = span(l->head, l->head_used), key;
 	char digest[64];
 
 	if (l->has_sha)
@@ -148,12 +148,13 @@ job_leaf_end(struct engine_job *j, struct job_leaf *l, struct part_info *info)
 	if (!info->is_attachment)
 		return;
 	info->real_type = magic_of(head);
-	if (info->real_type)
-		job_list_hits(j, SNAPSHOT_LIST_TYPE, span_z(info->real_type), "attachment",
-		              info->name, key_set_find);
+	if (info->real_type) {
+		key = span_z(info->real_type);
+		job_list_hits(j, SNAPSHOT_LIST_TYPE, &key, 1, "attachment", info->name);
+	}
 	if (!info->has_sha)
 		return;
 	job_hex(info, digest);
-	job_list_hits(j, SNAPSHOT_LIST_SHA256, span(digest, 64), "attachment", info->name,
-	              key_set_find);
+	key = span(digest, 64);
+	job_list_hits(j, SNAPSHOT_LIST_SHA256, &key, 1, "attachment", info->name);
 }

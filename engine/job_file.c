@@ -10,7 +10,7 @@
 void
 job_file_name_lists(struct engine_job *j, struct span name)
 {
-	struct span shown = name;
+	struct span shown = name, key;
 	char ext[32];
 	const char *dot;
 	size_t n;
@@ -24,7 +24,8 @@ job_file_name_lists(struct engine_job *j, struct span name)
 		return;
 	for (size_t i = 0; i < n; i++)
 		ext[i] = ascii_lower(dot[1 + i]);
-	job_list_hits(j, SNAPSHOT_LIST_NAME, span(ext, n), "attachment", shown, key_set_find);
+	key = span(ext, n);
+	job_list_hits(j, SNAPSHOT_LIST_NAME, &key, 1, "attachment", shown);
 }
 
 void

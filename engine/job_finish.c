@@ -3,30 +3,48 @@
  */
 #include "engine/job.h"
 
-void
-job_list_hits(struct engine_job *j, enum snapshot_list_kind kind, struct span key,
-              const char *place, struct span excerpt,
-              bool (*find)(const struct key_set *s, struct span key, uint32_t *value))
+static bool
+is_allow_list(const struct engine_job *j, const struct list_ref *l)
 {
-	if (job_fails(j, ENGINE_STAGE_LISTS))
-		return;
-	for (size_t i = 0; i < j->s->list_cnt[kind]; i++) {
-		const struct list_ref *l = &j->s->list[kind][i];
-		uint32_t line;
-
-		if (find(l->set->keys, key, &line))
-			job_hit(j, l->rule, line, place, excerpt);
-	}
+	return j->s->rules.rules[l->rule].is_allow;
 }
 
-/* Lists of addresses and senders that only score; those that decide are asked by engine_decide(). */
-void
-job_client_lists(struct engine_job *j)
+/* The first of the keys that the list has. */
+static bool
+list_find(const struct list_ref *l, const struct span *keys, size_t key_cnt, uint32_t *line)
 {
-	struct span sender = span(j->sender, j->sender_len);
+	for (size_t i = 0; i < key_cnt; i++)
+		if (key_set_find(l->set->keys, keys[i], line))
+			return true;
+	return false;
+}
+
+void
+job_list_hits(struct engine_job *j, enum snapshot_list_kind kind, const struct span *keys,
+              size_t key_cnt, const char *place, struct span excerpt)
+{
+	const struct list_ref *lists = j->s->list[kind];
+	size_t cnt = j->s->list_cnt[kind];
 	uint32_t line;
 
 	if (job_fails(j, ENGINE_STAGE_LISTS))
+		return;
+	for (size_t i = 0; i < cnt; i++)
+		if (is_allow_list(j, &lists[i]) && list_find(&lists[i], keys, key_cnt, &line))
+			return;
+	for (size_t i = 0; i < cnt; i++)
+		if (!is_allow_list(j, &lists[i]) && list_find(&lists[i], keys, key_cnt, &line))
+			job_hit(j, lists[i].rule, line, place, excerpt);
+}
+
+/* Lists of addresses that only score; those that decide are asked by engine_decide(). */
+static void
+client_ip_lists(struct engine_job *j)
+{
+	struct list_hit allowed;
+	uint32_t line;
+
+	if (snapshot_find_ip(j->s, true, &j->client_addr, &allowed))
 		return;
 	for (size_t i = 0; i < j->s->list_cnt[SNAPSHOT_LIST_IP]; i++) {
 		const struct list_ref *l = &j->s->list[SNAPSHOT_LIST_IP][i];
@@ -35,6 +53,18 @@ job_client_lists(struct engine_job *j)
 		    ip_set_find(l->set->ips, &j->client_addr, &line))
 			job_hit(j, l->rule, line, "client", span("", 0));
 	}
+}
+
+/* The same for senders. */
+static void
+sender_lists(struct engine_job *j)
+{
+	struct span sender = span(j->sender, j->sender_len);
+	struct list_hit allowed;
+	uint32_t line;
+
+	if (snapshot_find_sender(j->s, true, sender, &allowed))
+		return;
 	for (size_t i = 0; i < j->s->list_cnt[SNAPSHOT_LIST_SENDER]; i++) {
 		const struct list_ref *l = &j->s->list[SNAPSHOT_LIST_SENDER][i];
 
@@ -42,6 +72,15 @@ job_client_lists(struct engine_job *j)
 		    sender_set_find(l->set->keys, sender, &line))
 			job_hit(j, l->rule, line, "sender", sender);
 	}
+}
+
+void
+job_client_lists(struct engine_job *j)
+{
+	if (job_fails(j, ENGINE_STAGE_LISTS))
+		return;
+	client_ip_lists(j);
+	sender_lists(j);
 }
 
 /* Hosts and rests ("host/path") of the next URLs: what the lists are asked for in one batch. */
@@ -84,7 +123,7 @@ url_batch_lists(struct engine_job *j, const struct url_batch *b, enum snapshot_l
 		const struct list_ref *l = &j->s->list[kind][i];
 		uint32_t found;
 
-		if (j->s->rules.rules[l->rule].is_allow != allow)
+		if (is_allow_list(j, l) != allow)
 			continue;
 		found = url_batch_find(b, l, line) & ~allowed;
 		out |= found;
@@ -222,14 +261,15 @@ job_urls_step(struct engine_job *j)
 static void
 phone_lists(struct engine_job *j, const struct phone *p)
 {
-	struct span d = span(p->digits, p->len);
+	struct span forms[2] = { span(p->digits, p->len) };
 	char with_one[PHONE_DIGITS_MAX + 1] = "1";
+	size_t cnt = 1;
 
-	job_list_hits(j, SNAPSHOT_LIST_PHONE, d, "phone", d, key_set_find);
-	if (d.len == 10 && !p->has_plus) {
-		memcpy(with_one + 1, d.p, d.len);
-		job_list_hits(j, SNAPSHOT_LIST_PHONE, span(with_one, 11), "phone", d, key_set_find);
+	if (p->len == 10 && !p->has_plus) {
+		memcpy(with_one + 1, p->digits, p->len);
+		forms[cnt++] = span(with_one, 11);
 	}
+	job_list_hits(j, SNAPSHOT_LIST_PHONE, forms, cnt, "phone", forms[0]);
 }
 
 void

@@ -318,6 +318,50 @@ list_add_phrases(struct ruleset *s, struct rule_list *l, struct snapshot_errors 
 	snapshot_errors_fini(&lines);
 }
 
+static int
+by_text(const void *x, const void *y)
+{
+	const struct span *a = x, *b = y;
+
+	if (a->len != b->len)
+		return a->len < b->len ? -1 : 1;
+	return memcmp(a->p, b->p, a->len);
+}
+
+static bool
+is_of_list(const struct ruleset *s, const struct rule_pattern *p, bool allow)
+{
+	const struct rule *r = &s->rules[p->rule];
+
+	return r->kind == RULE_LIST && r->is_allow == allow;
+}
+
+void
+list_allow_phrases(struct ruleset *s)
+{
+	struct patterns *lane = &s->lane[LANE_FOLDED];
+	struct span *allowed = calloc(lane->cnt + 1, sizeof(*allowed));
+	size_t cnt = 0, n = 0;
+
+	BUG_ON(!allowed);
+	for (size_t i = 0; i < lane->cnt; i++)
+		if (is_of_list(s, &lane->item[i], true))
+			allowed[cnt++] = lane->item[i].text;
+	if (cnt > 0)
+		qsort(allowed, cnt, sizeof(*allowed), by_text);
+	for (size_t i = 0; i < lane->cnt && cnt > 0; i++) {
+		const struct rule_pattern *p = &lane->item[i];
+
+		if (!is_of_list(s, p, true) &&
+		    !(is_of_list(s, p, false) &&
+		      bsearch(&p->text, allowed, cnt, sizeof(*allowed), by_text)))
+			lane->item[n++] = *p;
+	}
+	if (cnt > 0)
+		lane->cnt = n;
+	free(allowed);
+}
+
 static struct list_set *
 find_shared(const struct snapshot *prev, const struct rule_list *l, const uint8_t *key)
 {

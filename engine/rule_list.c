@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * rule_list.c - list files: directives, then an entry a line
  *
- * Format  %name NAME, %kind ip|domain|url|sender|phone|phrase|name|type|sha256, %score N, %allow, %describe TEXT before
+ * Format  %name NAME, %kind ip|domain|url|sender|phone|phrase|name|type|sha256, %score N or %allow, %describe TEXT before
  *         the first entry; '#' begins a comment at the start of a line or after a blank; '!' before a domain,
  *         URL or sender makes it an exception.
  */
@@ -36,6 +36,16 @@ struct head {
 	bool has_kind, is_allow;
 };
 
+/* What a list allows adds no score: whoever wrote both wanted two lists. */
+static void
+refuse_both(struct line *l, struct span word, bool has_other)
+{
+	if (has_other)
+		error_add(
+		        l->e, line_at(l, word.p),
+		        "%%allow and %%score exclude each other: a list that allows adds nothing");
+}
+
 static void
 directive(struct line *l, struct head *h)
 {
@@ -49,8 +59,10 @@ directive(struct line *l, struct head *h)
 	} else if (span_is(word, "%describe")) {
 		h->describe = l->rest;
 	} else if (span_is(word, "%allow")) {
+		refuse_both(l, word, h->score_line > 0);
 		h->is_allow = true;
 	} else if (span_is(word, "%score")) {
+		refuse_both(l, word, h->is_allow);
 		h->score = l->rest;
 		h->score_at = l->rest.p;
 		h->score_line = l->no;

@@ -47,6 +47,7 @@ parse_all(struct snapshot *s, const struct snapshot_input *in, struct snapshot_e
 	for (size_t i = 0; i < s->rules.list_cnt; i++)
 		if (s->rules.lists[i].kind == SNAPSHOT_LIST_PHRASE)
 			list_add_phrases(&s->rules, &s->rules.lists[i], e);
+	list_allow_phrases(&s->rules);
 	ruleset_finish(&s->rules, e);
 }
 

@@ -105,6 +105,8 @@ struct list_set *list_set_make(const struct ruleset *s, struct rule_list *l,
 void list_set_put(struct list_set *l);
 /* Phrases of a list to LANE_FOLDED. */
 void list_add_phrases(struct ruleset *s, struct rule_list *l, struct snapshot_errors *e);
+/* After the last of them: those of lists that allow are no patterns, and the same text in another list is none either. */
+void list_allow_phrases(struct ruleset *s);
 
 /* snapshot_custom.c: customers to policy and custom lanes. */
 struct custom_build;

@@ -263,13 +263,15 @@ static void
 test_lists(void)
 {
 	/* clang-format off */
-	static const struct { const char *text; uint32_t line; const char *says; } cases[] = {
-		{ "evil.example\n", 1, "begins with %name and %kind" },
-		{ "%name L\nx\n", 1, "begins with" },
-		{ "%name L\n%kind foo\n", 2, "not a kind" },
-		{ "%name L\n%kind ip\n%frob\n", 3, "not one of" },
-		{ "%name L!\n%kind ip\n", 1, "a name is" },
-		{ "%name L\n%kind ip\n%score x\n1.2.3.4\n", 3, "not a score" },
+	static const struct { const char *text; uint32_t line, column; const char *says; } cases[] = {
+		{ "evil.example\n", 1, 1, "begins with %name and %kind" },
+		{ "%name L\nx\n", 1, 1, "begins with" },
+		{ "%name L\n%kind foo\n", 2, 7, "not a kind" },
+		{ "%name L\n%kind ip\n%frob\n", 3, 1, "not one of" },
+		{ "%name L!\n%kind ip\n", 1, 0, "a name is" },
+		{ "%name L\n%kind ip\n%score x\n1.2.3.4\n", 3, 0, "not a score" },
+		{ "%name L\n%kind ip\n%score 1\n  %allow\n1.2.3.4\n", 4, 3, "exclude each other" },
+		{ "%name L\n%allow\n%kind ip\n%score 1\n1.2.3.4\n", 4, 1, "exclude each other" },
 	};
 	/* clang-format on */
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -277,9 +279,11 @@ test_lists(void)
 		struct ruleset s = { 0 };
 
 		ruleset_parse_list(&s, "l", span_z(cases[i].text), &e);
-		CHECK(e.cnt >= 1 && e.item[0].line == cases[i].line &&
+		CHECK(e.error_cnt >= 1 && e.item[0].line == cases[i].line &&
+		              e.item[0].column == cases[i].column &&
 		              strstr(e.item[0].text, cases[i].says),
-		      "%zu: %u %s", i, e.cnt ? e.item[0].line : 0, e.cnt ? e.item[0].text : "none");
+		      "%zu: %u:%u %s", i, e.cnt ? e.item[0].line : 0, e.cnt ? e.item[0].column : 0,
+		      e.cnt ? e.item[0].text : "none");
 		snapshot_errors_fini(&e);
 		ruleset_fini(&s);
 	}
