@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * confirm.h - one expression run exactly, by PCRE2's just-in-time compiler, within a bound
+ * confirm.h - one expression run exactly, by PCRE2's just-in-time compiler (its interpreter where the expression wants that), within
+ *             a bound
  *
  * Why     Look-around and back references are not Hyperscan's; slow expressions stand behind a literal. What a cheap test let
  *         through is decided here, as Perl would.

@@ -22,10 +22,10 @@ struct model_head {
 	uint32_t crc; /* CRC-32C of the whole file with this field 0 */
 	uint32_t
 	        feature_set; /* MODEL_FEATURE_SET of who trained it: other features, other meaning */
-	float slope, offset;        /* sum of weights / sqrt(n) to log-odds */
-	float strict_logodds;       /* at most 0.1 % false positives on held-out mails: 5 points */
-	float wide_logodds;         /* at most 0.5 % */
-	uint32_t ham_cnt, spam_cnt; /* trained on */
+	float slope, offset;  /* sum of weights / sqrt(n) to log-odds */
+	float strict_logodds; /* at most 0.1 % false positives on held-out mails: 2.5 points */
+	float wide_logodds;   /* at most 0.5 % */
+	uint32_t ham_cnt, spam_cnt;            /* trained on */
 	uint32_t held_ham_cnt, held_spam_cnt;  /* slope, offset and thresholds come from these */
 	uint32_t held_fp_cnt, held_caught_cnt; /* of these, at strict_logodds */
 	uint32_t learned_cnt;                  /* mails learned one by one since (weirctl learn) */

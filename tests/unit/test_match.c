@@ -5,6 +5,7 @@
 #include "engine/match/literal.h"
 #include "engine/match/match_set.h"
 #include "tests/check.h"
+#include "tests/malloc_count.h"
 #include <dirent.h>
 #include <unistd.h>
 
@@ -406,6 +407,51 @@ test_confirm_bound(void)
 	confirm_run_free(r);
 }
 
+/* An expression that wants no machine code is interpreted: same hits, same bound, no memory of the heap. */
+static void
+test_confirm_interpreted(void)
+{
+	/* clang-format off */
+	static const struct { const char *expr, *text; unsigned cnt; size_t end; } cases[] = {
+		{ "(*NO_JIT)ab+c", "xabbc abc", 2, 5 },
+		{ "(*NO_JIT)^(?:a|aa)+b\\b", "aaab", 1, 4 },
+		{ "(*NO_JIT)(?<!x)y", "xy", 0, 0 },
+		{ "(*NO_JIT)a(b)\\1", "abb", 1, 3 },
+	};
+	/* clang-format on */
+	struct match_pattern p = { 0 };
+	char why[MATCH_WHY_MAX], text[5000];
+	struct confirm_run *r = confirm_run_new();
+	uint64_t timeouts = 0, mallocs;
+	struct confirm *c;
+	unsigned cnt;
+	size_t end;
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		p.text = span_z(cases[i].expr);
+		c = confirm_new(&p, why, sizeof(why));
+		end = 0;
+		cnt = confirm_count(c, r, span_z(cases[i].text), 9, &end, &timeouts);
+		CHECK(cnt == cases[i].cnt && end == cases[i].end && timeouts == 0,
+		      "%s: %u, end %zu", cases[i].expr, cnt, end);
+		confirm_free(c);
+	}
+	memset(text, 'a', sizeof(text));
+	p.text = span_z("(*NO_JIT)(?:a|aa)+[bc]");
+	c = confirm_new(&p, why, sizeof(why));
+	malloc_count_on();
+	cnt = confirm_count(c, r, span(text, 200), 9, &end, &timeouts); /* too many steps */
+	CHECK(cnt == 0 && timeouts == 1);
+	cnt = confirm_count(c, r, span(text, sizeof(text)), 9, &end, &timeouts); /* too deep */
+	mallocs = malloc_count_off();
+	CHECK(cnt == 0 && timeouts == 2 && mallocs == 0, "%llu mallocs",
+	      (unsigned long long)mallocs);
+	CHECK(confirm_count(c, r, span_z("xaab"), 9, &end, &timeouts) == 1 && end == 4,
+	      "and the next text is whole again");
+	confirm_free(c);
+	confirm_run_free(r);
+}
+
 int
 main(void)
 {
@@ -419,5 +465,6 @@ main(void)
 	test_set_small();
 	test_set_refusals();
 	test_confirm_bound();
+	test_confirm_interpreted();
 	return check_failed;
 }
