@@ -75,7 +75,7 @@ reset_parsers(struct engine_job *j)
 	job_head_begin(j);
 	if (j->uri_cnt > 0)
 		memset(j->uri_seen, 0, sizeof(j->uri_seen));
-	j->uri_cnt = 0;
+	j->uri_cnt = j->uri_probe_cnt = 0;
 	j->render = (struct render){ .in_text = true }; /* leading white space counts */
 	j->has_rendered = false;
 	j->raw_is_cr = j->has_subject = j->past_subject = false;

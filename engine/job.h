@@ -165,7 +165,7 @@ struct engine_job {
 	size_t full_used;
 	bool full_is_cr;
 	char full[JOB_FULL_BYTES];
-	unsigned uri_cnt;
+	unsigned uri_cnt, uri_probe_cnt;
 	uint64_t uri_seen[JOB_URI_SLOTS];
 	unsigned field_cnt;
 	struct head_field field[JOB_FIELDS_MAX];
@@ -262,13 +262,18 @@ void job_count_hits(struct engine_job *j, uint32_t rule, double cnt);
 
 /* job_block.c: lanes that are matched a text at a time */
 bool job_has_set(const struct engine_job *j, enum lane lane);
+/* Paragraphs are wanted: by body rules, or for the URIs in them. */
+bool job_has_rendered(const struct engine_job *j);
 /* place NULL: a text lane, text begins at lane position `at`. */
 void job_scan_block(struct engine_job *j, enum lane lane, uint32_t group, struct span text,
                     const char *place, uint64_t at);
 /* Whole paragraphs or chunks of the lane; is_end: its text ends here. Returns bytes that are done with. */
 size_t job_scan_lane(struct engine_job *j, struct text_lane *l, bool is_end);
-/* A URI of an attribute or of text, in all forms that rules look at. */
-void job_uri_add(struct engine_job *j, struct span uri);
+/* A URI of an attribute or of text, in all forms that rules look at. is_ours: SpamAssassin does not look there, its rules do not see it;
+ * of a form that both have, theirs must come first. */
+void job_uri_add(struct engine_job *j, struct span uri, bool is_ours);
+/* An attribute of a page, if it is one in which SpamAssassin looks. */
+void job_uri_attr(struct engine_job *j, const struct html_attr *a);
 void job_raw_add(struct engine_job *j, struct span decoded); /* of a text part */
 void job_raw_end(struct engine_job *j);
 void job_full_add(struct engine_job *j, struct span raw);

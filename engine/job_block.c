@@ -7,7 +7,7 @@
  */
 #include "engine/job.h"
 #include "base/block64.h"
-#include "engine/uri_forms.h"
+#include "engine/uri_text.h"
 
 struct asked {
 	struct engine_job *j;
@@ -16,13 +16,20 @@ struct asked {
 	const char *place;
 	uint64_t at;
 	bool is_subject;
-	bool is_plain; /* without its disguise: SpamAssassin's rules do not see that */
+	bool is_plain; /* without its disguise */
+	bool is_ours;  /* SpamAssassin's rules do not see it */
 };
 
 bool
 job_has_set(const struct engine_job *j, enum lane lane)
 {
 	return j->s->lane[lane].set != NULL;
+}
+
+bool
+job_has_rendered(const struct engine_job *j)
+{
+	return job_has_set(j, LANE_RENDERED) || job_has_set(j, LANE_URI);
 }
 
 static unsigned
@@ -34,7 +41,7 @@ want(void *ctx, uint32_t pattern)
 	const struct rule *r = &j->s->rules.rules[rule];
 	float hits = j->gen->slot[j->slot].rule_hits[rule];
 
-	if ((a->is_subject && r->is_nosubject) || (a->is_plain && r->is_lenient))
+	if ((a->is_subject && r->is_nosubject) || (a->is_ours && r->is_lenient))
 		return 0;
 	if (!job_rule_hit(j, rule))
 		return r->max_hits;
@@ -73,7 +80,7 @@ ask(struct asked *a, uint32_t group)
 	struct engine_job *j = a->j;
 	enum lane lane = a->lane;
 
-	if (j->match_flood || job_fails(j, ENGINE_STAGE_MATCH))
+	if (!job_has_set(j, lane) || j->match_flood || job_fails(j, ENGINE_STAGE_MATCH))
 		return;
 	asker.confirm_fails = fault_is_set(ENGINE_STAGE_PCRE2) && !j->w->cfg.is_probe;
 	if (match_set_scan(j->gen->run[lane], j->gen->slot[j->slot].budget[lane], j->gen->scratch,
@@ -112,7 +119,7 @@ ask_undisguised(struct asked *a)
 		return;
 	a->at += a->text.len;
 	a->text = span(plain, n);
-	a->is_plain = true;
+	a->is_plain = a->is_ours = true;
 	ask(a, 0);
 }
 
@@ -135,9 +142,11 @@ job_scan_block(struct engine_job *j, enum lane lane, uint32_t group, struct span
 
 /* Each form once a mail. */
 static void
-on_form(void *ctx, struct span form)
+add_form(struct engine_job *j, struct span form, bool is_ours)
 {
-	struct engine_job *j = ctx;
+	struct asked a = {
+		.j = j, .lane = LANE_URI, .text = form, .place = "url", .is_ours = is_ours
+	};
 	uint64_t h =
 	        14695981039346656037u; /* FNV-1a: a clash hides a URI from uri rules, from nothing else */
 	size_t at;
@@ -152,40 +161,72 @@ on_form(void *ctx, struct span form)
 		return;
 	j->uri_cnt++;
 	j->uri_seen[at] = h;
-	job_scan_block(j, LANE_URI, 0, form, "url", 0);
+	ask(&a, 0);
+}
+
+static void
+on_form(void *ctx, struct span form)
+{
+	add_form(ctx, form, false);
+}
+
+static void
+on_our_form(void *ctx, struct span form)
+{
+	add_form(ctx, form, true);
+}
+
+static void
+on_uri(void *ctx, struct span uri)
+{
+	uri_forms(uri, on_form, ctx);
 }
 
 void
-job_uri_add(struct engine_job *j, struct span uri)
+job_uri_add(struct engine_job *j, struct span uri, bool is_ours)
 {
 	if (job_has_set(j, LANE_URI) && !j->locate)
-		uri_forms(uri, on_form, j);
+		uri_forms(uri, is_ours ? on_our_form : on_form, j);
 }
 
-/* Links that mail programs make of addresses. */
-static void
-find_mail(struct engine_job *j, struct span text)
+/* Attributes in which SpamAssassin looks for URIs: html_uri() of Mail::SpamAssassin::HTML 4.0.1. */
+static bool
+is_uri_attr(const struct html_attr *a)
 {
-	const char *at = text.p;
+	static const struct {
+		const char *name, *tags; /* a blank on both sides of each */
+	} rows[] = {
+		{ "href", " a area link base " },
+		{ "src", " img frame iframe embed script bgsound " },
+		{ "action", " form " },
+		{ "background", " body table tr td " },
+		{ "content", " meta " },
+	};
+	char tag[HTML_NAME_MAX + 3];
 
-	while ((at = memchr(at, '@', (size_t)(text.p + text.len - at)))) {
-		struct span mail = uri_mail_at(text, (size_t)(at++ - text.p));
-		char form[600], lower[256];
-		struct span host;
+	snprintf(tag, sizeof(tag), " %.*s ", (int)a->tag.len, a->tag.p);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (span_is(a->name, rows[i].name))
+			return strstr(rows[i].tags, tag) != NULL;
+	return false;
+}
 
-		if (mail.len == 0)
-			continue;
-		host = span_skip(
-		        mail, (size_t)((const char *)memchr(mail.p, '@', mail.len) - mail.p) + 1);
-		for (size_t i = 0; i < host.len; i++)
-			lower[i] = ascii_lower(host.p[i]);
-		if (url_registrable(j->w->urls, span(lower, host.len)).len == 0 ||
-		    !url_has_known_suffix(j->w->urls, span(lower, host.len)))
-			continue;
-		memcpy(form, "mailto:", 7);
-		memcpy(form + 7, mail.p, mail.len);
-		job_uri_add(j, span(form, mail.len + 7));
-	}
+void
+job_uri_attr(struct engine_job *j, const struct html_attr *a)
+{
+	if (is_uri_attr(a))
+		job_uri_add(j, a->value, false);
+}
+
+static void
+find_uris(struct engine_job *j, struct span paragraph)
+{
+	struct uri_text t = { j->w->urls, j->uri_probe_cnt, on_uri, j };
+
+	if (!job_has_set(j, LANE_URI) || j->locate)
+		return;
+	uri_text_find(&t, paragraph);
+	j->uri_probe_cnt = t.probe_cnt;
 }
 
 /* ---- paragraphs and chunks ---- */
@@ -234,8 +275,8 @@ job_scan_lane(struct engine_job *j, struct text_lane *l, bool is_end)
 		if (!j->locate)
 			job_scan_block(j, lane, 0, span(rest.p, n), NULL,
 			               l->base + (l->used - rest.len));
-		if (!is_raw && !j->locate && job_has_set(j, LANE_URI))
-			find_mail(j, span(rest.p, n));
+		if (!is_raw)
+			find_uris(j, span(rest.p, n));
 		rest = span_skip(rest, n);
 	}
 	return l->used - rest.len;

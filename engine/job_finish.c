@@ -221,7 +221,8 @@ url_features(struct engine_job *j, const struct url *u)
 	}
 }
 
-/* Attributes came by job_on_html_attr(). Forms of our own beside SpamAssassin's where a sender hides something. */
+/* Those that SpamAssassin finds came by job_on_html_attr() and from paragraphs. Our rules see what we find beside them, and our own form
+ * where a sender hides something. */
 static void
 uri_rules(struct engine_job *j, const struct url *u)
 {
@@ -230,15 +231,15 @@ uri_rules(struct engine_job *j, const struct url *u)
 	char form[URL_MAX + 8];
 	size_t n = MIN(u->raw.len, (size_t)URL_MAX);
 
-	if (u->flags & URL_F_FROM_TEXT && !(u->flags & URL_F_SCHEMELESS)) {
-		job_uri_add(j, u->raw);
-	} else if (u->flags & URL_F_FROM_TEXT) {
+	if (u->flags & URL_F_SCHEMELESS) {
 		memcpy(form, "http://", 7);
 		memcpy(form + 7, u->raw.p, n);
-		job_uri_add(j, span(form, n + 7));
+		job_uri_add(j, span(form, n + 7), true);
+	} else if (u->flags & (URL_F_FROM_TEXT | URL_F_FROM_ATTR | URL_F_FROM_DOCUMENT)) {
+		job_uri_add(j, u->raw, true);
 	}
 	if (u->flags & hides)
-		job_uri_add(j, u->canonical);
+		job_uri_add(j, u->canonical, true);
 }
 
 bool

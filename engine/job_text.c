@@ -60,7 +60,7 @@ keep(struct engine_job *j, struct span s)
 void
 job_rendered_add(struct engine_job *j, struct span text)
 {
-	while (text.len > 0 && job_has_set(j, LANE_RENDERED)) {
+	while (text.len > 0 && job_has_rendered(j)) {
 		size_t room;
 		char *to = job_lane_room(j, &j->rendered, FOLD_CAP_MIN, &room);
 
@@ -269,7 +269,7 @@ rendered_cut(struct engine_job *j)
 	size_t room;
 	char *to;
 
-	if (!job_has_set(j, LANE_RENDERED))
+	if (!job_has_rendered(j))
 		return;
 	to = job_lane_room(j, &j->rendered, FOLD_CAP_MIN, &room);
 	j->rendered.used += render_cut(&j->render, to, room);
@@ -281,7 +281,7 @@ job_text_finish(struct engine_job *j)
 	size_t room;
 	char *to;
 
-	if (!job_has_set(j, LANE_RENDERED))
+	if (!job_has_rendered(j))
 		return;
 	to = job_lane_room(j, &j->rendered, FOLD_CAP_MIN, &room);
 	j->rendered.used += render_end(&j->render, to, room);
@@ -434,7 +434,7 @@ void
 job_subject(struct engine_job *j, struct span value)
 {
 	size_t step = j->locate ? 1 : value.len;
-	bool is_shown = job_has_set(j, LANE_RENDERED);
+	bool is_shown = job_has_rendered(j);
 
 	j->fold = (struct fold){ 0 };
 	for (size_t at = 0; at < value.len; at += step) {

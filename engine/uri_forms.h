@@ -17,7 +17,3 @@ typedef void uri_form_fn(void *ctx, struct span form);
 
 /* uri: as an attribute or a text has it; what names no place of its own ("#top", "/x.gif") has this form alone. */
 void uri_forms(struct span uri, uri_form_fn *fn, void *ctx);
-
-/* An address in shown text that a mail program makes a link of: where the '@' is at; "" when it is none. The last part of its
- * host still has to be looked up. */
-struct span uri_mail_at(struct span text, size_t at);

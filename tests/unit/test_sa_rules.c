@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * test_sa_rules.c - SpamAssassin's language: what is skipped and why, conditions, tags, counts, views, relays, addresses, URIs
+ * test_sa_rules.c - SpamAssassin's language: what is skipped and why, conditions, tags, counts, views, relays, addresses
  */
 #include "engine/address.h"
 #include "engine/job.h"
 #include "engine/relays.h"
 #include "engine/ruleset_internal.h"
-#include "engine/uri_forms.h"
 #include "tests/check.h"
 #include <unistd.h>
 
@@ -365,49 +364,6 @@ test_addresses(void)
 	}
 }
 
-static void
-on_form(void *ctx, struct span form)
-{
-	char *out = ctx;
-
-	snprintf(out + strlen(out), 1000 - strlen(out), "%.*s|", (int)form.len, form.p);
-}
-
-static void
-test_uri_forms(void)
-{
-	/* clang-format off */
-	static const struct { const char *uri, *want; } cases[] = {
-		{ "http://a.b/c", "http://a.b/c|" },
-		{ " http:a.b ", "http:a.b|http://a.b|" },
-		{ "http:\\\\a.b\\c", "http:\\\\a.b\\c|http://a.b/c|" },
-		{ "http://a.b?q", "http://a.b?q|http://a.b/?q|" },
-		{ "http://a.b/%41%2f%20", "http://a.b/%41%2f%20|http://a.b/A%2f%20|" },
-		{ "http://a.b:80/c", "http://a.b:80/c|http://a.b/c|" },
-		{ "https://a.b:443", "https://a.b:443|https://a.b|" },
-		{ "http://a.b:8080/c", "http://a.b:8080/c|" },
-		{ "www.a.b", "www.a.b|http://www.a.b|" },
-		{ "http://a.b/?u=http://c.d/e&f", "http://a.b/?u=http://c.d/e&f|http://c.d/e|" },
-		{ "mailto:a@b.c?subject=x", "mailto:a@b.c?subject=x|mailto:a@b.c|" },
-		{ "#top", "#top|" }, { "/x.gif", "/x.gif|" }, { "?", "?|" }, { "//a.b/c", "//a.b/c|http:////a.b/c|" },
-		{ "cid:1@2", "cid:1@2|" },
-	};
-	static const struct { const char *text; size_t at; const char *want; } mails[] = {
-		{ "x a@b.test y", 3, "a@b.test" }, { "a@b.test.", 1, "a@b.test" }, { "<a@b.test>", 2, "a@b.test" },
-		{ "mailto:a@b.test", 8, "a@b.test" }, { "a@b", 1, "" }, { "@b.test", 0, "" }, { "a@", 1, "" },
-	};
-	/* clang-format on */
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		char out[1000] = "";
-
-		uri_forms(span_z(cases[i].uri), on_form, out);
-		CHECK(!strcmp(out, cases[i].want), "%s: %s", cases[i].uri, out);
-	}
-	for (size_t i = 0; i < ARRAY_LEN(mails); i++)
-		CHECK(span_is(uri_mail_at(span_z(mails[i].text), mails[i].at), mails[i].want), "%s",
-		      mails[i].text);
-}
-
 int
 main(void)
 {
@@ -426,7 +382,6 @@ main(void)
 	test_tags();
 	test_relays();
 	test_addresses();
-	test_uri_forms();
 	write_file("a.cf", rules_text);
 	s = snapshot_build(&in, &e);
 	CHECK(s && engine_worker_attach(w, s) == 0 && e.cnt == 0, "%s",
