@@ -299,6 +299,48 @@ test_builds(struct engine_worker *w)
 	(void)w;
 }
 
+/* Tests of rules: of a field its value, and none of what is turned off, does not run or was defined anew. */
+static void
+test_probes(void)
+{
+	/* clang-format off */
+	static const struct { const char *text; size_t error_cnt; } cases[] = {
+		{ "header DAY Date =~ /^Mon/\ntest DAY ok Monday\ntest DAY fail Tuesday", 0 },
+		{ "header DAY Date =~ /^Mon/\ntest DAY ok Tuesday\ntest DAY fail Monday", 2 },
+		{ "header DAY Date !~ /^Mon/\ntest DAY ok Tuesday", 0 },
+		{ "header ID MESSAGEID =~ /^<1/\ntest ID ok <1@a>\nheader TO ToCc =~ /^a/\ntest TO ok a@b", 0 },
+		{ "header LINE ALL =~ /^To: a/\ntest LINE ok To: a", 0 },
+		{ "body OFF /zero/\nscore OFF 0\ntest OFF ok zero", 0 },
+		{ "body BAD /a(/\ntest BAD ok a", 0 },
+		{ "body ANEW /old/\ntest ANEW ok old\nbody ANEW /new/", 0 },
+		{ "uri NUMERIC /^http:..7.91.205.21.foo/\ntest NUMERIC ok http://123456789/foo", 0 },
+	};
+	/* clang-format on */
+	char own[] = "/tmp/weir-test-probeXXXXXX", path[512];
+	const char *dirs[] = { own };
+	struct snapshot_input in = { .generation = 3, .rule_dirs = dirs, .rule_dir_cnt = 1 };
+
+	BUG_ON(!mkdtemp(own));
+	snprintf(path, sizeof(path), "%s/a.cf", own);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct snapshot_errors e = { 0 };
+		struct snapshot *s;
+		FILE *f = fopen(path, "w");
+
+		BUG_ON(!f);
+		fputs(cases[i].text, f);
+		fclose(f);
+		s = snapshot_build(&in, &e);
+		CHECK(e.error_cnt == cases[i].error_cnt && (s != NULL) == (e.error_cnt == 0),
+		      "%s: %zu errors, %s", cases[i].text, e.error_cnt,
+		      e.cnt ? e.item[0].text : "");
+		snapshot_free(s);
+		snapshot_errors_fini(&e);
+	}
+	unlink(path);
+	rmdir(own);
+}
+
 /* ---- pieces ---- */
 
 static void
@@ -393,6 +435,7 @@ main(void)
 	snapshot_free(s);
 	snapshot_errors_fini(&e);
 	test_builds(w);
+	test_probes();
 	engine_worker_free(w);
 	remove_file("a.cf");
 	rmdir(dir);
