@@ -183,21 +183,71 @@ put_names(struct engine_job *j, const struct view *v, const char *const *names, 
 	return any;
 }
 
-/* The envelope's; a mail in a file has it in a field, if at all. */
+/* The mail was not handed over by a client that we know: a file. */
+static bool
+has_no_client(const struct engine_job *j)
+{
+	static const struct addr none, none4 = { { [10] = 0xff, [11] = 0xff } };
+
+	return addr_eq(&j->client_addr, &none) || addr_eq(&j->client_addr, &none4);
+}
+
+/* The sender that the host which handed it over gave to us, or the oldest one that we trust. */
+static bool
+put_relay_sender(struct engine_job *j, struct text *t)
+{
+	struct span sender = span("", 0);
+	bool is_trusted = true;
+	struct relay r;
+
+	for (unsigned i = 0; i < j->field_cnt && is_trusted; i++) {
+		if (!span_ieq_z(j->field[i].name, "received") ||
+		    !relay_parse(j->field[i].value, &r))
+			continue;
+		is_trusted = relay_is_private(&r) || r.auth.len > 0;
+		sender = r.envfrom;
+	}
+	if (sender.len < 2 || !memchr(sender.p + 1, '@', sender.len - 1))
+		return false;
+	put(t, sender);
+	return true;
+}
+
+/* Does a field of this name stand under a Received field? Then it is of an earlier delivery. */
+static bool
+is_under_received(const struct engine_job *j, struct span name)
+{
+	bool has_received = false;
+
+	for (unsigned i = 0; i < j->field_cnt; i++) {
+		has_received |= span_ieq_z(j->field[i].name, "received");
+		if (has_received && span_ieq(j->field[i].name, name))
+			return true;
+	}
+	return false;
+}
+
+/* The envelope's; a mail in a file has it in a field, if at all: get_envelope_from() of PerMsgStatus 4.0.1. */
 static bool
 put_sender(struct engine_job *j, struct text *t)
 {
-	static const char *const names[] = { "x-envelope-from", "envelope-sender", "x-sender",
-		                             "return-path" };
+	static const char *const names[] = { "x-envelope-from", "envelope-sender", "return-path" };
 	struct view v = { .part = VIEW_ADDR | VIEW_FIRST };
 
 	if (j->sender_len > 0) {
 		put(t, span(j->sender, j->sender_len));
 		return true;
 	}
-	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		if (put_fields(j, &v, span_z(names[i]), t))
+	if (has_no_client(j) && put_relay_sender(j, t))
+		return true;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		bool is_old = is_under_received(j, span_z(names[i]));
+
+		if (is_old && i == 0) /* a list wrote it, and the others may be its too */
+			return false;
+		if (!is_old && put_fields(j, &v, span_z(names[i]), t))
 			return true;
+	}
 	return false;
 }
 
@@ -207,15 +257,6 @@ put_relay(const struct relay *r, struct text *t)
 	if (t->len > 0)
 		put(t, span(" ", 1));
 	t->len += relay_format(r, t->p + t->len, t->cap - t->len);
-}
-
-/* The mail was not handed over by a client that we know: a file. */
-static bool
-has_no_client(const struct engine_job *j)
-{
-	static const struct addr none, none4 = { { [10] = 0xff, [11] = 0xff } };
-
-	return addr_eq(&j->client_addr, &none) || addr_eq(&j->client_addr, &none4);
 }
 
 /* The host that handed it to us, then what the fields tell. Without a client those in private networks are left out. */
@@ -243,7 +284,7 @@ put_relays(struct engine_job *j, struct text *t)
 	return true;
 }
 
-/* The first field of what others wrote. */
+/* The first field of what others wrote. As there a field that names no host is still of those that are trusted. */
 static unsigned
 first_external(const struct engine_job *j)
 {
@@ -251,8 +292,8 @@ first_external(const struct engine_job *j)
 
 	for (unsigned i = 0; i < j->field_cnt; i++)
 		if (span_ieq_z(j->field[i].name, "received") &&
-		    (!has_no_client(j) || !relay_parse(j->field[i].value, &r) ||
-		     (!relay_is_private(&r) && r.auth.len == 0)))
+		    (!has_no_client(j) || (relay_parse(j->field[i].value, &r) &&
+		                           !relay_is_private(&r) && r.auth.len == 0)))
 			return i;
 	return j->field_cnt;
 }

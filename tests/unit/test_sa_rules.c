@@ -193,7 +193,10 @@ static const char rules_text[] =
         "mimeheader MIME Content-Type =~ /x-own/\nmimeheader MIMENEG Content-Type !~ /x-none/\n"
         "uri MAILTO /^mailto:e\\@f\\.com$/\nuri PERCENT m{^http://h\\.com/ab$}\nuri SLASH "
         "m{^http://h\\.com/\\?x}\n"
-        "body OFF /ab/\nscore OFF 0\nmeta OFFM OFF\n";
+        "body OFF /ab/\nscore OFF 0\nmeta OFFM OFF\n"
+        "header EXTLIST ALL-EXTERNAL =~ /list manager/\nheader EXTHOST ALL-EXTERNAL =~ /host two/\n"
+        "header ENVPATH EnvelopeFrom =~ /^a\\@path\\.test$/\n"
+        "header ENVHOST EnvelopeFrom =~ /^a\\@host\\.test$/\n";
 
 static struct engine_job *
 scan(struct engine_worker *w, const struct snapshot *s, const char *mail, size_t step)
@@ -258,6 +261,38 @@ test_mail(struct engine_worker *w, const struct snapshot *s)
 		for (size_t i = 0; i < ARRAY_LEN(not ); i++)
 			CHECK(!job_rule_hit(j, ruleset_find(&s->rules, span_z(not [i]))),
 			      "%u: %s hits", k, not [i]);
+		engine_job_put(j);
+	}
+}
+
+/* Whose word the head of a mail in a file is: which of the four rules hit. */
+static void
+test_trust(struct engine_worker *w, const struct snapshot *s)
+{
+	static const char *const names[] = { "EXTLIST", "EXTHOST", "ENVPATH", "ENVHOST" };
+	/* clang-format off */
+	static const struct { const char *mail; unsigned want; } cases[] = {
+		{ "Received: by b.test (list manager); x\nReceived: from h.test ([192.0.2.7]) by b.test; host two\n\nx\n", 2 },
+		{ "Received: from h.test ([10.0.0.7]) by b.test (list manager); x\n"
+		  "Received: from h.test ([192.0.2.7]) by b.test; host two\n\nx\n", 2 },
+		{ "Received: from h.test ([192.0.2.7]) by b.test; host two\nReceived: by b.test (list manager); x\n\nx\n", 3 },
+		{ "Received: by b.test (list manager); x\n\nx\n", 0 },
+		{ "Return-Path: <a@path.test>\nReceived: from h.test ([192.0.2.7]) by b.test; x\n\nx\n", 4 },
+		{ "Received: from h.test ([192.0.2.7]) by b.test; x\nReturn-Path: <a@path.test>\n\nx\n", 0 },
+		{ "Return-Path: <b@x.test>\nX-Envelope-From: <a@path.test>\n\nx\n", 4 },
+		{ "Return-Path: <a@path.test>\nReceived: by b.test; x\nX-Envelope-From: <a@x.test>\n\nx\n", 0 },
+		{ "Return-Path: <a@path.test>\nReceived: from h.test ([192.0.2.7]) by b.test (envelope-from <a@host.test>); x\n\nx\n", 8 },
+		{ "Return-Path: <a@path.test>\nReceived: from h.test ([192.0.2.7]) by b.test; x\n"
+		  "Received: from i.test ([192.0.2.8]) by h.test (envelope-from <a@host.test>); x\n\nx\n", 4 },
+	};
+	/* clang-format on */
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct engine_job *j = scan(w, s, cases[i].mail, 100000);
+		unsigned have = 0;
+
+		for (unsigned k = 0; k < ARRAY_LEN(names); k++)
+			have |= hits_rule(j, names[k]) ? 1u << k : 0u;
+		CHECK(have == cases[i].want, "%zu: %u, not %u", i, have, cases[i].want);
 		engine_job_put(j);
 	}
 }
@@ -430,6 +465,7 @@ main(void)
 	      e.cnt ? e.item[0].text : "");
 	if (s) {
 		test_mail(w, s);
+		test_trust(w, s);
 		engine_worker_detach(w, s);
 	}
 	snapshot_free(s);
