@@ -272,8 +272,8 @@ size_t job_scan_lane(struct engine_job *j, struct text_lane *l, bool is_end);
 /* A URI of an attribute or of text, in all forms that rules look at. is_ours: SpamAssassin does not look there, its rules do not see it;
  * of a form that both have, theirs must come first. */
 void job_uri_add(struct engine_job *j, struct span uri, bool is_ours);
-/* An attribute of a page, if it is one in which SpamAssassin looks. */
-void job_uri_attr(struct engine_job *j, const struct html_attr *a);
+/* An attribute of a page, if it is one in which SpamAssassin looks. True: nobody else is to look there. */
+bool job_uri_attr(struct engine_job *j, const struct html_attr *a);
 void job_raw_add(struct engine_job *j, struct span decoded); /* of a text part */
 void job_raw_end(struct engine_job *j);
 void job_full_add(struct engine_job *j, struct span raw);

@@ -197,6 +197,7 @@ is_uri_attr(const struct html_attr *a)
 		const char *name, *tags; /* a blank on both sides of each */
 	} rows[] = {
 		{ "href", " a area link base " },
+		{ "data-saferedirecturl", " a area link " },
 		{ "src", " img frame iframe embed script bgsound " },
 		{ "action", " form " },
 		{ "background", " body table tr td " },
@@ -211,11 +212,18 @@ is_uri_attr(const struct html_attr *a)
 	return false;
 }
 
-void
+bool
 job_uri_attr(struct engine_job *j, const struct html_attr *a)
 {
-	if (is_uri_attr(a))
+	bool is_googles = span_is(a->name, "data-saferedirecturl"); /* beside a link it changed */
+	char target[URI_FORM_MAX];
+
+	if (j->in_page || !is_uri_attr(a))
+		return is_googles;
+	if (span_is(a->tag, "a") && span_is(a->name, "href")) /* as written, too */
 		job_uri_add(j, a->value, false);
+	job_uri_add(j, uri_target(a->value, target), false);
+	return is_googles;
 }
 
 static void

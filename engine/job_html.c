@@ -28,8 +28,8 @@ job_on_html_attr(void *ctx, const struct html_attr *a)
 	uint32_t extra = URL_F_FROM_ATTR | (a->is_hidden ? (uint32_t)URL_F_HIDDEN : 0u);
 	const struct url *u;
 
-	if (!j->in_page)
-		job_uri_attr(j, a);
+	if (job_uri_attr(j, a))
+		return;
 	u = url_add(&j->urls, a->value, extra, j->part);
 	if (!u)
 		j->features[F_URL_CODE] += url_add_code(&j->urls, a->value, extra, j->part);

@@ -60,23 +60,28 @@ has_percent(struct span s)
 	return false;
 }
 
-/* Codes that stand for what needs none are undone, what needs one gets it. */
+/* Codes of printable ASCII are undone, '/' and ':' too; what needs one gets it. */
 static struct span
 recode(struct span in, char *out)
 {
-	static const char keep[] = "\"#%&/:;<=>?@";
 	size_t n = 0;
 
 	for (size_t i = 0; i < in.len && n + 3 <= URI_FORM_MAX; i++) {
 		int c = percent(span_skip(in, i));
 
-		if (c > 0x20 && c < 0x7f && !strchr(keep, c)) {
+		if (c > 0x20 && c < 0x7f) {
 			out[n++] = (char)c;
 			i += 2;
 			continue;
 		}
+		if (c >= 0) {
+			memcpy(out + n, in.p + i, 3);
+			n += 3;
+			i += 2;
+			continue;
+		}
 		c = (unsigned char)in.p[i];
-		if (c <= 0x20 || c >= 0x7f || c == '<' || c == '>' || c == '"')
+		if (c <= 0x20 || c >= 0x7f || c == '<' || c == '>' || c == '"' || c == '%')
 			n += (size_t)sprintf(out + n, "%%%02x", (unsigned)c);
 		else
 			out[n++] = (char)c;
@@ -360,9 +365,25 @@ targets(struct forms *f, struct span rest)
 	}
 }
 
+/* A browser leaves out blanks and control characters in a host. */
+static struct span
+without_blanks(struct forms *f, const struct http *h, char host[URI_FORM_MAX])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < h->host.len && n < URI_FORM_MAX; i++)
+		if ((unsigned char)h->host.p[i] > ' ')
+			host[n++] = h->host.p[i];
+	if (n == h->host.len)
+		return h->host;
+	put_form(f, h, span(host, n), h->rest);
+	return span(host, n);
+}
+
 static void
 http_forms(struct forms *f, struct span s)
 {
+	char host[URI_FORM_MAX];
 	struct http h;
 	struct span port;
 	size_t n;
@@ -370,6 +391,7 @@ http_forms(struct forms *f, struct span s)
 	if (!http_parts(s, &h))
 		return;
 	port = port_forms(f, &h);
+	h.host = without_blanks(f, &h, host);
 	if (++f->depth < URI_FORMS_DEPTH)
 		targets(f, h.rest);
 	f->depth--;

@@ -17,3 +17,7 @@ typedef void uri_form_fn(void *ctx, struct span form);
 
 /* uri: as an attribute or a text has it; what names no place of its own ("#top", "/x.gif") has this form alone. */
 void uri_forms(struct span uri, uri_form_fn *fn, void *ctx);
+
+/* A page's link as SpamAssassin resolves it: no "." and ".." in its path, a scheme for "//www.…". (Base URLs are not applied.) Points into
+ * uri or out. */
+struct span uri_target(struct span uri, char out[URI_FORM_MAX]);

@@ -16,7 +16,8 @@
 #define TAG_SLOTS    512
 #define ATTR_SLOTS   128
 #define ENTITY_SLOTS 8192
-#define WORD_MAX     12 /* of a tag or attribute that we know, with its NUL */
+#define WORD_MAX     12 /* of a tag that we know, with its NUL */
+#define ATTR_MAX     24 /* of an attribute */
 #define URLS_A_STYLE 8
 #define BARE_MAX     6 /* longest entity that needs no ';' */
 
@@ -90,14 +91,14 @@ static const struct { char name[WORD_MAX]; uint16_t kind; } tags[] = {
 	{ "samp", 0 }, { "var", 0 }, { "object", 0 }, { "applet", 0 }, { "noscript", 0 }, { "main", 0 }, { "nav", 0 },
 	{ "aside", 0 }, { "figure", 0 }, { "svg", 0 }, { "video", 0 }, { "audio", 0 }, { "picture", 0 }, { "o:p", 0 },
 };
-static const struct { char name[WORD_MAX]; uint8_t kind; } attrs[] = {
+static const struct { char name[ATTR_MAX]; uint8_t kind; } attrs[] = {
 	{ "href", ATTR_URL },       { "src", ATTR_URL },         { "action", ATTR_URL },     { "background", ATTR_URL },
 	{ "poster", ATTR_URL },     { "cite", ATTR_URL },        { "data", ATTR_URL },       { "formaction", ATTR_URL },
 	{ "srcset", ATTR_SRCSET },  { "longdesc", ATTR_URL },    { "lowsrc", ATTR_URL },     { "dynsrc", ATTR_URL },
 	{ "xlink:href", ATTR_URL }, { "codebase", ATTR_URL },    { "usemap", ATTR_URL },     { "content", ATTR_CONTENT },
 	{ "style", ATTR_STYLE },    { "color", ATTR_COLOR },     { "text", ATTR_COLOR },     { "bgcolor", ATTR_BGCOLOR },
 	{ "size", ATTR_SIZE },      { "hidden", ATTR_HIDDEN },   { "type", ATTR_TYPE },
-	{ "class", ATTR_CLASS },    { "id", ATTR_ID },
+	{ "class", ATTR_CLASS },    { "id", ATTR_ID },           { "data-saferedirecturl", ATTR_URL },
 };
 /* clang-format on */
 
@@ -140,11 +141,11 @@ struct html {
 	char value[HTML_VALUE_MAX], out[OUT_BYTES];
 };
 
-/* s and a word of a table. */
+/* s and a word of a table, which has max bytes. */
 static bool
-is_word(struct span s, const char word[WORD_MAX])
+is_word(struct span s, const char *word, size_t max)
 {
-	return s.len < WORD_MAX && !memcmp(s.p, word, s.len) && !word[s.len];
+	return s.len < max && !memcmp(s.p, word, s.len) && !word[s.len];
 }
 
 static uint32_t
@@ -234,7 +235,7 @@ tag_kind(const struct html *h, struct span name)
 	uint32_t at = h->name_hash % TAG_SLOTS;
 
 	for (; h->tag_slot[at]; at = (at + 1) % TAG_SLOTS)
-		if (is_word(name, tags[h->tag_slot[at] - 1].name))
+		if (is_word(name, tags[h->tag_slot[at] - 1].name, WORD_MAX))
 			return tags[h->tag_slot[at] - 1].kind | KNOWN;
 	return 0;
 }
@@ -686,7 +687,7 @@ end_attr_name(struct html *h)
 	uint32_t at = attr_hash(attr);
 
 	for (; h->attr_slot[at]; at = (at + 1) % ATTR_SLOTS)
-		if (is_word(attr, attrs[h->attr_slot[at] - 1].name)) {
+		if (is_word(attr, attrs[h->attr_slot[at] - 1].name, ATTR_MAX)) {
 			h->attr_kind = attrs[h->attr_slot[at] - 1].kind;
 			break;
 		}

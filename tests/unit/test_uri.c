@@ -26,7 +26,9 @@ test_forms(void)
 		{ " http:a.b ", "http:a.b|http://a.b|" },
 		{ "http:\\\\a.b\\c", "http:\\\\a.b\\c|http://a.b/c|" },
 		{ "http://a.b?q", "http://a.b?q|http://a.b/?q|" },
-		{ "http://a.b/%41%2f%20", "http://a.b/%41%2f%20|http://a.b/A%2f%20|" },
+		{ "http://a.b/%41%2f%20%zz", "http://a.b/%41%2f%20%zz|http://a.b/A/%20%25zz|" },
+		{ "http://a.b/?u=https%3A%2F%2Fc.d%2F%e9", "http://a.b/?u=https%3A%2F%2Fc.d%2F%e9|http://a.b/?u=https://c.d/%e9|https://c.d/%e9|" },
+		{ "http://a .b/c", "http://a .b/c|http://a.b/c|" },
 		{ "http://a.b:80/c", "http://a.b:80/c|http://a.b/c|" },
 		{ "https://a.b:443", "https://a.b:443|https://a.b|" },
 		{ "http://a.b:8080/c", "http://a.b:8080/c|" }, { "http://a.b:80x", "http://a.b:80x|" },
@@ -55,6 +57,29 @@ test_forms(void)
 
 		uri_forms(span_z(cases[i].uri), on_form, out);
 		CHECK(!strcmp(out, cases[i].want), "%s: %s", cases[i].uri, out);
+	}
+}
+
+/* As Mail::SpamAssassin::HTML::target_uri() without a base. */
+static void
+test_targets(void)
+{
+	/* clang-format off */
+	static const struct { const char *uri, *want; } cases[] = {
+		{ "http://a.b/c", "http://a.b/c" }, { "http://a.b", "http://a.b" }, { "", "" }, { "#x", "#x" }, { "?x", "?x" },
+		{ "http://a.b/c/../d?e/../f", "http://a.b/d?e/../f" }, { "http://a.b/./c/.", "http://a.b/c/" },
+		{ "http://a.b/../../c/..", "http://a.b/" }, { "http://a.b/c#/../d", "http://a.b/c#/../d" },
+		{ "//www.a.b/c", "http://www.a.b/c" }, { "//www2.a.b", "http://www2.a.b" }, { "//ftp.a.b/", "ftp://ftp.a.b/" },
+		{ "//a.b/c", "//a.b/c" }, { "//wwwx.a.b", "//wwwx.a.b" },
+		{ "./c", "/c" }, { "../c/./d", "/c/d" }, { "c/d", "c/d" }, { "/", "/" }, { "/.", "/" }, { "..", ".." },
+		{ "mailto:a/../b", "mailto:a/../b" }, { "x:a/../b", "x:/b" },
+	};
+	/* clang-format on */
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char out[URI_FORM_MAX];
+		struct span t = uri_target(span_z(cases[i].uri), out);
+
+		CHECK(span_is(t, cases[i].want), "%s: %.*s", cases[i].uri, (int)t.len, t.p);
 	}
 }
 
@@ -145,6 +170,8 @@ static const struct {
 } pages[] = {
 	{ "<a href='http://a.com/x'>http://a.com/x</a>", 1, false },
 	{ "<a href='http://a.com/x'>www.b.com</a> c@d.com", 3, false },
+	{ "<a href='x' data-saferedirecturl='http://a.com/onlyours'>x</a>", 2, true },
+	{ "<img src='./onlyours.gif'>", 1, true },
 	{ "<img src='http://a.com/onlyours.gif'>", 1, true },
 	{ "<input src='http://a.com/onlyours.gif'>", 0, true },
 	{ "<td background='http://a.com/b.gif'><th background='http://a.com/onlyours'>", 1, true },
@@ -214,6 +241,7 @@ main(void)
 
 	BUG_ON(!w || !mkdtemp(dir));
 	test_forms();
+	test_targets();
 	test_text(w->urls);
 	test_bounds(w->urls);
 	write_file("a.cf", cf);
