@@ -50,6 +50,7 @@ struct engine_config {
 	bool want_text;       /* keep the folded text for engine_job_text(): tools */
 	bool want_all_hashes; /* sha256 of text parts too: tools */
 	bool want_features;   /* of the learned model, without one too: tools */
+	bool want_sub_hits;   /* where sub-rules hit too: tools */
 	bool is_probe; /* scans a snapshot's own probe mails: stages that fail on purpose (fault.h) do not */
 };
 

@@ -37,7 +37,7 @@ reset_evidence(struct engine_job *j)
 {
 	j->failed_stages = 0;
 	j->match_flood = false;
-	j->hit_cnt = j->hit_overflow = j->match_cnt = 0;
+	j->hit_cnt = j->hit_overflow = j->match_cnt = j->sub_hit_cnt = 0;
 	j->score_milli = 0;
 	memset(j->content_hit, 0, sizeof(j->content_hit));
 	memset(j->features, 0, sizeof(j->features));

@@ -39,6 +39,7 @@
 #define JOB_FIELD_MAX    4096 /* bytes of a header field that customers' rules look at */
 #define JOB_SCAN_DEFAULT (512 * 1024)
 #define JOB_NO_PART      UINT16_MAX
+#define SUB_HITS_MAX     1024 /* of sub-rules, for tools */
 
 /* Text on its way to a stream. The last EXCERPT_MAX bytes before it stay, for excerpts. */
 struct text_lane {
@@ -203,6 +204,8 @@ struct engine_job {
 	/* tools */
 	char *text; /* folded text; NULL unless asked for */
 	size_t text_used, text_room;
+	struct evidence_hit *sub_hit; /* of sub-rules; NULL unless asked for */
+	unsigned sub_hit_cnt;
 	struct engine_job *locate; /* the finished job whose hits this one locates; NULL: a scan */
 	uint64_t locate_next[LANES]; /* least end of a hit that is not located yet */
 	bool in_tail;
@@ -313,6 +316,8 @@ void job_document_text(struct engine_job *j, struct span utf8);
 void job_document_end(struct engine_job *j);
 
 /* job_locate.c */
+/* Has it hits in text lanes? */
+bool job_wants_locate(const struct engine_job *j);
 /* Where the hits of the finished job `of` in text lanes are: j, just begun, is to be fed the same mail. */
 void job_locate_begin(struct engine_job *j, struct engine_job *of);
 /* All that is in the lanes now came from at most `read` bytes of the text under way, or of the subject's value. */
@@ -351,6 +356,10 @@ void job_on_file_page(void *ctx, struct span html);
 
 /* job_finish.c */
 void job_client_lists(struct engine_job *j);
+/* Is it one of those that the feature counts? Links: those of attributes. */
+bool job_url_counts(const struct url *u, enum feature f);
+/* What an excerpt shows of a canonical URL: host and begin of its path. */
+struct span job_url_head(struct span canonical);
 bool job_urls_step(struct engine_job *j); /* one URL; false when there are no more */
 void job_phones(struct engine_job *j);
 /* A hit for each list of this kind that has one of the keys, which are forms of one value; none when a list that allows has one. */

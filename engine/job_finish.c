@@ -112,6 +112,12 @@ url_batch_find(const struct url_batch *b, const struct list_ref *l, uint32_t *li
 	               : url_prefix_find_batch(l->set->keys, b->rest, b->cnt, line);
 }
 
+struct span
+job_url_head(struct span canonical)
+{
+	return span(canonical.p, MIN(canonical.len, (size_t)EXCERPT_MAX));
+}
+
 /* The lists of one kind: those that allow return what they take out of the lists that block, the others make hits of the rest. */
 static uint32_t
 url_batch_lists(struct engine_job *j, const struct url_batch *b, enum snapshot_list_kind kind,
@@ -130,7 +136,7 @@ url_batch_lists(struct engine_job *j, const struct url_batch *b, enum snapshot_l
 		for (; found && !allow; found &= found - 1) {
 			unsigned k = (unsigned)__builtin_ctz(found);
 
-			job_hit(j, l->rule, line[k], "url", b->url[k].canonical);
+			job_hit(j, l->rule, line[k], "url", job_url_head(b->url[k].canonical));
 		}
 	}
 	return out;
@@ -184,30 +190,40 @@ signs_of(const struct url *u)
 	return f;
 }
 
+/* clang-format off */
+static const struct { uint32_t flag; enum feature f; } flag_features[] = {
+	{ URL_F_NUMERIC,         F_URL_NUMERIC },
+	{ URL_F_OBFUSCATED_HOST, F_URL_OBFUSCATED },
+	{ URL_F_USERINFO,        F_URL_USERINFO },
+	{ URL_F_SHORTENER,       F_URL_SHORTENER },
+	{ URL_F_REDIRECTOR,      F_URL_REDIRECTOR },
+	{ URL_F_IDN,             F_URL_IDN },
+	{ URL_F_MIXED_SCRIPT,    F_URL_MIXED_SCRIPT },
+	{ URL_F_PORT,            F_URL_PORT },
+	{ URL_F_BRAND,           F_URL_BRAND },
+	{ URL_F_FRESH,           F_URL_FRESH },
+	{ URL_F_MISMATCH,        F_URL_MISMATCH },
+};
+/* clang-format on */
+
+bool
+job_url_counts(const struct url *u, enum feature f)
+{
+	for (size_t i = 0; i < ARRAY_LEN(flag_features); i++)
+		if (flag_features[i].f == f)
+			return signs_of(u) & flag_features[i].flag;
+	return f == F_HTML_LINKS && u->flags & URL_F_FROM_ATTR;
+}
+
 static void
 url_features(struct engine_job *j, const struct url *u)
 {
-	/* clang-format off */
-	static const struct { uint32_t flag; enum feature f; } rows[] = {
-		{ URL_F_NUMERIC,         F_URL_NUMERIC },
-		{ URL_F_OBFUSCATED_HOST, F_URL_OBFUSCATED },
-		{ URL_F_USERINFO,        F_URL_USERINFO },
-		{ URL_F_SHORTENER,       F_URL_SHORTENER },
-		{ URL_F_REDIRECTOR,      F_URL_REDIRECTOR },
-		{ URL_F_IDN,             F_URL_IDN },
-		{ URL_F_MIXED_SCRIPT,    F_URL_MIXED_SCRIPT },
-		{ URL_F_PORT,            F_URL_PORT },
-		{ URL_F_BRAND,           F_URL_BRAND },
-		{ URL_F_FRESH,           F_URL_FRESH },
-		{ URL_F_MISMATCH,        F_URL_MISMATCH },
-	};
-	/* clang-format on */
 	struct span host = u->registrable.len ? u->registrable : u->host;
 	int64_t n = j->features[F_URL_HOSTS];
 	uint32_t signs = signs_of(u);
 
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		j->features[rows[i].f] += !!(signs & rows[i].flag);
+	for (size_t i = 0; i < ARRAY_LEN(flag_features); i++)
+		j->features[flag_features[i].f] += !!(signs & flag_features[i].flag);
 	j->features[F_URLS]++;
 	j->features[F_URL_FROM_DOMAIN] += j->from_domain[0] && span_is(host, j->from_domain);
 	if (u->redirect_to.len > 0)

@@ -56,21 +56,52 @@ call_users(struct engine_job *j, uint32_t rule)
 		due[s->users[i]] = epoch_of(j);
 }
 
+static struct evidence_hit *
+begin_row(struct evidence_hit *h, uint32_t rule, uint32_t line)
+{
+	h->rule = rule;
+	h->line = line;
+	h->place = "";
+	h->is_located = false;
+	h->excerpt_len = 0;
+	return h;
+}
+
+/* Tools alone say where a sub-rule hit. */
+static struct evidence_hit *
+new_sub_hit(struct engine_job *j, uint32_t rule)
+{
+	if (!j->sub_hit || j->sub_hit_cnt == SUB_HITS_MAX)
+		return NULL;
+	return begin_row(&j->sub_hit[j->sub_hit_cnt++], rule, 0);
+}
+
+/* An entry of a list, found again: a number that is there twice, two URLs of one domain. */
+static bool
+has_row(const struct engine_job *j, uint32_t rule, uint32_t line)
+{
+	for (unsigned i = j->hit_cnt; i-- > 0;)
+		if (j->hit[i].rule == rule && j->hit[i].line == line)
+			return true;
+	return false;
+}
+
 /* Marks the rule; a new evidence row when it is to be shown, else NULL. */
 static struct evidence_hit *
 new_hit(struct engine_job *j, uint32_t rule, uint32_t line, bool is_absent)
 {
 	const struct rule *r = &j->s->rules.rules[rule];
 	bool again = job_rule_hit(j, rule);
-	struct evidence_hit *h;
 
 	if (!again) {
 		job_count_hits(j, rule, 1);
 		call_users(j, rule);
 	}
 	j->gen->slot[j->slot].rule_seen[rule] = epoch_of(j);
-	if (r->is_sub || r->is_negated != is_absent || (again && line == 0))
+	if (r->is_negated != is_absent || (again && (line == 0 || has_row(j, rule, line))))
 		return NULL;
+	if (r->is_sub)
+		return new_sub_hit(j, rule);
 	if (!again && r->filter == FILTER_SCORE)
 		j->score_milli += r->score_milli;
 	if (!r->is_allow && r->filter != FILTER_SCORE)
@@ -79,15 +110,9 @@ new_hit(struct engine_job *j, uint32_t rule, uint32_t line, bool is_absent)
 		j->hit_overflow++;
 		return NULL;
 	}
-	h = &j->hit[j->hit_cnt++];
-	h->rule = rule;
-	h->line = line;
-	h->place = "";
-	h->is_located = false;
-	h->excerpt_len = 0;
 	if (!r->is_allow && j->first_hit[r->filter] < 0)
-		j->first_hit[r->filter] = (int)j->hit_cnt - 1;
-	return h;
+		j->first_hit[r->filter] = (int)j->hit_cnt;
+	return begin_row(&j->hit[j->hit_cnt++], rule, line);
 }
 
 void

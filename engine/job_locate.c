@@ -10,15 +10,37 @@
 
 static const enum lane lanes[] = { LANE_FOLDED, LANE_RENDERED, LANE_RAW };
 
+/* Hits, then those of sub-rules; NULL past the last. */
+static struct evidence_hit *
+hit_at(struct engine_job *of, unsigned i)
+{
+	if (i < of->hit_cnt)
+		return &of->hit[i];
+	i -= of->hit_cnt;
+	return i < of->sub_hit_cnt ? &of->sub_hit[i] : NULL;
+}
+
+bool
+job_wants_locate(const struct engine_job *j)
+{
+	for (unsigned i = 0; i < j->hit_cnt; i++)
+		if (!j->hit[i].place)
+			return true;
+	for (unsigned i = 0; i < j->sub_hit_cnt; i++)
+		if (!j->sub_hit[i].place)
+			return true;
+	return false;
+}
+
 static void
 set_next(struct engine_job *j, enum lane lane)
 {
-	const struct engine_job *of = j->locate;
+	struct evidence_hit *h;
 
 	j->locate_next[lane] = UINT64_MAX;
-	for (unsigned i = 0; i < of->hit_cnt; i++)
-		if (!of->hit[i].place && of->hit[i].lane == lane && !of->hit[i].is_located)
-			j->locate_next[lane] = MIN(j->locate_next[lane], of->hit[i].end);
+	for (unsigned i = 0; (h = hit_at(j->locate, i)); i++)
+		if (!h->place && h->lane == lane && !h->is_located)
+			j->locate_next[lane] = MIN(j->locate_next[lane], h->end);
 }
 
 void
@@ -53,13 +75,11 @@ static void
 reached(struct engine_job *j, enum lane lane, uint16_t part, uint64_t offset)
 {
 	const struct text_lane *l = job_lane(j, lane);
-	struct engine_job *of = j->locate;
+	struct evidence_hit *h;
 
 	if (l->base + l->used < j->locate_next[lane])
 		return;
-	for (unsigned i = 0; i < of->hit_cnt; i++) {
-		struct evidence_hit *h = &of->hit[i];
-
+	for (unsigned i = 0; (h = hit_at(j->locate, i)); i++) {
 		if (h->place || h->lane != lane || h->is_located || h->end > l->base + l->used)
 			continue;
 		h->is_located = true;

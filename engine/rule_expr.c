@@ -270,8 +270,8 @@ rule_expr_compile(struct ruleset *s, const struct pending_meta *m, struct error_
 	return !p.failed;
 }
 
-static double
-binary(enum meta_op_kind op, double a, double b)
+double
+rule_expr_binary(enum meta_op_kind op, double a, double b)
 {
 	switch (op) {
 	case OP_AND:
@@ -329,7 +329,7 @@ rule_expr_eval(const struct ruleset *s, const struct rule *r, const uint32_t *se
 			break;
 		default:
 			n--;
-			stack[n - 1] = binary(op->kind, stack[n - 1], stack[n]);
+			stack[n - 1] = rule_expr_binary(op->kind, stack[n - 1], stack[n]);
 			break;
 		}
 	}

@@ -225,6 +225,8 @@ void ruleset_fini(struct ruleset *s);
 /* RULE_NONE when there is none of this name. */
 uint32_t ruleset_find(const struct ruleset *s, struct span name);
 
+/* What an operation of two operands makes of them; a division by 0 is 0. */
+double rule_expr_binary(enum meta_op_kind op, double a, double b);
 /* Value of a meta: rule i hit hits[i] times when seen[i] equals the epoch, else not. As in Perl && and || give an operand. Bounded
  * by META_OPS_MAX. */
 double rule_expr_eval(const struct ruleset *s, const struct rule *r, const uint32_t *seen,

@@ -12,7 +12,8 @@ scan_new(const struct snapshot_input *in, bool want_text, struct snapshot_errors
 {
 	struct engine_config cfg = { .want_text = want_text,
 		                     .want_all_hashes = true,
-		                     .want_features = true };
+		                     .want_features = true,
+		                     .want_sub_hits = true };
 	struct snapshot_customer *c = calloc(in->customer_cnt + 1, sizeof(*c));
 	struct scanner *x = calloc(1, sizeof(*x));
 	struct snapshot_input with = *in;
@@ -49,48 +50,6 @@ scan_free(struct scanner *x)
 	engine_worker_free(x->w);
 	snapshot_free(x->s);
 	free(x);
-}
-
-/* "part 1.2 offset 5120", "header subject offset 12"; else what kind of thing was hit. */
-static void
-where_of(const struct engine_job *j, const struct evidence_hit *h, char *out, size_t cap)
-{
-	const struct part_info *p = &j->parts[h->part == JOB_NO_PART ? 0 : h->part];
-
-	if (h->place || !h->is_located)
-		snprintf(out, cap, "%s", h->place ? h->place : "text");
-	else if (h->part == JOB_NO_PART)
-		snprintf(out, cap, "header subject offset %llu", (unsigned long long)h->offset);
-	else
-		snprintf(out, cap, "part %.*s offset %llu", (int)p->path.len, p->path.p,
-		         (unsigned long long)h->offset);
-}
-
-static void
-print_rules(struct json_out *o, const struct engine_job *j)
-{
-	json_out_open(o, "rules", '[');
-	for (unsigned i = 0; i < j->hit_cnt; i++) {
-		const struct evidence_hit *h = &j->hit[i];
-		const struct rule *r = &j->s->rules.rules[h->rule];
-		char where[160], source[512];
-
-		where_of(j, h, where, sizeof(where));
-		snprintf(source, sizeof(source), "%s:%u", j->s->rules.files[r->file],
-		         h->line ? h->line : r->line);
-		json_out_open(o, NULL, '{');
-		json_out_string(o, "name", r->name);
-		json_out_string(o, "group", span_z(policy_filter_name(r->filter)));
-		json_out_decimal(o, "score",
-		                 r->filter == FILTER_SCORE ? r->score_milli / 1000.0 : 0);
-		json_out_string(o, "where", span_z(where));
-		json_out_string(o, "excerpt", span(h->excerpt, h->excerpt_len));
-		json_out_string(o, "source", span_z(source));
-		if (r->describe[0])
-			json_out_string(o, "describe", span_z(r->describe));
-		json_out_close(o, '}');
-	}
-	json_out_close(o, ']');
 }
 
 static void
@@ -197,7 +156,7 @@ print_all(FILE *f, const char *name, const struct engine_job *j, const struct an
 	json_out_decimal(&o, "score", j->score_milli / 1000.0);
 	scan_print_model(&o, j, a->reasons);
 	json_out_number(&o, "generation", (int64_t)j->s->generation);
-	print_rules(&o, j);
+	scan_print_rules(&o, j);
 	print_urls(&o, j);
 	print_phones(&o, j);
 	json_out_open(&o, "parts", '[');
@@ -247,16 +206,36 @@ scan_run(struct engine_job *j, struct span mail)
 		;
 }
 
+/* Of the hits of sub-rules those stay that are said of a meta that hit: only these are looked for in the mail. */
+static void
+keep_made(struct engine_job *j)
+{
+	bool is_wanted[SUB_HITS_MAX] = { false };
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < j->hit_cnt; i++) {
+		struct scan_made m = { 0 };
+
+		if (j->s->rules.rules[j->hit[i].rule].kind == RULE_META)
+			scan_made_of(j, j->hit[i].rule, &m);
+		for (unsigned k = 0; k < m.cnt; k++)
+			if (m.part[k].hit >= j->sub_hit &&
+			    m.part[k].hit < j->sub_hit + j->sub_hit_cnt)
+				is_wanted[m.part[k].hit - j->sub_hit] = true;
+	}
+	for (unsigned i = 0; i < j->sub_hit_cnt; i++)
+		if (is_wanted[i])
+			j->sub_hit[n++] = j->sub_hit[i];
+	j->sub_hit_cnt = n;
+}
+
 /* Only for what is printed: the scan itself was timed before. */
 static void
 locate(struct scanner *x, struct engine_job *j, struct engine_mail m, struct span mail)
 {
 	struct engine_job *again;
-	unsigned i = 0;
 
-	while (i < j->hit_cnt && j->hit[i].place)
-		i++;
-	if (i == j->hit_cnt)
+	if (!job_wants_locate(j))
 		return;
 	m.size = 0; /* either slot will do */
 	again = engine_job_begin(x->w, &m);
@@ -290,6 +269,7 @@ scan_bytes(struct scanner *x, const char *name, struct span mail, const struct s
 	if (!refused_at_rcpt(x, &client, env, local, domain, &r, &a))
 		a = (struct answer){ v.action, v.filter, v.reason, NULL };
 	start = clock_mono_us() - start;
+	keep_made(j);
 	locate(x, j, m, mail);
 	scan_reasons(x, j, m, mail, &reasons);
 	a.reasons = &reasons;

@@ -5,6 +5,8 @@
 #include "engine/job.h"
 #include "engine/scan.h"
 
+struct json_out;
+
 struct scanner {
 	struct snapshot *s;
 	struct engine_worker *w;
@@ -28,7 +30,24 @@ struct scan_reasons {
 	struct scan_reason item[SCAN_REASONS + 1]; /* one more: room to shift */
 };
 
-struct json_out;
+/* One thing that a meta rule is made of: a rule that hit, or a feature that is not 0. */
+struct scan_part {
+	const struct evidence_hit *hit; /* NULL: a feature */
+	uint32_t feature;
+};
+
+#define MADE_PARTS 3
+
+struct scan_made {
+	unsigned cnt;                          /* the strongest first */
+	struct scan_part part[MADE_PARTS + 1]; /* one more: room to shift */
+};
+
+/* scan_made.c. Of a finished job, whose meta rule hit. */
+void scan_made_of(const struct engine_job *j, uint32_t rule, struct scan_made *out);
+
+/* scan_rules.c: "rules". */
+void scan_print_rules(struct json_out *o, const struct engine_job *j);
 
 /* scan_model.c. Of a finished job; feeds the mail once more. */
 void scan_reasons(struct scanner *x, const struct engine_job *j, struct engine_mail m,

@@ -58,8 +58,11 @@ init_slot(struct engine_worker *w, unsigned i)
 		j->text = malloc(TEXT_KEPT_BYTES);
 		j->text_room = TEXT_KEPT_BYTES;
 	}
+	if (w->cfg.want_sub_hits)
+		j->sub_hit = calloc(SUB_HITS_MAX, sizeof(*j->sub_hit));
 	url_set_init(&j->urls, w->urls);
-	return j->mime && j->html && j->file && j->charsets && (j->text || !w->cfg.want_text);
+	return j->mime && j->html && j->file && j->charsets && (j->text || !w->cfg.want_text) &&
+	       (j->sub_hit || !w->cfg.want_sub_hits);
 }
 
 struct engine_worker *
@@ -102,6 +105,7 @@ engine_worker_free(struct engine_worker *w)
 		if (j->charsets)
 			charset_set_free(j->charsets);
 		free(j->text);
+		free(j->sub_hit);
 	}
 	if (w->urls)
 		url_env_free(w->urls);

@@ -337,7 +337,7 @@ test_scan(void)
 	        explain, json,
 	        "x.eml: block by url filter (BAD), score 3.2, 61 us\n"
 	        "  1. BAD (url): why\n     at   part 1 offset 9\n     text \"u\"\n     rule c:7\n"
-	        "  2. PH (phrase)\n     at   part 1 offset 3\n     text \"e\\x0af\"\n     rule "
+	        "  2. PH (phrase)\n     at   part 1 offset 3\n     text \"e f\"\n     rule "
 	        "b:1\n"
 	        "  3. S2 (score +2.5)\n     at   header\n     rule a:2\n"
 	        "  and 1 more: S1 +0.5\n"
