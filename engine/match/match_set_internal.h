@@ -46,11 +46,12 @@ struct match_set {
 /* match_set_plan.c, in the child. */
 void match_set_compile_to(int fd, const void *spec);
 
-/* match_lint.c, in the child: one expression alone over ordinary mail. 0 or -1 when it does not compile. */
+/* match_lint.c, in the child: one expression alone over ordinary mail, measured until it costs no more than `enough` ns a KiB,
+   five times at most. 0 or -1 when it does not compile. */
 struct lint_result {
 	unsigned ns_kib, per_mib;
 };
-int match_lint(const char *expr, unsigned flags, struct lint_result *out);
+int match_lint(const char *expr, unsigned flags, unsigned enough, struct lint_result *out);
 /* The same for PCRE2 on every paragraph; at most max matches in each. */
 void match_lint_confirm(const struct confirm *c, struct confirm_run *r, unsigned max,
-                        struct lint_result *out);
+                        unsigned enough, struct lint_result *out);

@@ -146,15 +146,22 @@ pcre_takes(struct plan *p, size_t i, struct lint_result *cost)
 
 	if (!c)
 		return false;
-	match_lint_confirm(c, p->run, p->spec->pattern[i].is_counted ? UINT32_MAX : 1, cost);
+	match_lint_confirm(c, p->run, p->spec->pattern[i].is_counted ? UINT32_MAX : 1,
+	                   CONFIRM_EASY_NS, cost);
 	confirm_free(c);
 	return true;
+}
+
+static unsigned
+max_ns_kib(const struct plan *p)
+{
+	return p->limits.max_ns_kib * (p->spec->is_short ? SHORT_SHARE : 1);
 }
 
 static bool
 is_cheap(struct plan *p, size_t i, const struct lint_result *cost)
 {
-	unsigned max = p->limits.max_ns_kib * (p->spec->is_short ? SHORT_SHARE : 1);
+	unsigned max = max_ns_kib(p);
 	char *why = p->row[i].why;
 	size_t cap = sizeof(p->row[i].why);
 
@@ -179,7 +186,8 @@ try_hs(struct plan *p, size_t i, bool pcre)
 
 	if ((!x->hs_takes && !x->hs_prefilters) || x->hs_width == 0 || (is_sieve && !pcre))
 		return false;
-	if (match_lint(x->expr, x->flags | (x->hs_takes ? 0u : HS_FLAG_PREFILTER), &cost) != 0) {
+	if (match_lint(x->expr, x->flags | (x->hs_takes ? 0u : HS_FLAG_PREFILTER), max_ns_kib(p),
+	               &cost) != 0) {
 		snprintf(p->row[i].why, sizeof(p->row[i].why),
 		         "too large for the pattern compiler");
 		return false;
