@@ -16,8 +16,7 @@ struct file {
 	union {
 		struct zip zip;
 		struct gzip gzip;
-		struct rar4 rar4;
-		struct rar5 rar5;
+		struct rar rar;
 		struct sevenzip sevenzip;
 		struct ole ole;
 		struct pdf pdf;
@@ -107,10 +106,10 @@ begin(struct file *f)
 		gzip_begin(&f->u.gzip, &f->out);
 		break;
 	case FILE_RAR4:
-		rar4_begin(&f->u.rar4, &f->out);
+		rar_begin(&f->u.rar, &f->out, &rar4_format);
 		break;
 	case FILE_RAR5:
-		rar5_begin(&f->u.rar5, &f->out);
+		rar_begin(&f->u.rar, &f->out, &rar5_format);
 		break;
 	case FILE_SEVENZIP:
 		sevenzip_begin(&f->u.sevenzip, &f->out);
@@ -140,10 +139,8 @@ feed(struct file *f, struct span s)
 		gzip_feed(&f->u.gzip, s);
 		break;
 	case FILE_RAR4:
-		rar4_feed(&f->u.rar4, s);
-		break;
 	case FILE_RAR5:
-		rar5_feed(&f->u.rar5, s);
+		rar_feed(&f->u.rar, s);
 		break;
 	case FILE_SEVENZIP:
 		sevenzip_feed(&f->u.sevenzip, s);
@@ -208,10 +205,8 @@ file_end(struct file *f)
 		gzip_end(&f->u.gzip);
 		break;
 	case FILE_RAR4:
-		rar4_end(&f->u.rar4);
-		break;
 	case FILE_RAR5:
-		rar5_end(&f->u.rar5);
+		rar_end(&f->u.rar);
 		break;
 	case FILE_SEVENZIP:
 		sevenzip_end(&f->u.sevenzip);

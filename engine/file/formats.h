@@ -32,30 +32,34 @@ enum rar_state {
 	RAR_DONE, /* the end, or nothing that can be read */
 };
 
-struct rar4 {
+struct rar;
+
+/* What differs between RAR 1.5 to 4 and RAR 5. */
+struct rar_format {
+	size_t marker;                             /* bytes at the begin of the file */
+	void (*base_byte)(struct rar *r, char c);  /* of a header: up to rar_rest() or rar_stop() */
+	void (*block)(struct rar *r, struct span); /* the rest of it, cut at RAR_HEADER_MAX */
+};
+
+extern const struct rar_format rar4_format, rar5_format;
+
+struct rar {
 	struct file_out *out;
+	const struct rar_format *format;
 	enum rar_state state;
 	struct gather g;
-	uint64_t skip;
+	uint64_t skip; /* packed data after the header */
+	uint64_t size; /* RAR 5: of the header, as far as it was read */
+	unsigned base_len;
 	char base[8], rest[RAR_HEADER_MAX];
 };
 
-void rar4_begin(struct rar4 *r, struct file_out *o);
-void rar4_feed(struct rar4 *r, struct span s);
-void rar4_end(struct rar4 *r);
-
-struct rar5 {
-	struct file_out *out;
-	enum rar_state state;
-	struct gather g;
-	uint64_t skip, size;
-	unsigned base_len;
-	char rest[RAR_HEADER_MAX];
-};
-
-void rar5_begin(struct rar5 *r, struct file_out *o);
-void rar5_feed(struct rar5 *r, struct span s);
-void rar5_end(struct rar5 *r);
+void rar_begin(struct rar *r, struct file_out *o, const struct rar_format *f);
+void rar_feed(struct rar *r, struct span s);
+void rar_end(struct rar *r);
+/* For the two formats. */
+void rar_stop(struct rar *r, uint32_t flags);
+void rar_rest(struct rar *r, size_t size);
 
 #define SEVENZIP_HEADER_MAX 16384
 

@@ -13,23 +13,6 @@ enum { F_EXTRA = 1, F_DATA = 2 };
 enum { FF_DIRECTORY = 1, FF_MTIME = 2, FF_CRC = 4, FF_SIZE_UNKNOWN = 8 };
 enum { EXTRA_ENCRYPTION = 1 };
 
-void
-rar5_begin(struct rar5 *r, struct file_out *o)
-{
-	r->out = o;
-	r->state = RAR_DATA;
-	r->skip = MARKER;
-	r->base_len = 0;
-	r->size = 0;
-}
-
-static void
-stop(struct rar5 *r, uint32_t flags)
-{
-	r->out->flags |= flags;
-	r->state = RAR_DONE;
-}
-
 static uint64_t
 vint(struct span *s)
 {
@@ -63,7 +46,7 @@ is_encrypted(struct span extra)
 }
 
 static void
-file_header(struct rar5 *r, struct span s, struct span extra)
+file_header(struct rar *r, struct span s, struct span extra)
 {
 	uint64_t flags = vint(&s), size = vint(&s), name_len;
 
@@ -81,34 +64,30 @@ file_header(struct rar5 *r, struct span s, struct span extra)
 		file_out_name(r->out, span(s.p, (size_t)MIN(name_len, (uint64_t)s.len)));
 }
 
-/* A whole header, cut at RAR_HEADER_MAX. */
 static void
-block(struct rar5 *r)
+block(struct rar *r, struct span h)
 {
-	struct span s = span(r->rest, MIN(r->g.want, sizeof(r->rest))), whole = s;
-	uint64_t type = vint(&s), flags = vint(&s);
-	uint64_t extra_len = flags & F_EXTRA ? vint(&s) : 0;
+	bool is_whole = h.len == r->g.want;
+	uint64_t type = vint(&h), flags = vint(&h);
+	uint64_t extra_len = flags & F_EXTRA ? vint(&h) : 0;
 	struct span extra = span("", 0);
 
-	r->skip = flags & F_DATA ? vint(&s) : 0;
-	r->state = RAR_DATA;
-	r->base_len = 0;
-	r->size = 0;
-	if (extra_len <= s.len && whole.len == r->g.want) {
-		extra = span_skip(s, s.len - (size_t)extra_len);
-		s.len -= (size_t)extra_len;
+	r->skip = flags & F_DATA ? vint(&h) : 0;
+	if (extra_len <= h.len && is_whole) {
+		extra = span_skip(h, h.len - (size_t)extra_len);
+		h.len -= (size_t)extra_len;
 	}
 	if (type == T_ENCRYPTION)
-		stop(r, FILE_F_ENCRYPTED | FILE_F_NAMES_HIDDEN);
+		rar_stop(r, FILE_F_ENCRYPTED | FILE_F_NAMES_HIDDEN);
 	else if (type == T_END)
-		stop(r, 0);
+		rar_stop(r, 0);
 	else if (type == T_FILE)
-		file_header(r, s, extra);
+		file_header(r, h, extra);
 }
 
-/* CRC and the header's size, a byte at a time. */
+/* CRC and the header's size. */
 static void
-base_byte(struct rar5 *r, char c)
+base_byte(struct rar *r, char c)
 {
 	unsigned at = r->base_len++;
 
@@ -117,36 +96,10 @@ base_byte(struct rar5 *r, char c)
 	r->size |= (uint64_t)(c & 0x7f) << (7 * (at - CRC));
 	if (c & 0x80 && at < CRC + 3)
 		return;
-	if (r->size == 0 || r->size > HEADER_MAX) {
-		stop(r, FILE_F_CUT);
-		return;
-	}
-	r->g = (struct gather){ .want = (size_t)r->size };
-	r->state = RAR_REST;
+	if (r->size == 0 || r->size > HEADER_MAX)
+		rar_stop(r, FILE_F_CUT);
+	else
+		rar_rest(r, (size_t)r->size);
 }
 
-void
-rar5_feed(struct rar5 *r, struct span s)
-{
-	while (s.len > 0 && r->state != RAR_DONE) {
-		if (r->state == RAR_DATA) {
-			size_t n = (size_t)MIN(r->skip, (uint64_t)s.len);
-
-			r->skip -= n;
-			s = span_skip(s, n);
-			if (r->skip == 0)
-				r->state = RAR_BASE;
-		} else if (r->state == RAR_BASE) {
-			base_byte(r, span_shift(&s));
-		} else if (gather_feed(&r->g, r->rest, sizeof(r->rest), &s)) {
-			block(r);
-		}
-	}
-}
-
-void
-rar5_end(struct rar5 *r)
-{
-	if (r->state == RAR_REST || (r->state == RAR_DATA && r->skip > 0))
-		r->out->flags |= FILE_F_CUT;
-}
+const struct rar_format rar5_format = { MARKER, base_byte, block };

@@ -24,7 +24,7 @@ COVERS = {
     "mime": ["engine/mime/mime.c", "engine/mime/mime_decode.c", "engine/mime/mime_inline.c", "engine/mime/mime_param.c",
              "engine/mime/mime_words.c"],
     "archive": ["engine/file/file.c", "engine/file/file_out.c", "engine/file/gzip.c", "engine/file/inflate.c", "engine/file/ole.c",
-                "engine/file/pdf.c", "engine/file/rar4.c", "engine/file/rar5.c", "engine/file/sevenzip.c",
+                "engine/file/pdf.c", "engine/file/rar.c", "engine/file/rar4.c", "engine/file/rar5.c", "engine/file/sevenzip.c",
                 "engine/file/tnef.c", "engine/file/xml.c", "engine/file/zip.c"],
     "html": ["engine/text/html.c", "engine/text/html_sheet.c", "engine/text/html_style.c", "engine/text/charset.c", "engine/text/fold.c"],
     "url": ["engine/url/url.c", "engine/url/url_find.c", "engine/url/url_host.c", "engine/url/phone.c"],
