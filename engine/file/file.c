@@ -12,7 +12,7 @@ struct file {
 	uint64_t bytes; /* read: given to the parser */
 	size_t used;
 	char block[FILE_BLOCK];
-	struct inflater inflater;
+	struct inflater inflater[ZIP_INFLATERS];
 	union {
 		struct zip zip;
 		struct gzip gzip;
@@ -34,10 +34,11 @@ file_new(const struct file_ops *ops, void *ctx)
 	memset(f, 0, sizeof(*f));
 	f->out.ops = ops;
 	f->out.ctx = ctx;
-	if (!inflater_init(&f->inflater)) {
-		free(f);
-		return NULL;
-	}
+	for (size_t i = 0; i < ARRAY_LEN(f->inflater); i++)
+		if (!inflater_init(&f->inflater[i])) {
+			free(f);
+			return NULL;
+		}
 	file_reset(f);
 	return f;
 }
@@ -53,7 +54,7 @@ file_reset(struct file *f)
 {
 	f->out.flags = 0;
 	f->out.name_cnt = f->out.link_cnt = 0;
-	f->out.work = 0;
+	f->out.work = f->out.inflated = 0;
 	f->kind = FILE_UNKNOWN;
 	f->is_known = false;
 	f->bytes = 0;
@@ -95,12 +96,13 @@ kind_of(struct span s)
 static void
 begin(struct file *f)
 {
-	inflater_file(&f->inflater);
+	for (size_t i = 0; i < ARRAY_LEN(f->inflater); i++)
+		inflater_file(&f->inflater[i]);
 	switch (f->kind) {
 	case FILE_UNKNOWN:
 		break;
 	case FILE_ZIP:
-		zip_begin(&f->u.zip, &f->out, &f->inflater);
+		zip_begin(&f->u.zip, &f->out, f->inflater);
 		break;
 	case FILE_GZIP:
 		gzip_begin(&f->u.gzip, &f->out);
@@ -118,7 +120,7 @@ begin(struct file *f)
 		ole_begin(&f->u.ole, &f->out);
 		break;
 	case FILE_PDF:
-		pdf_begin(&f->u.pdf, &f->out, &f->inflater);
+		pdf_begin(&f->u.pdf, &f->out, &f->inflater[0]);
 		break;
 	case FILE_TNEF:
 		tnef_begin(&f->u.tnef, &f->out);

@@ -21,7 +21,8 @@
 #define FILE_BLOCK     512
 
 /* Inflated in one file, all streams together. A packed byte may give INFLATE_RATIO bytes, and what others did not take up to
- * INFLATE_CREDIT: so a slice of a scan is short. A stream that wants more is left. */
+ * INFLATE_CREDIT: so a slice of a scan is short (a byte of two entries of a ZIP counts for each). A stream that wants more is
+ * left. */
 #define INFLATE_BYTES  (2u << 20)
 #define INFLATE_RATIO  16
 #define INFLATE_CREDIT (4u << 10)

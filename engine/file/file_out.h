@@ -13,6 +13,7 @@ struct file_out {
 	uint32_t flags;
 	unsigned name_cnt, link_cnt;
 	uint64_t work;
+	uint64_t inflated; /* by all inflaters */
 };
 
 /* A file in an archive. Directories (a '/' at the end) are none. */

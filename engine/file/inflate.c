@@ -53,7 +53,6 @@ inflater_init(struct inflater *f)
 void
 inflater_file(struct inflater *f)
 {
-	f->all = 0;
 	f->credit = INFLATE_CREDIT;
 	f->is_open = false;
 }
@@ -74,7 +73,7 @@ inflater_feed(struct inflater *f, struct file_out *o, struct span in,
 	f->z.next_in = (unsigned char *)(uintptr_t)in.p;
 	f->z.avail_in = (unsigned)in.len;
 	f->credit = MIN(f->credit, (uint64_t)INFLATE_CREDIT) + INFLATE_RATIO * in.len;
-	f->credit = MIN(f->credit, INFLATE_BYTES - f->all);
+	f->credit = MIN(f->credit, INFLATE_BYTES - o->inflated);
 	while (f->is_open && rc == Z_OK) {
 		size_t n, room = (size_t)MIN(f->credit, (uint64_t)sizeof(out));
 
@@ -82,7 +81,7 @@ inflater_feed(struct inflater *f, struct file_out *o, struct span in,
 		f->z.avail_out = (unsigned)room;
 		rc = inflate(&f->z, Z_NO_FLUSH);
 		n = room - f->z.avail_out;
-		f->all += n;
+		o->inflated += n;
 		f->credit -= n;
 		o->work += n;
 		if (n > 0)

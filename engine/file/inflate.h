@@ -15,7 +15,6 @@
 
 struct inflater {
 	z_stream z;
-	uint64_t all;    /* inflated since inflater_file() */
 	uint64_t credit; /* bytes that may come now */
 	bool is_open;    /* a stream is under way */
 	size_t arena_used;

@@ -19,11 +19,13 @@ window_begin(struct zip_window *w)
 }
 
 void
-zip_begin(struct zip *z, struct file_out *o, struct inflater *f)
+zip_begin(struct zip *z, struct file_out *o, struct inflater f[ZIP_INFLATERS])
 {
 	z->out = o;
-	z->inflater = f;
-	z->content = ZIP_NOTHING;
+	z->entry = (struct zip_entry){ .inflater = &f[0] };
+	z->inside = (struct zip_entry){ .inflater = &f[1] };
+	z->kept_cnt = 0;
+	z->kept_len = 0;
 	window_begin(&z->headers);
 	window_begin(&z->inner);
 }
@@ -108,6 +110,183 @@ begins(struct span name, const char *lower)
 	return name.len >= n && span_ieq_z(span(name.p, n), lower);
 }
 
+static enum zip_content
+content_of(struct span name, bool *has_text)
+{
+	static const char *const texts[] = { "word/document.xml", "xl/sharedstrings.xml",
+		                             "content.xml" };
+	static const struct {
+		const char *ending;
+		enum zip_content c;
+	} rows[] = {
+		{ ".rels", ZIP_XML },   { ".htm", ZIP_PAGE },   { ".html", ZIP_PAGE },
+		{ ".shtml", ZIP_PAGE }, { ".xhtml", ZIP_PAGE }, { ".svg", ZIP_PAGE },
+		{ ".zip", ZIP_INNER },  { ".jar", ZIP_INNER },  { ".docx", ZIP_INNER },
+		{ ".docm", ZIP_INNER }, { ".xlsx", ZIP_INNER }, { ".xlsm", ZIP_INNER },
+		{ ".xlsb", ZIP_INNER }, { ".pptx", ZIP_INNER }, { ".pptm", ZIP_INNER },
+	};
+
+	/* Windows drops dots and blanks at the end of a name. */
+	while (name.len > 0 && (name.p[name.len - 1] == '.' || name.p[name.len - 1] == ' '))
+		name.len--;
+	*has_text = begins(name, "ppt/slides/slide");
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		*has_text |= span_ieq_z(name, texts[i]);
+	if (*has_text)
+		return ZIP_XML;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (file_ends(name, rows[i].ending))
+			return rows[i].c;
+	return ZIP_NOTHING;
+}
+
+static void window_feed(struct zip *z, struct zip_window *w, struct span s);
+static void scan(struct zip *z, struct zip_window *w, bool is_end);
+
+static void
+tell_begin(struct zip *z, enum zip_content c, bool has_text)
+{
+	z->told = c;
+	if (c == ZIP_XML)
+		xml_begin(&z->xml, has_text);
+	else if (c == ZIP_INNER)
+		window_begin(&z->inner);
+}
+
+/* take() of the entry that is told as it comes. */
+static void
+tell(void *ctx, struct span s)
+{
+	struct zip *z = ctx;
+
+	if (z->told == ZIP_XML)
+		xml_feed(&z->xml, z->out, s);
+	else if (z->told == ZIP_PAGE)
+		file_out_page(z->out, s);
+	else
+		window_feed(z, &z->inner, s);
+}
+
+static void
+tell_end(struct zip *z)
+{
+	if (z->told == ZIP_INNER)
+		scan(z, &z->inner, true);
+	else if (z->told == ZIP_PAGE)
+		file_out_page(z->out, span("", 0));
+}
+
+/* take() of the one that began inside of it. */
+static void
+keep(void *ctx, struct span s)
+{
+	struct zip *z = ctx;
+	size_t n = MIN(s.len, sizeof(z->kept) - z->kept_len);
+
+	memcpy(z->kept + z->kept_len, s.p, n);
+	z->kept_len += n;
+	z->piece[z->kept_cnt - 1].len += n;
+	if (n < s.len)
+		z->out->flags |= FILE_F_BOUND;
+}
+
+/* After a local header: is the entry read? */
+static void
+content_begin(struct zip *z, struct span h)
+{
+	struct zip_entry *e = &z->entry;
+	bool is_stored = method(h.p) == STORED, has_text;
+	enum zip_content c = content_of(name_of(h), &has_text);
+
+	if (c == ZIP_NOTHING || flags_of(h.p) & F_ENCRYPTED ||
+	    (method(h.p) != DEFLATED && (!is_stored || c == ZIP_INNER)))
+		return; /* a stored ZIP's headers are seen as they pass */
+	if (e->content == ZIP_NOTHING) {
+		tell_begin(z, c, has_text);
+	} else if (z->inside.content == ZIP_NOTHING && z->kept_cnt < ZIP_KEPT_MAX) {
+		e = &z->inside;
+		z->piece[z->kept_cnt++] = (struct zip_piece){ c, has_text, 0 };
+	} else {
+		z->out->flags |= FILE_F_BOUND;
+		return;
+	}
+	e->content = c;
+	e->is_stored = is_stored;
+	e->skip = (uint64_t)LOCAL + name_size(h.p) + load_le16(h.p + 28);
+	e->own = load_le32(h.p + 18);
+	if (e->own == UINT32_MAX) /* ZIP64 has it elsewhere */
+		e->own = 0;
+	if (!is_stored)
+		inflater_begin(e->inflater, true);
+}
+
+/* The entry is over: what was kept is told, and the one that is still kept goes on as the one that is told. */
+static void
+entry_end(struct zip *z)
+{
+	struct inflater *idle = z->entry.inflater;
+	const char *p = z->kept;
+
+	tell_end(z);
+	for (unsigned i = 0; i < z->kept_cnt; i++) {
+		tell_begin(z, z->piece[i].content, z->piece[i].has_text);
+		if (z->piece[i].len > 0)
+			tell(z, span(p, z->piece[i].len));
+		p += z->piece[i].len;
+		if (i + 1 < z->kept_cnt || z->inside.content == ZIP_NOTHING)
+			tell_end(z);
+	}
+	z->kept_cnt = 0;
+	z->kept_len = 0;
+	z->entry = z->inside;
+	z->inside = (struct zip_entry){ .inflater = idle };
+}
+
+/* Bytes of the file, in order, from the entry's header on. False: its end was among them. */
+static bool
+entry_feed(struct zip *z, struct zip_entry *e, struct span s, void (*take)(void *, struct span))
+{
+	size_t n = (size_t)MIN(e->skip, (uint64_t)s.len);
+
+	e->skip -= n;
+	s = span_skip(s, n);
+	if (s.len == 0)
+		return true;
+	if (!e->is_stored) {
+		inflater_feed(e->inflater, z->out, s, take, z);
+		return e->inflater->is_open;
+	}
+	e->own -= MIN(e->own, (uint64_t)s.len);
+	take(z, s);
+	return true;
+}
+
+/* Bytes of the file, in order. */
+static void
+content(struct zip *z, struct span s)
+{
+	if (z->inside.content != ZIP_NOTHING && !entry_feed(z, &z->inside, s, keep))
+		z->inside.content = ZIP_NOTHING;
+	if (z->entry.content != ZIP_NOTHING && !entry_feed(z, &z->entry, s, tell))
+		entry_end(z);
+}
+
+static bool
+is_over(const struct zip_entry *e)
+{
+	return e->content != ZIP_NOTHING && e->is_stored && e->skip == 0 && e->own == 0;
+}
+
+/* A header is here: the end of a stored entry that had all that its own header promises. */
+static void
+stored_end(struct zip *z)
+{
+	if (is_over(&z->inside))
+		z->inside.content = ZIP_NOTHING;
+	if (is_over(&z->entry))
+		entry_end(z);
+}
+
 /* What a name alone says of an office file. */
 static void
 office_flags(struct file_out *o, struct span name)
@@ -131,13 +310,16 @@ has_control(struct span name)
 
 /* Tell of a header, which is the beginning of h. False: it is none, as its name shows. */
 static bool
-entry(struct zip_window *w, struct file_out *o, struct span h)
+header(struct zip *z, struct zip_window *w, struct span h)
 {
+	struct file_out *o = z->out;
 	struct span name = name_of(h);
 
 	o->work += name.len;
 	if (has_control(name))
 		return false;
+	if (w == &z->headers)
+		stored_end(z);
 	o->flags |= (flags_of(h.p) & F_ENCRYPTED ? FILE_F_ENCRYPTED : 0u) |
 	            (flags_of(h.p) & F_HIDDEN ? FILE_F_NAMES_HIDDEN : 0u);
 	if (is_local(h.p)) {
@@ -153,59 +335,6 @@ entry(struct zip_window *w, struct file_out *o, struct span h)
 	return true;
 }
 
-static enum zip_content
-content_of(struct span name, bool *has_text)
-{
-	static const char *const texts[] = { "word/document.xml", "xl/sharedstrings.xml",
-		                             "content.xml" };
-	static const struct {
-		const char *ending;
-		enum zip_content c;
-	} rows[] = {
-		{ ".rels", ZIP_XML },   { ".htm", ZIP_PAGE },   { ".html", ZIP_PAGE },
-		{ ".shtml", ZIP_PAGE }, { ".xhtml", ZIP_PAGE }, { ".svg", ZIP_PAGE },
-		{ ".zip", ZIP_INNER },  { ".jar", ZIP_INNER },  { ".docx", ZIP_INNER },
-		{ ".docm", ZIP_INNER }, { ".xlsx", ZIP_INNER }, { ".xlsm", ZIP_INNER },
-		{ ".xlsb", ZIP_INNER }, { ".pptx", ZIP_INNER }, { ".pptm", ZIP_INNER },
-	};
-
-	*has_text = begins(name, "ppt/slides/slide");
-	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
-		*has_text |= span_ieq_z(name, texts[i]);
-	if (*has_text)
-		return ZIP_XML;
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		if (file_ends(name, rows[i].ending))
-			return rows[i].c;
-	return ZIP_NOTHING;
-}
-
-static void content_end(struct zip *z);
-static void content(struct zip *z, struct span s);
-
-/* After a local header: is the entry read? */
-static void
-content_begin(struct zip *z, struct span h)
-{
-	bool has_text;
-	enum zip_content c = content_of(name_of(h), &has_text);
-
-	content_end(z);
-	if (c == ZIP_NOTHING || flags_of(h.p) & F_ENCRYPTED ||
-	    (method(h.p) != DEFLATED && (method(h.p) != STORED || c == ZIP_INNER)))
-		return; /* a stored ZIP's headers are seen as they pass */
-	z->content = c;
-	z->is_stored = method(h.p) == STORED;
-	z->skip = (uint64_t)LOCAL + name_size(h.p) + load_le16(h.p + 28);
-	z->left = load_le32(h.p + 18);
-	if (flags_of(h.p) & F_SIZES_LATER && !z->is_stored)
-		z->left = UINT64_MAX; /* deflate knows its own end */
-	xml_begin(&z->xml, has_text);
-	window_begin(&z->inner);
-	if (!z->is_stored)
-		inflater_begin(z->inflater, true);
-}
-
 /* "PK" is at the beginning of h. */
 static void
 look(struct zip *z, struct zip_window *w, struct span h)
@@ -218,7 +347,7 @@ look(struct zip *z, struct zip_window *w, struct span h)
 		w->has_end = true;
 	else if (z->out->name_cnt >= FILE_NAMES_MAX)
 		z->out->flags |= FILE_F_BOUND;
-	else if (entry(w, z->out, h) && w == &z->headers && is_local(h.p))
+	else if (header(z, w, h) && w == &z->headers && is_local(h.p))
 		content_begin(z, h);
 }
 
@@ -258,49 +387,6 @@ window_feed(struct zip *z, struct zip_window *w, struct span s)
 	}
 }
 
-static void
-take_content(void *ctx, struct span s)
-{
-	struct zip *z = ctx;
-
-	if (z->content == ZIP_XML)
-		xml_feed(&z->xml, z->out, s);
-	else if (z->content == ZIP_PAGE)
-		file_out_page(z->out, s);
-	else
-		window_feed(z, &z->inner, s);
-}
-
-static void
-content_end(struct zip *z)
-{
-	if (z->content == ZIP_INNER)
-		scan(z, &z->inner, true);
-	else if (z->content == ZIP_PAGE)
-		file_out_page(z->out, span("", 0));
-	z->content = ZIP_NOTHING;
-}
-
-/* Bytes of the file, in order, from the header on that began the content. */
-static void
-content(struct zip *z, struct span s)
-{
-	size_t n = (size_t)MIN(z->skip, (uint64_t)s.len);
-
-	if (z->content == ZIP_NOTHING)
-		return;
-	z->skip -= n;
-	s = span_skip(s, n);
-	s.len = (size_t)MIN(z->left, (uint64_t)s.len);
-	z->left -= s.len;
-	if (z->is_stored && s.len > 0)
-		take_content(z, s);
-	else if (!z->is_stored && s.len > 0)
-		inflater_feed(z->inflater, z->out, s, take_content, z);
-	if (z->left == 0 || (!z->is_stored && z->skip == 0 && !z->inflater->is_open))
-		content_end(z);
-}
-
 void
 zip_feed(struct zip *z, struct span s)
 {
@@ -313,7 +399,8 @@ zip_end(struct zip *z)
 	const struct zip_window *w = &z->headers;
 
 	scan(z, &z->headers, true);
-	content_end(z);
+	while (z->entry.content != ZIP_NOTHING)
+		entry_end(z);
 	if (!w->has_end)
 		z->out->flags |= FILE_F_CUT;
 	else if (z->out->flags & FILE_F_BOUND)

@@ -41,6 +41,60 @@ def zipped(entries, method=zipfile.ZIP_DEFLATED, stream=False):
     return out.getvalue()
 
 
+def deflated(data, level=9):
+    """Level 0: data lies there as it is, after five bytes."""
+    z = zlib.compressobj(level, zlib.DEFLATED, -15)
+    return z.compress(data) + z.flush()
+
+
+def zip_local(name, packed, method=8, size=None, flags=0, extra=b""):
+    """size: what the header says of it."""
+    size = len(packed) if size is None else size
+    return (struct.pack("<4s5H3I2H", b"PK\3\4", 20, flags, method, 0, 0, 0, size, size, len(name), len(extra)) + name + extra
+            + packed)
+
+
+def zip_by_hand(names, *locals_):
+    """Entries as they are, and a directory of these names that programs find them by."""
+    data, rows = b"".join(locals_), b""
+    for n in names:
+        rows += struct.pack("<4s6H3I5H2I", b"PK\1\2", 20, 20, 0, 8, 0, 0, 0, 9, 9, len(n), 0, 0, 0, 0, 0, data.find(n) - 30) + n
+    return data + rows + struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, len(names), len(names), len(rows), len(data), 0)
+
+
+def lying_zips():
+    """Sizes that are not true, headers inside of data, entries inside of others."""
+    page, first = b"<a href=http://evil.example/>", zip_local(b"a.txt", b"", 0)
+    inside = b"<p>" + zip_local(b"x.css", b"", 0) + page
+    p, q = zip_local(b"p.htm", deflated(page)), zip_local(b"q.htm", b"<q>", 0)
+    part = zip_local(b"p.htm", deflated(page, 0))
+    link = zip_local(b"v.rels", deflated(bytes(60) + p + TEMPLATE.encode(), 0))
+    css = zip_local(b"x.css", b"", 0)
+    lines = b"".join(b"<br>" + b"x" * 54 + b"%06x" % (i * 2654435761 % 2**24) for i in range(50000))
+    return {
+        "zero.zip": zip_by_hand([b"p.htm"], zip_local(b"p.htm", deflated(page), 8, 0)),
+        "zero_stored.zip": zip_by_hand([b"p.htm", b"b.txt"], zip_local(b"p.htm", page, 0, 0), zip_local(b"b.txt", b"n", 0)),
+        "zip64.zip": zip_by_hand([b"p.htm", b"b.txt"], zip_local(b"p.htm", page, 0, 0xffffffff), zip_local(b"b.txt", b"n", 0)),
+        "dots.zip": zip_by_hand([b"p.htm. "], zip_local(b"p.htm. ", page, 0)),
+        "short_stored.zip": zip_by_hand([b"p.htm"], zip_local(b"p.htm", page, 0, 4)),
+        "later_stored.zip": zip_by_hand([b"p.htm"], zip_local(b"p.htm", page + b"PK\7\b" + bytes(12), 0, 0, 8)),
+        "header_stored.zip": zip_by_hand([b"p.htm"], zip_local(b"p.htm", inside, 0)),
+        "header_packed.zip": zip_by_hand([b"p.htm"], zip_local(b"p.htm", deflated(inside, 0), 8, 0)),
+        "wrapped.zip": zip_by_hand([b"a.txt", b"w.rels", b"p.htm", b"q.htm"], first, zip_local(b"w.rels", p + q, 0)),
+        "wrapped_packed.zip": zip_by_hand([b"a.txt", b"w.rels", b"q.htm", b"p.htm"], first, zip_local(b"w.rels", deflated(q + p, 0))),
+        "wrapped_part.zip": zip_by_hand([b"a.txt", b"w.rels", b"p.htm"], first, zip_local(b"w.rels", deflated(part[:50], 0)), part[50:]),
+        "wrapped_chain.zip": zip_by_hand([b"w.rels", b"v.rels", b"p.htm"], zip_local(b"w.rels", deflated(link[:50], 0)), link[50:]),
+        "wrapped_again.zip": zip_by_hand([b"w.rels", b"p.htm", b"v.rels", b"q.htm"], zip_local(b"w.rels", p, 0),
+                                         zip_local(b"v.rels", q, 0)),
+        "wrapped_cut.zip": zip_local(b"w.rels", q, 0, 99),
+        "extra.zip": zip_by_hand([b"p.htm", b"x.css"], zip_local(b"p.htm", page, 0, 0, 0, css)),
+        "long_page.zip": zip_by_hand([b"p.htm"], zip_local(b"p.htm", deflated(lines))),
+        "wrapped_twice.zip": zip_by_hand([b"w.rels", b"v.rels", b"p.htm"], zip_local(b"w.rels", zip_local(b"v.rels", p, 0), 0)),
+        "wrapped_long.zip": zip_by_hand([b"w.rels", b"p.htm"], zip_local(b"w.rels", zip_local(b"p.htm", b"x" * 20000, 0), 0)),
+        "wrapped_many.zip": zip_by_hand([b"w.rels"] + [b"p.htm"] * 20, zip_local(b"w.rels", p * 20, 0)),
+    }
+
+
 def patched(data, what, at, value):
     """Bytes at `at` after each place of `what` replaced."""
     out, i = bytearray(data), data.find(what)
@@ -134,7 +188,7 @@ def files():
     docx = [("[Content_Types].xml", "<Types/>"), ("word/document.xml", DOCUMENT), ("word/_rels/document.xml.rels", RELS % "")]
     link = b"<< /Type /Annot /Subtype /Link /A << /S /URI /URI (http://evil.example/\\(a\\)\\057b\\\nc) >> >>"
     page = b"BT /F1 12 Tf 72 700 Td [(Ver)-20(ify your)-300(account)] TJ 0 -14 Td (now \\(ok\\)) Tj ET BT (\001\002\003) Tj ET"
-    return {
+    return lying_zips() | {
         "plain.zip": zipped([("a.txt", b"hello"), ("dir/", b""), ("dir/b.pdf.exe", exe)]),
         "stream.zip": zipped([("a.txt", b"hello"), ("b.js", b"x" * 900)], stream=True),
         "stored.zip": zipped([("a.txt", b"PK\3\4 no header PK\1\2"), ("b.doc", b"b")], zipfile.ZIP_STORED),
@@ -198,6 +252,8 @@ def hostile(n):
         "nested.zip": zipped([("in.zip", zipped([(f"n{i}.txt", b"") for i in range(n)], zipfile.ZIP_STORED))]),
         "noise.zip": zipped([("a.bin", noise(n << 10))], zipfile.ZIP_STORED),
         "signatures.zip": b"PK\3\4" * (n << 8),
+        "wrapped.zip": zip_local(b"w.rels", zip_local(b"x.htm", deflated(bytes(4000))) * (16 * n), 0),
+        "empty_pages.zip": zip_local(b"x.htm", b"", 0) * (16 * n),
         "headers.zip": zipped([("x" * 500, b"")])[:530] * (2 * n),
         "page.pdf": pdf(pdf_stream(b"", b"".join(b"(w%d) Tj 0 -1 Td " % (i * 40503 % 65536) for i in range(10 * n)))),
         "streams.pdf": pdf(*[pdf_stream(b"", b"(a) Tj " * 3000) for _ in range(n // 4)]),

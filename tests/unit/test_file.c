@@ -10,6 +10,7 @@
 static struct {
 	char text[65536];
 	size_t len;
+	size_t page_bytes;
 	bool in_text, in_page;
 } l;
 static struct file *f;
@@ -70,7 +71,11 @@ on_page(void *ctx, struct span s)
 	if (!l.in_page)
 		mark('P');
 	l.in_page = s.len > 0;
-	put(s.len ? s.p : "$|", s.len ? s.len : 2);
+	l.page_bytes += s.len;
+	for (size_t i = 0; i < s.len; i++)
+		put(s.p[i] >= 0 && s.p[i] < ' ' ? "." : &s.p[i], 1);
+	if (s.len == 0)
+		put("$|", 2);
 }
 
 static const struct file_ops ops = {
@@ -80,7 +85,7 @@ static const struct file_ops ops = {
 static void
 run(struct span s, size_t step)
 {
-	l.len = 0;
+	l.len = l.page_bytes = 0;
 	l.text[0] = 0;
 	l.in_text = l.in_page = false;
 	file_reset(f);
@@ -106,6 +111,8 @@ load(const char *name)
 }
 
 /* clang-format off */
+#define PAGE "<a href=http://evil.example/>"
+#define CSS "N:x.css|PK............................x.css"
 #define DOCX "N:[Content_Types].xml|N:word/document.xml|T:Your account & more//aA b/|"
 static const struct { const char *name; enum file_kind kind; uint32_t flags; const char *out; } cases[] = {
 	{ "plain.zip", FILE_ZIP, FILE_F_DOUBLE_EXT, "N:a.txt|N:dir/b.pdf.exe|N:a.txt|N:dir/b.pdf.exe|" },
@@ -127,6 +134,22 @@ static const struct { const char *name; enum file_kind kind; uint32_t flags; con
 	{ "page.zip", FILE_ZIP, 0, "N:a/Login.HTML|P:<a href=x><a href=x><a href=x>y$|N:b.txt|N:c.svg|P:<svg/>$|"
 	  "N:a/Login.HTML|N:b.txt|N:c.svg|" },
 	{ "stored_page.zip", FILE_ZIP, 0, "N:a.htm|P:<b><b><b>$|N:a.htm|" },
+	{ "zero.zip", FILE_ZIP, 0, "N:p.htm|P:" PAGE "$|N:p.htm|" },
+	{ "zero_stored.zip", FILE_ZIP, 0, "N:p.htm|P:" PAGE "$|N:b.txt|N:p.htm|N:b.txt|" },
+	{ "dots.zip", FILE_ZIP, 0, "N:p.htm. |P:" PAGE "$|N:p.htm. |" },
+	{ "zip64.zip", FILE_ZIP, 0, "N:p.htm|P:" PAGE "$|N:b.txt|N:p.htm|N:b.txt|" },
+	{ "short_stored.zip", FILE_ZIP, 0, "N:p.htm|P:" PAGE "$|N:p.htm|" },
+	{ "later_stored.zip", FILE_ZIP, 0, "N:p.htm|P:" PAGE "PK..............$|N:p.htm|" },
+	{ "header_stored.zip", FILE_ZIP, FILE_F_NAMES_DIFFER, "N:p.htm|P:<p>" CSS PAGE "$|N:p.htm|" },
+	{ "header_packed.zip", FILE_ZIP, FILE_F_NAMES_DIFFER, "N:p.htm|P:<p>" CSS PAGE "$|N:p.htm|" },
+	{ "wrapped.zip", FILE_ZIP, 0, "N:a.txt|N:w.rels|N:p.htm|N:q.htm|P:" PAGE "$|P:<q>$|N:a.txt|N:w.rels|N:p.htm|N:q.htm|" },
+	{ "wrapped_packed.zip", FILE_ZIP, 0, "N:a.txt|N:w.rels|N:q.htm|N:p.htm|P:<q>$|P:" PAGE "$|N:a.txt|N:w.rels|N:q.htm|N:p.htm|" },
+	{ "wrapped_part.zip", FILE_ZIP, 0, "N:a.txt|N:w.rels|N:p.htm|P:" PAGE "$|N:a.txt|N:w.rels|N:p.htm|" },
+	{ "wrapped_chain.zip", FILE_ZIP, FILE_F_EXTERNAL, "N:w.rels|N:v.rels|N:p.htm|L:http://tmpl.example/t.dotm|P:" PAGE "$|N:w.rels|N:v.rels|N:p.htm|" },
+	{ "wrapped_again.zip", FILE_ZIP, 0, "N:w.rels|N:p.htm|P:" PAGE "$|N:v.rels|N:q.htm|P:<q>$|N:w.rels|N:p.htm|N:v.rels|N:q.htm|" },
+	{ "wrapped_cut.zip", FILE_ZIP, FILE_F_CUT, "N:w.rels|N:q.htm|P:<q>$|" },
+	{ "extra.zip", FILE_ZIP, 0, "N:p.htm|N:x.css|P:" PAGE "$|N:p.htm|N:x.css|" },
+	{ "wrapped_twice.zip", FILE_ZIP, FILE_F_BOUND, "N:w.rels|N:v.rels|N:p.htm|N:w.rels|N:v.rels|N:p.htm|" },
 	{ "name.gz", FILE_GZIP, 0, "N:a.exe|" },
 	{ "plain.gz", FILE_GZIP, 0, "" },
 	{ "bomb.gz", FILE_GZIP, FILE_F_RATIO, "" },
@@ -208,10 +231,42 @@ test_shifted(void)
 {
 	shifted("template.docm", "PK\3\4", "-PK\3\4-");
 	shifted("page.zip", "PK\3\4", "PPK\1");
+	shifted("wrapped.zip", "PK\3\4", "PPK\1");
+	shifted("wrapped_part.zip", "PK\3\4", "PPK\1");
 	shifted("nested.zip", "PK\1\2", "PPK\1");
 	shifted("objects.pdf", "1 0 obj", "% endstream\n");
 	shifted("page.pdf", "1 0 obj", " ");
 	shifted("script.pdf", "1 0 obj", "% x\n");
+}
+
+static unsigned
+count(const char *what)
+{
+	unsigned cnt = 0;
+
+	for (const char *at = l.text; (at = strstr(at, what)); at++)
+		cnt++;
+	return cnt;
+}
+
+/* Entries inside another: what is kept of them. */
+static void
+test_kept(void)
+{
+	const char *at;
+
+	run(load("wrapped_long.zip"), SIZE_MAX);
+	at = strstr(l.text, "P:x");
+	CHECK(at && strspn(at + 2, "x") == 16384, "%.40s", at ? at : l.text);
+	CHECK(file_flags(f) == FILE_F_BOUND, "%x", file_flags(f));
+	run(load("wrapped_many.zip"), SIZE_MAX);
+	CHECK(count("P:") == 16 && file_flags(f) == FILE_F_BOUND, "%u %x", count("P:"),
+	      file_flags(f));
+	for (int i = 0; i < 2; i++) { /* what a file may inflate, the next one may too */
+		run(load("long_page.zip"), SIZE_MAX);
+		CHECK(l.page_bytes == INFLATE_BYTES && file_flags(f) == FILE_F_BOUND, "%zu %x",
+		      l.page_bytes, file_flags(f));
+	}
 }
 
 /* What every name looks like to the one who opens it. */
@@ -248,21 +303,29 @@ test_double_ext(void)
 static void
 test_linear(void)
 {
+#define SHAPE(s) s, sizeof(s) - 1
+#define ENTRY(method, name)                                                                        \
+	"PK\3\4\x14\0\0\0" method "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x06\0\0\0" name
 	static const struct {
 		const char *head, *shape;
+		size_t len;
 	} shapes[] = {
-		{ "PK\3\4", "PK\3\4" },
-		{ "PK\3\4", "PKPKP" },
-		{ "PK\3\4", "PK\1\2\x14\0\x14\0\0\0\x08\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\xff\xff\0"
-		            "\0\0\0\0\0PK\3\4" },
-		{ "%PDF-", "((((((" },
-		{ "%PDF-", "/URI(h)" },
-		{ "%PDF-", "/FlateDecode stream\nendstream " },
-		{ "%PDF-", "obj/Fl stream\nx\x9c" },
-		{ "Rar!\x1a\7", "\0\0\0" },
-		{ "Rar!\x1a\7\1", "\0\0\0\0\0\1\2" },
-		{ "7z\xbc\xaf\x27\x1c", "\x11\1\0" },
-		{ "\x1f\x8b\x08\x08", "aaaa" },
+		{ "PK\3\4", SHAPE("PK\3\4") },
+		{ "PK\3\4", SHAPE("PKPKP") },
+		{ "PK\3\4",
+		  SHAPE("PK\1\2\x14\0\x14\0\0\0\x08\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\xff\xff\0"
+		        "\0\0\0\0\0PK\3\4") },
+		{ "PK\3\4", SHAPE(ENTRY("\0", "ab.htm")) },
+		{ "PK\3\4", SHAPE(ENTRY("\x08", "ab.htm") "\x4b\x4c\x44\x05") },
+		{ "PK\3\4", SHAPE(ENTRY("\x08", "ab.htm") "\1\0\0\xff\xff") },
+		{ "%PDF-", SHAPE("((((((") },
+		{ "%PDF-", SHAPE("/URI(h)") },
+		{ "%PDF-", SHAPE("/FlateDecode stream\nendstream ") },
+		{ "%PDF-", SHAPE("obj/Fl stream\nx\x9c") },
+		{ "Rar!\x1a\7", SHAPE("\0\0\0") },
+		{ "Rar!\x1a\7\1", SHAPE("\0\0\0\0\0\1\2") },
+		{ "7z\xbc\xaf\x27\x1c", SHAPE("\x11\1\0") },
+		{ "\x1f\x8b\x08\x08", SHAPE("aaaa") },
 	};
 	static char buf[4 << 20];
 
@@ -274,10 +337,8 @@ test_linear(void)
 			       at = strlen(shapes[i].head);
 
 			memcpy(buf, shapes[i].head, at);
-			for (size_t k = 0; at < n; k++)
-				buf[at++] =
-				        shapes[i]
-				                .shape[k % MAX(strlen(shapes[i].shape), (size_t)1)];
+			for (size_t k = 0; at < n;)
+				buf[at++] = shapes[i].shape[k++ % shapes[i].len];
 			run(span(buf, n), SIZE_MAX);
 			work[big] = file_work(f);
 		}
@@ -307,6 +368,7 @@ main(int argc, char **argv)
 	BUG_ON(!f);
 	test_cases();
 	test_shifted();
+	test_kept();
 	test_double_ext();
 	test_linear();
 	test_no_malloc();
