@@ -62,6 +62,8 @@ void rar_stop(struct rar *r, uint32_t flags);
 void rar_rest(struct rar *r, size_t size);
 
 #define SEVENZIP_HEADER_MAX 16384
+/* Lists of names in one header, together: several may be there, one in another too. */
+#define SEVENZIP_NAMES_BYTES (4 * SEVENZIP_HEADER_MAX)
 
 struct sevenzip {
 	struct file_out *out;

@@ -37,25 +37,23 @@ sevenzip_feed(struct sevenzip *z, struct span s)
 		gather_feed(&z->header, z->bytes, sizeof(z->bytes), &s);
 }
 
-/* A number of one to three bytes: the first one's leading bits say how many follow. False for a longer one. */
+/* A number of one to nine bytes: leading ones of the first say how many follow, the rest of it is above them. */
 static bool
-number(struct span *s, size_t *v)
+number(struct span *s, uint64_t *v)
 {
-	unsigned first;
+	unsigned first, cnt = 0;
 
-	if (s->len < 3)
+	if (s->len == 0)
 		return false;
 	first = (unsigned char)span_shift(s);
-	if (first < 0x80) {
-		*v = first;
-	} else if (first < 0xc0) {
-		*v = (first & 0x3f) << 8 | (unsigned char)span_shift(s);
-	} else if (first < 0xe0) {
-		*v = load_le16(s->p) | (size_t)(first & 0x1f) << 16;
-		*s = span_skip(*s, 2);
-	} else {
-		return false;
+	*v = 0;
+	for (unsigned bit = 0x80; bit & first; bit >>= 1) {
+		if (s->len == 0)
+			return false;
+		*v |= (uint64_t)(unsigned char)span_shift(s) << (8 * cnt++);
 	}
+	if (cnt < 7)
+		*v |= (uint64_t)(first & (0x7f >> cnt)) << (8 * cnt);
 	return true;
 }
 
@@ -63,31 +61,63 @@ number(struct span *s, size_t *v)
 static bool
 is_names(struct span s, struct span *names)
 {
-	size_t size;
+	uint64_t size;
 
 	if (!number(&s, &size) || size < 5 || size % 2 == 0 || size > s.len || s.p[0] != 0)
 		return false;
-	*names = span(s.p + 1, size - 1);
-	return load_le16(names->p) >= ' ' && load_le16(names->p + names->len - 2) == 0;
+	*names = span(s.p + 1, (size_t)size - 1);
+	return load_le16(names->p + names->len - 2) == 0;
 }
 
-static void
+/* False: no name that can be shown is among them. */
+static bool
 names_out(struct sevenzip *z, struct span names)
 {
 	size_t from = 0;
+	bool any = false;
 
-	for (size_t i = 0; i + 1 < names.len; i += 2)
-		if (load_le16(names.p + i) == 0) {
+	for (size_t i = 0; i + 1 < names.len; i += 2) {
+		if (load_le16(names.p + i) != 0)
+			continue;
+		if (load_le16(names.p + from) >= ' ') {
 			file_out_name16(z->out, span(names.p + from, i - from));
-			from = i + 2;
+			any = true;
 		}
+		from = i + 2;
+	}
+	z->out->work += names.len;
+	return any;
+}
+
+/*
+ * Programs take one list of names, and find it by what comes before; here all that may be one are told, as another may lie anywhere
+ * before it or around it. False: none.
+ */
+static bool
+all_names(struct sevenzip *z, struct span h)
+{
+	size_t room = SEVENZIP_NAMES_BYTES;
+	struct span names;
+	bool any = false;
+
+	for (size_t i = 1; i < h.len; i++) {
+		if (h.p[i] != ID_NAMES || !is_names(span_skip(h, i + 1), &names))
+			continue;
+		if (names.len > room) {
+			z->out->flags |= FILE_F_BOUND;
+			return any;
+		}
+		room -= names.len;
+		any |= names_out(z, names);
+	}
+	return any;
 }
 
 void
 sevenzip_end(struct sevenzip *z)
 {
 	static const char aes[] = "\x06\xf1\x07\x01";
-	struct span h = span(z->bytes, MIN(z->header.have, sizeof(z->bytes))), names;
+	struct span h = span(z->bytes, MIN(z->header.have, sizeof(z->bytes)));
 
 	if (z->start.have < START || z->header.have < z->header.want || z->header.want == 0)
 		z->out->flags |= FILE_F_CUT;
@@ -95,10 +125,8 @@ sevenzip_end(struct sevenzip *z)
 		return;
 	if (memmem(h.p, h.len, aes, 4))
 		z->out->flags |= FILE_F_ENCRYPTED;
-	for (size_t i = 1; h.p[0] == ID_HEADER && i < h.len; i++)
-		if (h.p[i] == ID_NAMES && is_names(span_skip(h, i + 1), &names)) {
-			names_out(z, names);
-			return;
-		}
-	z->out->flags |= FILE_F_NAMES_HIDDEN;
+	if (z->header.want > sizeof(z->bytes))
+		z->out->flags |= FILE_F_BOUND;
+	if (h.p[0] != ID_HEADER || !all_names(z, h))
+		z->out->flags |= FILE_F_NAMES_HIDDEN;
 }

@@ -152,6 +152,23 @@ def sevenzip_names(*names):
     return b"\x05" + bytes([len(names)]) + b"\x11" + sevenzip_number(len(text) + 1) + b"\0" + text + b"\0\0"
 
 
+def lying_7z():
+    """Lists of names before, around and inside of others."""
+    names = sevenzip_names("b.exe")[2:-2]
+    around = "a.txt".encode("utf-16le") + b"\0\0A" + names
+    nested = ("n" * 5000).encode("utf-16le") + b"\0\0"
+    for _ in range(8):
+        nested = b"\x11" + sevenzip_number(len(nested) + 1) + b"\0" + nested
+    return {
+        "two_lists.7z": sevenzip(b"\1\5\1\x19\x57" + sevenzip_names("a-name-that-needs-64-bytes-or-more.txt")[2:-2] + names + b"\0\0"),
+        "list_around.7z": sevenzip(b"\1\5\1\x11" + sevenzip_number(len(around) + 1) + b"\0" + around + b"\0\0"),
+        "long_number.7z": sevenzip(b"\1\5\1\x11\xff" + struct.pack("<Q", len(names) - 2) + names[2:] + b"\0\0"),
+        "no_name.7z": sevenzip(b"\1\5\1\x11\x05\0\0\0\0\0\0\0"),
+        "long_header.7z": sevenzip(b"\1\5\1" + names + bytes(17000)),
+        "many_lists.7z": sevenzip(b"\1\5\1" + nested + b"\0\0"),
+    }
+
+
 def ole_entry(name, kind):
     text = name.encode("utf-16le") + b"\0\0"
     return text.ljust(64, b"\0") + struct.pack("<HBB", len(text) if name else 0, kind, 1) + bytes(60)
@@ -188,7 +205,7 @@ def files():
     docx = [("[Content_Types].xml", "<Types/>"), ("word/document.xml", DOCUMENT), ("word/_rels/document.xml.rels", RELS % "")]
     link = b"<< /Type /Annot /Subtype /Link /A << /S /URI /URI (http://evil.example/\\(a\\)\\057b\\\nc) >> >>"
     page = b"BT /F1 12 Tf 72 700 Td [(Ver)-20(ify your)-300(account)] TJ 0 -14 Td (now \\(ok\\)) Tj ET BT (\001\002\003) Tj ET"
-    return lying_zips() | {
+    return lying_zips() | lying_7z() | {
         "plain.zip": zipped([("a.txt", b"hello"), ("dir/", b""), ("dir/b.pdf.exe", exe)]),
         "stream.zip": zipped([("a.txt", b"hello"), ("b.js", b"x" * 900)], stream=True),
         "stored.zip": zipped([("a.txt", b"PK\3\4 no header PK\1\2"), ("b.doc", b"b")], zipfile.ZIP_STORED),

@@ -165,6 +165,11 @@ static const struct { const char *name; enum file_kind kind; uint32_t flags; con
 	{ "plain.7z", FILE_SEVENZIP, 0, "N:a.exe|N:dir/b.txt|" },
 	{ "hidden.7z", FILE_SEVENZIP, FILE_F_ENCRYPTED | FILE_F_NAMES_HIDDEN, "" },
 	{ "cut.7z", FILE_SEVENZIP, FILE_F_CUT | FILE_F_NAMES_HIDDEN, "" },
+	{ "two_lists.7z", FILE_SEVENZIP, 0, "N:a-name-that-needs-64-bytes-or-more.txt|N:b.exe|" },
+	{ "list_around.7z", FILE_SEVENZIP, 0, "N:a.txt|N:\xe1\x85\x81\rb.exe|N:b.exe|" },
+	{ "long_number.7z", FILE_SEVENZIP, 0, "N:b.exe|" },
+	{ "no_name.7z", FILE_SEVENZIP, FILE_F_NAMES_HIDDEN, "" },
+	{ "long_header.7z", FILE_SEVENZIP, FILE_F_BOUND, "N:b.exe|" },
 	{ "macros.doc", FILE_OLE, FILE_F_MACROS, "" },
 	{ "encrypted.xlsx", FILE_OLE, FILE_F_ENCRYPTED, "" },
 	{ "embedded.doc", FILE_OLE, FILE_F_EMBEDDED, "" },
@@ -249,7 +254,7 @@ count(const char *what)
 	return cnt;
 }
 
-/* Entries inside another: what is kept of them. */
+/* Entries inside another: what is kept of them. Lists of names in others. */
 static void
 test_kept(void)
 {
@@ -267,6 +272,9 @@ test_kept(void)
 		CHECK(l.page_bytes == INFLATE_BYTES && file_flags(f) == FILE_F_BOUND, "%zu %x",
 		      l.page_bytes, file_flags(f));
 	}
+	run(load("many_lists.7z"), SIZE_MAX);
+	CHECK(count("N:") == 6 && file_flags(f) == FILE_F_BOUND, "%u %x", count("N:"),
+	      file_flags(f));
 }
 
 /* What every name looks like to the one who opens it. */
