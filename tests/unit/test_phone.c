@@ -36,7 +36,8 @@ static const struct { const char *text, *numbers; } cases[] = {
 	/* words */
 	{ "call eight zero zero five five five zero one zero zero", "8005550100 " },
 	{ "Eight-oh-oh 555 zero one oh oh, please", "8005550100 " },
-	{ "+1 eight hundred 555 0100", "" }, { "one two three four five six seven eight nine zero", "" },
+	{ "+1 eight hundred 555 0100", "" }, { "80 zero 555 0100", "" }, { "8 o 0 555 0100", "" },
+	{ "http://localhost:8080/2023/1011, x", "" }, { "one two three four five six seven eight nine zero", "" },
 	{ "zero one two three four five six seven eight nine", "" }, { "8 two 800 555 0100", "8005550100 " },
 	{ "eight o o five five five o one o o", "8005550100 " }, { "zebra either zero eightball 8005550100", "8005550100 " },
 	/* abroad; behind a colon */
@@ -65,6 +66,29 @@ test_text(void)
 				snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s ",
 				         p.phone[k].digits);
 			CHECK(!strcmp(got, cases[i].numbers), "%s -> %s", cases[i].text, got);
+		}
+}
+
+/* In words, wherever the first one is in a block, whole and byte by byte. */
+static void
+test_places(void)
+{
+	static struct phone_finder f;
+	char text[256];
+
+	for (int pad = 0; pad < 140; pad++)
+		for (size_t step = 1; step <= sizeof(text); step += sizeof(text) - 1) {
+			size_t n = (size_t)snprintf(
+			        text, sizeof(text),
+			        "%*seight zero zero five five five zero one zero zero.", pad, "");
+
+			phone_set_reset(&p);
+			phone_finder_begin(&f, &p, 0);
+			for (size_t k = 0; k < n; k += step)
+				phone_finder_feed(&f, span(text + k, MIN(step, n - k)));
+			phone_finder_end(&f);
+			CHECK(p.cnt == 1 && !strcmp(p.phone[0].digits, "8005550100"), "%d %zu", pad,
+			      step);
 		}
 }
 
@@ -118,6 +142,7 @@ int
 main(void)
 {
 	test_text();
+	test_places();
 	test_links();
 	test_bounds();
 	return check_failed;
