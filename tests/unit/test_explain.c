@@ -23,7 +23,7 @@ static const struct {
 	             "meta     NUMERIC  F_URL_NUMERIC && __LINKS\n"
 	             "describe NUMERIC  a link to an address\n"
 	             "score    NUMERIC  0.5\n"
-	             "meta     STORY    VERIFY + __SHUT + NUMERIC >= 3\n"
+	             "meta     STORY    VERIFY + !__URGENT + __SHUT + NUMERIC >= 3\n"
 	             "score    STORY    3\n"
 	             "header   MAILER   X-Mailer =~ /\\S/\n"
 	             "score    MAILER   0.1\n" },

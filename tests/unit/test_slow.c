@@ -68,7 +68,7 @@ slow_paragraph(void)
 	size_t n = 0;
 
 	while (n < sizeof(text) - 40)
-		n += (size_t)sprintf(text + n, "zqxslowaaaaaaaaaaaa ");
+		n += (size_t)sprintf(text + n, "zqxslowaaaaaaaaaaaab ");
 	n += (size_t)sprintf(text + n, "\r\n\r\n");
 	return span(text, n);
 }
@@ -96,6 +96,8 @@ test_two_mails(struct engine_worker *w, const struct snapshot *s, bool is_slow_f
 	struct engine_job *slow = is_slow_first ? a : b, *other = is_slow_first ? b : a;
 	bool is_used_up = use_up(w, slow);
 
+	if (!is_used_up)
+		printf("SKIP slow expressions: this machine is too fast for the text\n");
 	engine_job_step(other, span_z(hit), UINT64_MAX);
 	end(other);
 	CHECK(is_hit(other), "slow first %d: the other mail's pattern was not asked",
