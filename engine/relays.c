@@ -93,6 +93,19 @@ is_host(struct span s)
 	       !memchr(s.p, '@', s.len);
 }
 
+/* What DNS said, behind "user@", which its ident server said. */
+static struct span
+host_in(struct span inside, struct relay *r)
+{
+	struct span host = until(inside, " [");
+	const char *at = host.len ? memrchr(host.p, '@', host.len) : NULL;
+
+	if (!at)
+		return host;
+	r->ident = span(host.p, (size_t)(at - host.p));
+	return span_skip(host, r->ident.len + 1);
+}
+
 /* "from FIRST (INSIDE) …": by what is inside, FIRST is what the sender said or what DNS did. */
 static void
 read_names(struct span from, struct relay *r)
@@ -102,8 +115,7 @@ read_names(struct span from, struct relay *r)
 
 	r->helo = first;
 	if (!take_comment(&rest, &inside)) {
-		if (r->ip.len == 0)
-			find_ip(first, &r->ip);
+		find_ip(first, &r->ip);
 		return;
 	}
 	helo = after(inside, "helo=", " )");
@@ -121,8 +133,8 @@ read_names(struct span from, struct relay *r)
 		r->rdns = is_host(first) ? first : span("", 0);
 	} else if (take_ip(inside, &more)) { /* Exchange looks up what it was told */
 		r->rdns = is_host(first) ? first : span("", 0);
-	} else if (is_host(until(inside, " ["))) {
-		r->rdns = until(inside, " [");
+	} else if (is_host(host_in(inside, r))) {
+		r->rdns = host_in(inside, r);
 	} else if (ieq_at(inside, 0, "[") && ifind(from, "exim") < from.len) {
 		r->rdns = first;
 		r->helo = span("", 0);
@@ -203,7 +215,8 @@ relay_format(const struct relay *r, char *out, size_t cap)
 	n = put(out, n, cap, " rdns=", r->rdns);
 	n = put(out, n, cap, " helo=", r->helo);
 	n = put(out, n, cap, " by=", r->by);
-	n = put(out, n, cap, " ident= envfrom=", r->envfrom);
+	n = put(out, n, cap, " ident=", r->ident);
+	n = put(out, n, cap, " envfrom=", r->envfrom);
 	n = put(out, n, cap, " intl=0 id=", r->id);
 	n = put(out, n, cap, " auth=", r->auth);
 	return put(out, n, cap, " msa=0 ]", none);

@@ -15,6 +15,7 @@
 
 struct relay {
 	struct span ip, rdns, helo, by, id, envfrom, auth;
+	struct span ident; /* "user" of "(user@r.test [192.0.2.1])" */
 };
 
 /* value: unfolded. False when it names no host that handed over. Spans point into value. */

@@ -380,6 +380,22 @@ without_blanks(struct forms *f, const struct http *h, char host[URI_FORM_MAX])
 	return span(host, n);
 }
 
+/* A host that is not ASCII, in lower case as far as it is. */
+static void
+lower_form(struct forms *f, const struct http *h)
+{
+	char host[URI_FORM_MAX];
+	bool is_other = false, is_changed = false;
+
+	for (size_t i = 0; i < h->host.len; i++) {
+		host[i] = ascii_lower(h->host.p[i]);
+		is_other |= (unsigned char)host[i] >= 0x80;
+		is_changed |= host[i] != h->host.p[i];
+	}
+	if (is_other && is_changed)
+		put_form(f, h, span(host, h->host.len), h->rest);
+}
+
 static void
 http_forms(struct forms *f, struct span s)
 {
@@ -391,6 +407,7 @@ http_forms(struct forms *f, struct span s)
 	if (!http_parts(s, &h))
 		return;
 	port = port_forms(f, &h);
+	lower_form(f, &h);
 	h.host = without_blanks(f, &h, host);
 	if (++f->depth < URI_FORMS_DEPTH)
 		targets(f, h.rest);

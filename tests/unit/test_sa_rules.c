@@ -389,6 +389,7 @@ test_relays(void)
 		{ "from r.y (HELO h.x) (192.0.2.1) by b.z with SMTP; Tue", "ip=192.0.2.1 rdns=r.y helo=h.x by=b.z ident= envfrom= intl=0 id= auth= " },
 		{ "from h.x (2001:db8::1) by b.z (2001:db8::2) with Microsoft SMTP Server id 15.1.2", "ip=2001:db8::1 rdns=h.x helo=h.x by=b.z ident= envfrom= intl=0 id=15.1.2 auth= " },
 		{ "from h.x ([192.0.2.1]) by b.z with ESMTPSA id A1 (envelope-from <m@n>)", "ip=192.0.2.1 rdns= helo=h.x by=b.z ident= envfrom=m@n intl=0 id=A1 auth=ESMTPSA " },
+		{ "from h.x (root@r.y [192.0.2.1]) by b.z with ESMTP id A1", "ip=192.0.2.1 rdns=r.y helo=h.x by=b.z ident=root envfrom= intl=0 id=A1 auth= " },
 		{ "by b.z with local id 1", NULL },
 		{ "from h.x by b.z; Tue", NULL },
 		{ "from", NULL },

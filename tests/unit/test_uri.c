@@ -49,6 +49,7 @@ test_forms(void)
 		{ "http://www.name", "http://www.name|http://www.name.com|" },
 		{ "https://name/x", "https://name/x|" }, { "http://u@name/x", "http://u@name/x|" },
 		{ "http://name:81/x", "http://name:81/x|" }, { "http://localhost", "http://localhost|" },
+		{ "http://\xc3\xa9" "A.b/C", "http://\xc3\xa9" "A.b/C|http://\xc3\xa9" "a.b/C|" }, { "http://A.b/C", "http://A.b/C|" },
 		{ "http://", "http://|" }, { "http://@", "http://@|" }, { "", "" },
 	};
 	/* clang-format on */
