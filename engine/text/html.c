@@ -119,7 +119,8 @@ struct html {
 	uint16_t entity_slot[ENTITY_SLOTS];
 	struct element open[HTML_DEPTH_MAX];
 	enum html_lane lane;
-	unsigned newline_cnt; /* at the end of the visible lane */
+	unsigned newline_cnt; /* at the end of the visible lane, blanks between them not counted */
+	bool has_blank;       /* behind the last of them */
 	bool ends_blank[3];   /* per lane; true at the start */
 	bool owes_blank
 	        [3]; /* per lane: it ends with a blank that is written when a word follows, but not before a line end */
@@ -215,6 +216,7 @@ html_reset(struct html *h)
 	h->depth = h->overflow = 0;
 	h->out_len = h->entity_len = 0;
 	h->newline_cnt = 0;
+	h->has_blank = false;
 	h->lane = HTML_VISIBLE;
 	for (int i = 0; i < 3; i++) {
 		h->owes_blank[i] = false;
@@ -347,7 +349,8 @@ put_word(struct html *h, const char *p, size_t n)
 	}
 }
 
-/* Line ends are always seen, whatever hides their element: n more, but more than two mean no more. */
+/* Line ends are always seen, whatever hides their element: n more, but more than two mean no more, only that a blank behind them is none
+ * of the text that follows. */
 static void
 put_break(struct html *h, unsigned n)
 {
@@ -360,6 +363,9 @@ put_break(struct html *h, unsigned n)
 		h->lane = HTML_VISIBLE;
 	}
 	h->owes_blank[HTML_VISIBLE] = false;
+	if (h->newline_cnt >= 2 && h->has_blank)
+		put_byte(h, '\n');
+	h->has_blank = false;
 	for (; n > 0 && h->newline_cnt < 2; n--) {
 		put_byte(h, '\n');
 		h->newline_cnt++;
@@ -777,6 +783,7 @@ put_break_blank(struct html *h)
 	h->owes_blank[h->lane] = true;
 	pay_blank(h);
 	h->ends_blank[h->lane] = true;
+	h->has_blank = true;
 }
 
 static void

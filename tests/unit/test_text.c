@@ -289,6 +289,7 @@ static const struct { const char *in, *visible, *hidden, *urls; } html_cases[] =
 	{ "a < b <3 </> <?x?> c <!doctype html>d<!-->e<!--->f<!-- -- > --!>g", "a < b <3 c defg", "", "" },
 	{ "<a href=\"http://cut", "", "", "a.href=http://cut " },
 	{ "<pre>a  b\nc</pre>d", "\n\na  b\nc\n\nd", "", "" },
+	{ "<p>a</p></td>\n<td><p>b</p></td><td>c", "\n\na\n\n  \nb\n\n  c", "", "" }, /* a break, a blank, a break: b begins its paragraph */
 	{ "<a href=x/>y</a/><br/>z", "y\nz", "", "a.href=x/ </a>1 " },
 	{ "ab <a href=x>c d <b>e</a>f</b></abbr></A >g", "ab c d efg", "", "a.href=x </a>8 </a>9 " },
 	{ "<p style='display:none'>x<div>y</div>", "\n\n\ny\n", "x", "" },
