@@ -121,11 +121,13 @@ with_scheme(const struct word *w, size_t p)
 	return n > 0 && rest > 0 && rest <= REST_MAX ? w->end : 0;
 }
 
-/* Where the run of bytes that may be in an address ends. */
+/* Where the run of bytes that may be in an address ends; one past max of them: too long. */
 static size_t
-mail_run(const struct word *w, size_t p)
+mail_run(const struct word *w, size_t p, size_t max)
 {
-	while (p < w->end && !(mark_of(w->text.p[p]) & M_MAIL))
+	size_t end = MIN(w->end, p + max + 1);
+
+	while (p < end && !(mark_of(w->text.p[p]) & M_MAIL))
 		p++;
 	return p;
 }
@@ -142,7 +144,7 @@ look_for_at(struct word *w, size_t p)
 	for (w->from = w->at; w->from > p && w->at - w->from < MAIL_MAX &&
 	                      !(mark_of(w->text.p[w->from - 1]) & M_MAIL);)
 		w->from--;
-	w->to = mail_run(w, w->at + 1);
+	w->to = mail_run(w, w->at + 1, MAIL_MAX);
 	if (w->to == w->at + 1 || w->to - w->at - 1 > MAIL_MAX)
 		w->to = 0;
 }
@@ -151,7 +153,7 @@ static size_t
 as_mail(struct word *w, size_t p)
 {
 	if (starts(rest_of(w, p), "mailto:")) {
-		size_t end = mail_run(w, p + 7), n = end - p - 7;
+		size_t end = mail_run(w, p + 7, REST_MAX), n = end - p - 7;
 
 		if (n > 0 && n <= REST_MAX)
 			return end;
