@@ -19,7 +19,7 @@ buf_limit(const struct tcp_stack *s)
 	return s->mbufs_held > quarter * 2 ? s->cfg.rcv_buf_bytes : s->cfg.rcv_buf_max_bytes;
 }
 
-/* How far the buffer goes. */
+/* How far the buffer goes; an orphan has none. */
 uint32_t
 tcp_recv_limit(const struct tcp_conn *c)
 {
@@ -36,8 +36,7 @@ tcp_recv_edge(const struct tcp_conn *c)
 {
 	uint32_t edge = tcp_recv_limit(c);
 
-	if (c->flags & F_ORPHAN || seq_leq(edge, c->rcv_adv) ||
-	    edge - c->rcv_adv < MIN(c->rcv_buf / 2, c->snd_mss))
+	if (seq_leq(edge, c->rcv_adv) || edge - c->rcv_adv < MIN(c->rcv_buf / 2, c->snd_mss))
 		return c->rcv_adv;
 	return edge;
 }
