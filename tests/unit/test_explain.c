@@ -30,6 +30,8 @@ static const struct {
 	{ "b.list", "%name BADDOM\n%kind domain\n%describe known for phishing\n"
 	            "# a comment\nevil.example\n\nworse.example # another\n" },
 	{ "c.list", "%name BADPHONE\n%kind phone\n%score 0.3\n+1 800 555 0100\n" },
+	{ "d.list", "%name BADIP\n%kind ip\n192.0.2.0/24\n" },
+	{ "e.list", "%name BADSENDER\n%kind sender\n@senders.test\n" },
 };
 
 static const char mail[] =
@@ -53,6 +55,8 @@ static const char listed[] =
 /* clang-format off */
 static const struct {
 	const char *mail, *want;
+	uint32_t ip;
+	const char *from;
 } golden[] = {
 	{ mail,
 	  "x.eml: block by score filter (score 7.9), score 7.9, us\n"
@@ -89,6 +93,20 @@ static const struct {
 	  "x.eml: deliver, score 0.0, us\n"
 	  "  no rule hit\n"
 	  "  part 1 text/plain, 7 bytes\n" },
+	{ "Subject: hello\r\n\r\nhello\r\n",
+	  "x.eml: block by ip filter (BADIP:3), score 0.0, us\n"
+	  "  1. BADIP (ip)\n"
+	  "     at   client\n"
+	  "     text \"192.0.2.1\"\n"
+	  "     list d.list:3\n"
+	  "  part 1 text/plain, 7 bytes\n", 0xc0000201, NULL },
+	{ "Subject: hello\r\n\r\nhello\r\n",
+	  "x.eml: block by sender filter (BADSENDER:3), score 0.0, us\n"
+	  "  1. BADSENDER (sender)\n"
+	  "     at   sender\n"
+	  "     text \"a@senders.test\"\n"
+	  "     list e.list:3\n"
+	  "  part 1 text/plain, 7 bytes\n", 0, "A@senders.test" },
 };
 /* clang-format on */
 
@@ -146,6 +164,9 @@ check_golden(struct scanner *s, size_t row)
 	json_t *j;
 
 	BUG_ON(!f || !g);
+	if (golden[row].ip)
+		env.ip = addr_v4(golden[row].ip);
+	env.from = span_z(golden[row].from ? golden[row].from : "");
 	scan_bytes(s, "x.eml", span_z(golden[row].mail), &env, f);
 	fclose(f);
 	j = json_loadb(json, n, JSON_ALLOW_NUL, NULL);
