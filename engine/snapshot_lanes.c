@@ -158,6 +158,7 @@ compile_set(struct snapshot *s, enum lane lane, const struct snapshot_input *in,
 	struct match_set_spec spec = { .cnt = p->cnt,
 		                       .group_cnt = 1,
 		                       .is_short = lane == LANE_HEADER || lane == LANE_MIME,
+		                       .is_joined = lane == LANE_URI,
 		                       .limits = { in->lint.min_bytes, in->lint.max_ns_kib,
 		                                   in->lint.max_per_mib } };
 	struct match_set_pattern *m = calloc(p->cnt + 1, sizeof(*m));

@@ -32,7 +32,8 @@ static uint32_t
 options_of(const struct match_pattern *p)
 {
 	return (p->is_caseless ? PCRE2_CASELESS : 0u) | (p->is_multiline ? PCRE2_MULTILINE : 0u) |
-	       (p->is_dotall ? PCRE2_DOTALL : 0u) | PCRE2_NEVER_UTF | PCRE2_NEVER_BACKSLASH_C;
+	       (p->is_dotall ? PCRE2_DOTALL : 0u) | PCRE2_NEVER_UTF | PCRE2_NEVER_BACKSLASH_C |
+	       PCRE2_USE_OFFSET_LIMIT;
 }
 
 struct confirm *
@@ -143,15 +144,16 @@ match(const struct confirm *c, struct confirm_run *r, struct span text, size_t f
 }
 
 unsigned
-confirm_count(const struct confirm *c, struct confirm_run *r, struct span text, unsigned max,
-              size_t *end, uint64_t *timeout_cnt)
+confirm_count(const struct confirm *c, struct confirm_run *r, struct span text,
+              struct confirm_range in, unsigned max, size_t *end, uint64_t *timeout_cnt)
 {
 	PCRE2_SIZE *v = pcre2_get_ovector_pointer(c->is_interpreted ? r->slow_data : r->data);
 	unsigned cnt = 0;
-	size_t from = 0;
+	size_t from = in.from, until = MIN(in.until, text.len);
 
 	pcre2_set_match_limit(r->context, CONFIRM_LIMIT + 2 * (uint32_t)text.len);
-	while (cnt < max && from <= text.len) {
+	pcre2_set_offset_limit(r->context, until);
+	while (cnt < max && from <= until) {
 		int rc = match(c, r, text, from);
 
 		if (rc < 0) {

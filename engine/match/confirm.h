@@ -25,10 +25,15 @@ void confirm_free(struct confirm *c);
 struct confirm_run *confirm_run_new(void);
 void confirm_run_free(struct confirm_run *r);
 
-/* Matches that do not overlap, as Perl's //g finds them, at most max. *end: of the first one. *timeout_cnt grows when the bound
- * was reached. */
+/* Where in a text a match may begin: what PCRE2 tries. */
+struct confirm_range {
+	size_t from, until; /* until SIZE_MAX: up to the end */
+};
+
+/* Matches that do not overlap, as Perl's //g finds them, at most max; in: where they begin. What stands around is seen all the same.
+ * *end: of the first one. *timeout_cnt grows when the bound was reached. */
 unsigned confirm_count(const struct confirm *c, struct confirm_run *r, struct span text,
-                       unsigned max, size_t *end, uint64_t *timeout_cnt);
+                       struct confirm_range in, unsigned max, size_t *end, uint64_t *timeout_cnt);
 
 /* Does it match somewhere? Compiled for this one question, without machine code; for texts known when rules are built. */
 bool confirm_once(const struct match_pattern *p, struct span text);

@@ -7,19 +7,40 @@
 #include "engine/match/literal.h"
 #include <math.h>
 
-#define DEPTH_MAX 32
+#define DEPTH_MAX   32
+#define BITS_COMMON 16.0  /* at most, of what ordinary mail is full of: what is rarer is better */
+#define BOUND_MAX   10000 /* of a repetition; more counts as without end */
 
 /* is_exact: set is all that it matches; else set is required (cnt 0: nothing). */
 struct piece {
 	bool is_exact;
+	unsigned max; /* bytes that it matches at most; LITERAL_FAR: not known */
 	struct literal_set set;
 };
 
 struct reader {
 	struct span rest;
 	bool is_extended, failed;
+	bool is_bound; /* to where a search began, by \G */
 	unsigned depth;
 };
+
+static unsigned
+add_far(unsigned a, unsigned b)
+{
+	return a >= LITERAL_FAR - b ? LITERAL_FAR : a + b;
+}
+
+/* times -1: without end */
+static unsigned
+times_far(unsigned a, int times)
+{
+	if (a == 0 || times == 0)
+		return 0;
+	if (times < 0 || times >= BOUND_MAX || a > LITERAL_FAR / (unsigned)times)
+		return LITERAL_FAR;
+	return a * (unsigned)times;
+}
 
 /* -log2 of how often a byte comes in mail, folded to lower case; measured roughly, only the order counts. */
 static double
@@ -41,6 +62,7 @@ byte_bits(unsigned char c)
 static double
 bits_of(const struct literal_set *s)
 {
+	bool is_common = false;
 	double chance = 0;
 
 	for (unsigned i = 0; i < s->cnt; i++) {
@@ -49,8 +71,11 @@ bits_of(const struct literal_set *s)
 		for (unsigned k = 0; k < s->item[i].len; k++)
 			bits += byte_bits((unsigned char)s->item[i].text[k]);
 		chance += exp2(-bits);
+		is_common = is_common || (bits > BITS_COMMON && literal_is_common(&s->item[i]));
 	}
-	return s->cnt ? -log2(chance) : 0;
+	if (s->cnt == 0)
+		return 0;
+	return is_common ? MIN(BITS_COMMON, -log2(chance)) : -log2(chance);
 }
 
 static void
@@ -61,15 +86,16 @@ make_empty(struct piece *p)
 }
 
 static void
-make_any(struct piece *p)
+make_any(struct piece *p, unsigned max)
 {
-	*p = (struct piece){ 0 };
+	*p = (struct piece){ .max = max };
 }
 
 static void
 make_byte(struct piece *p, unsigned char c)
 {
 	make_empty(p);
+	p->max = 1;
 	p->set.item[0].len = 1;
 	p->set.item[0].text[0] = ascii_lower((char)c);
 }
@@ -103,20 +129,21 @@ close_exact(struct piece *p)
 static void
 alternate(struct piece *a, struct piece *b)
 {
-	struct piece both = { .is_exact = a->is_exact && b->is_exact };
+	struct piece both = { .is_exact = a->is_exact && b->is_exact, .max = MAX(a->max, b->max) };
 
 	if (!both.is_exact) {
 		close_exact(a);
 		close_exact(b);
 		if (a->set.cnt == 0 || b->set.cnt == 0) {
-			make_any(a);
+			make_any(a, both.max);
 			return;
 		}
 	}
 	both.set = a->set;
+	both.set.lead = MAX(a->set.lead, b->set.lead);
 	for (unsigned i = 0; i < b->set.cnt; i++)
 		if (!add_to_set(&both.set, &b->set.item[i])) {
-			make_any(a);
+			make_any(a, both.max);
 			return;
 		}
 	if (!both.is_exact)
@@ -128,7 +155,7 @@ alternate(struct piece *a, struct piece *b)
 static bool
 cross(const struct piece *a, const struct piece *b, struct piece *out)
 {
-	*out = (struct piece){ .is_exact = true };
+	*out = (struct piece){ .is_exact = true, .max = add_far(a->max, b->max) };
 	for (unsigned i = 0; i < a->set.cnt; i++)
 		for (unsigned k = 0; k < b->set.cnt; k++) {
 			struct literal l = a->set.item[i];
@@ -143,14 +170,17 @@ cross(const struct piece *a, const struct piece *b, struct piece *out)
 	return true;
 }
 
+/* at: what stands before p at most. */
 static void
-keep_best(struct literal_set *best, const struct piece *p)
+keep_best(struct literal_set *best, const struct piece *p, unsigned at)
 {
 	struct piece closed = *p;
 
 	close_exact(&closed);
-	if (closed.set.cnt > 0 && closed.set.bits > best->bits)
-		*best = closed.set;
+	if (closed.set.cnt == 0 || closed.set.bits <= best->bits)
+		return;
+	*best = closed.set;
+	best->lead = add_far(best->lead, at);
 }
 
 /* ---- the reader ---- */
@@ -298,7 +328,7 @@ read_class(struct reader *r, struct piece *out)
 	}
 	r->failed |= r->rest.len == 0;
 	skip(r, 1);
-	make_any(out);
+	make_any(out, 1);
 	if (c.is_negated || c.is_wide || c.cnt == 0)
 		return;
 	make_byte(out, c.byte[0]);
@@ -388,10 +418,23 @@ read_group(struct reader *r, struct piece *out)
 	r->is_extended = was_extended;
 }
 
+/* Bytes that the escape here matches at most, when it is no byte. */
+static unsigned
+escape_max(struct reader *r)
+{
+	char c = r->rest.len > 1 ? r->rest.p[1] : 0;
+
+	r->is_bound |= c == 'G';
+	if (c == 'R')
+		return 2;
+	return c == 'X' || (c >= '0' && c <= '9') ? LITERAL_FAR : 1;
+}
+
 static void
 read_atom(struct reader *r, struct piece *out)
 {
 	char c = r->rest.p[0];
+	unsigned max;
 	int b;
 
 	switch (c) {
@@ -407,7 +450,7 @@ read_atom(struct reader *r, struct piece *out)
 		return;
 	case '.':
 		skip(r, 1);
-		make_any(out);
+		make_any(out, 1);
 		return;
 	case '^':
 	case '$':
@@ -415,13 +458,14 @@ read_atom(struct reader *r, struct piece *out)
 		make_empty(out);
 		return;
 	case '\\':
+		max = escape_max(r);
 		b = read_escape(r, false);
 		if (b >= 0)
 			make_byte(out, (unsigned char)b);
 		else if (b == -2)
 			make_empty(out);
 		else
-			make_any(out);
+			make_any(out, max);
 		return;
 	default:
 		skip(r, 1);
@@ -438,7 +482,7 @@ read_bounds(struct reader *r, int *min, int *max)
 
 	for (int k = 0; k < 2; k++) {
 		for (; i < r->rest.len && r->rest.p[i] >= '0' && r->rest.p[i] <= '9'; i++)
-			v[k] = MIN(MAX(v[k], 0) * 10 + (r->rest.p[i] - '0'), 10000);
+			v[k] = MIN(MAX(v[k], 0) * 10 + (r->rest.p[i] - '0'), BOUND_MAX);
 		if (k == 0 && i == 1)
 			return false;
 		if (k == 0 && i < r->rest.len && r->rest.p[i] == '}') {
@@ -459,6 +503,7 @@ read_bounds(struct reader *r, int *min, int *max)
 static void
 repeat(struct piece *p, int min, int max)
 {
+	unsigned most = times_far(p->max, max);
 	struct piece one = *p, joined, empty;
 
 	if (min == 0 && max == 1 && p->is_exact) {
@@ -467,16 +512,17 @@ repeat(struct piece *p, int min, int max)
 		return;
 	}
 	if (min == 0) {
-		make_any(p);
+		make_any(p, most);
 		return;
 	}
 	for (int i = 1; i < min && p->is_exact; i++) {
 		if (!cross(p, &one, &joined)) {
 			close_exact(p);
-			return;
+			break;
 		}
 		*p = joined;
 	}
+	p->max = most;
 	if (max != min)
 		close_exact(p);
 }
@@ -527,34 +573,40 @@ read_sequence(struct reader *r, struct piece *out)
 {
 	struct literal_set best = { 0 };
 	struct piece run, one, joined;
+	unsigned run_at = 0, sum = 0; /* most bytes before the run, and so far */
 	bool is_exact = true;
 
 	make_empty(&run);
 	while (!r->failed && r->rest.len > 0 && !at(r, "|") && !at(r, ")")) {
 		if (skip_extended(r))
 			continue;
-		make_any(&one);
+		make_any(&one, LITERAL_FAR);
 		read_atom(r, &one);
 		skip_extended(r);
 		read_quantifier(r, &one);
 		if (one.is_exact && cross(&run, &one, &joined)) {
 			run = joined;
+			sum = add_far(sum, one.max);
 			continue;
 		}
 		is_exact = false;
-		keep_best(&best, &run);
-		keep_best(&best, &one);
-		if (one.is_exact)
+		keep_best(&best, &run, run_at);
+		keep_best(&best, &one, sum);
+		run_at = sum;
+		sum = add_far(sum, one.max);
+		if (one.is_exact) {
 			run = one; /* what follows may join it */
-		else
+		} else {
 			make_empty(&run);
+			run_at = sum;
+		}
 	}
 	if (is_exact) {
 		*out = run;
 		return;
 	}
-	keep_best(&best, &run);
-	*out = (struct piece){ .set = best };
+	keep_best(&best, &run, run_at);
+	*out = (struct piece){ .max = sum, .set = best };
 }
 
 static void
@@ -579,6 +631,8 @@ literal_require(struct span text, struct literal_set *out)
 	read_alternatives(&r, &p);
 	close_exact(&p);
 	*out = p.set;
+	if (r.is_bound)
+		out->lead = LITERAL_FAR;
 	if (r.failed || r.rest.len > 0)
 		*out = (struct literal_set){ 0 };
 }

@@ -13,6 +13,7 @@
 
 #define LITERALS_MAX      128
 #define LITERAL_MAX_BYTES 16
+#define LITERAL_FAR       (1u << 30)
 
 struct literal {
 	uint8_t len;
@@ -22,8 +23,13 @@ struct literal {
 struct literal_set {
 	unsigned cnt; /* 0: nothing is required */
 	double bits; /* how rare the commonest is: -log2 of its chance at a place, of all together */
+	unsigned
+	        lead; /* bytes between the start of a match and one of them at most; LITERAL_FAR: no bound */
 	struct literal item[LITERALS_MAX];
 };
+
+/* literal_common.c: has ordinary mail such text anywhere? */
+bool literal_is_common(const struct literal *l);
 
 /* text: PCRE syntax, a leading "(?x)" counts. */
 void literal_require(struct span text, struct literal_set *out);

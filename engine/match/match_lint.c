@@ -173,7 +173,8 @@ pcre_once(void *ctx)
 
 	r->matches = 0;
 	for (size_t i = 0; i < PARAGRAPHS; i++)
-		r->matches += confirm_count(r->c, r->run, span(text[i], PARAGRAPH), r->max, &end,
+		r->matches += confirm_count(r->c, r->run, span(text[i], PARAGRAPH),
+		                            (struct confirm_range){ 0, SIZE_MAX }, r->max, &end,
 		                            &r->timeouts);
 }
 

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 /* A change of the plan's rules or layout makes another key. */
-#define SET_VERSION 5
+#define SET_VERSION 9
 
 void
 match_set_key(const struct match_set_spec *spec, uint8_t key[MATCH_KEY_BYTES])
@@ -14,7 +14,7 @@ match_set_key(const struct match_set_spec *spec, uint8_t key[MATCH_KEY_BYTES])
 	uint64_t head[] = { SET_VERSION,
 		            spec->cnt,
 		            spec->group_cnt,
-		            spec->is_short,
+		            (uint64_t)spec->is_short | (uint64_t)spec->is_joined << 1,
 		            spec->limits.min_bytes,
 		            spec->limits.max_ns_kib,
 		            spec->limits.max_per_mib };
@@ -52,6 +52,7 @@ open_blob(struct match_set *s, char *blob, size_t len, const struct match_set_sp
 	    h->group_cnt != spec->group_cnt || !fits(h, h->row_at, h->cnt, sizeof(*s->row)) ||
 	    !fits(h, h->group_at, h->group_cnt, sizeof(*s->group)) ||
 	    !fits(h, h->link_start_at, (uint64_t)h->literal_cnt + 1, sizeof(uint32_t)) ||
+	    !fits(h, h->lit_len_at, h->literal_cnt, 1) ||
 	    !fits(h, h->link_at, h->link_cnt, sizeof(uint32_t)) ||
 	    !fits(h, h->re_at, h->re_cnt, sizeof(uint32_t)) ||
 	    !fits(h, h->always_at, h->always_cnt, sizeof(uint32_t)))
@@ -60,6 +61,7 @@ open_blob(struct match_set *s, char *blob, size_t len, const struct match_set_sp
 	s->row = (const void *)(blob + h->row_at);
 	s->group = (const void *)(blob + h->group_at);
 	s->link_start = (const void *)(blob + h->link_start_at);
+	s->lit_len = (const void *)(blob + h->lit_len_at);
 	s->link = (const void *)(blob + h->link_at);
 	s->re_id = (const void *)(blob + h->re_at);
 	s->always = (const void *)(blob + h->always_at);
@@ -99,24 +101,37 @@ open_dbs(struct match_set *s)
 	return true;
 }
 
+/* The pieces of a pattern are spans of it. */
 static void
-keep_texts(struct match_set *s, const struct match_set_spec *spec)
+keep_texts(struct match_set *s, const struct match_set_spec *spec, const struct match_pieces *p)
 {
-	size_t bytes = 0, at = 0;
+	size_t bytes = 0, at = 0, piece = 0;
 
 	for (size_t i = 0; i < spec->cnt; i++)
 		bytes += spec->pattern[i].p.text.len;
 	s->text = malloc(bytes + 1);
 	s->pattern = calloc(spec->cnt + 1, sizeof(*s->pattern));
-	BUG_ON(!s->text || !s->pattern);
+	s->piece = calloc(p->spec.cnt + 1, sizeof(*s->piece));
+	s->of = calloc(p->spec.cnt + 1, sizeof(*s->of));
+	s->first = calloc(spec->cnt + 1, sizeof(*s->first));
+	BUG_ON(!s->text || !s->pattern || !s->piece || !s->of || !s->first);
 	for (size_t i = 0; i < spec->cnt; i++) {
 		struct span t = spec->pattern[i].p.text;
 
 		memcpy(s->text + at, t.p, t.len);
 		s->pattern[i] = spec->pattern[i].p;
 		s->pattern[i].text = span(s->text + at, t.len);
+		s->first[i] = (uint32_t)piece;
+		for (; piece < p->spec.cnt && p->of[piece] == i; piece++) {
+			struct span x = p->pattern[piece].p.text;
+
+			s->of[piece] = (uint32_t)i;
+			s->piece[piece] = s->pattern[i];
+			s->piece[piece].text = span(s->text + at + (x.p - t.p), x.len);
+		}
 		at += t.len;
 	}
+	s->first[spec->cnt] = (uint32_t)piece;
 }
 
 static bool
@@ -129,7 +144,7 @@ make_confirms(struct match_set *s)
 
 		if (s->row[i].way == MATCH_BY_NONE || s->row[i].way == MATCH_BY_HYPERSCAN)
 			continue;
-		s->confirm[i] = confirm_new(&s->pattern[i], why, sizeof(why));
+		s->confirm[i] = confirm_new(&s->piece[i], why, sizeof(why));
 		if (!s->confirm[i])
 			return false; /* the child could */
 	}
@@ -137,21 +152,23 @@ make_confirms(struct match_set *s)
 }
 
 static int
-open_set(struct match_set *s, char *blob, size_t len, const struct match_set_spec *spec)
+open_set(struct match_set *s, char *blob, size_t len, const struct match_set_spec *spec,
+         const struct match_pieces *p)
 {
-	keep_texts(s, spec);
-	if (!open_blob(s, blob, len, spec) || !open_dbs(s) || !make_confirms(s))
+	keep_texts(s, spec, p);
+	if (!open_blob(s, blob, len, &p->spec) || !open_dbs(s) || !make_confirms(s))
 		return -EIO;
 	s->bytes += len;
 	return 0;
 }
 
 static int
-build_in_child(struct match_set *s, const struct match_set_spec *spec, struct match_build *b)
+build_in_child(struct match_set *s, const struct match_set_spec *spec, const struct match_pieces *p,
+               struct match_build *b)
 {
 	char *blob = NULL;
 	off_t size;
-	int fd, rc = match_child_run(match_set_compile_to, spec, b, &fd);
+	int fd, rc = match_child_run(match_set_compile_to, p, b, &fd);
 
 	if (rc == 0) {
 		size = lseek(fd, 0, SEEK_END);
@@ -167,7 +184,7 @@ build_in_child(struct match_set *s, const struct match_set_spec *spec, struct ma
 		free(blob);
 		return rc;
 	}
-	return open_set(s, blob, (size_t)size, spec);
+	return open_set(s, blob, (size_t)size, spec, p);
 }
 
 static struct match_set *
@@ -186,21 +203,24 @@ match_set_build(const struct match_set_spec *spec, struct match_build *b, struct
 {
 	struct match_set *s = new_set(spec);
 	uint64_t start = clock_mono_us();
+	struct match_pieces p;
 	char *blob = NULL;
 	size_t len = 0;
 	int rc = -EIO;
 
+	match_pieces_make(spec, &p);
 	b->error_cnt = 0;
 	if (b->cache_dir)
 		blob = match_cache_load(b->cache_dir, s->key, &len);
 	if (blob)
-		rc = open_set(s, blob, len, spec);
+		rc = open_set(s, blob, len, spec, &p);
 	b->from_cache = rc == 0;
 	if (rc != 0) {
 		match_set_put(s);
 		s = new_set(spec);
-		rc = build_in_child(s, spec, b);
+		rc = build_in_child(s, spec, &p, b);
 	}
+	match_pieces_fini(&p);
 	b->compile_us = b->from_cache ? 0 : clock_mono_us() - start;
 	if (rc != 0) {
 		match_whole_error(b, rc);
@@ -235,6 +255,9 @@ match_set_put(struct match_set *s)
 	free(s->re_db);
 	free(s->confirm);
 	free(s->pattern);
+	free(s->piece);
+	free(s->of);
+	free(s->first);
 	free(s->text);
 	free(s->blob);
 	free(s);
@@ -252,16 +275,34 @@ match_set_bytes(const struct match_set *s)
 	return s->bytes;
 }
 
+/* Each piece must run; UINT32_MAX: they all do. */
+static uint32_t
+refused_piece(const struct match_set *s, size_t pattern)
+{
+	for (uint32_t i = s->first[pattern]; i < s->first[pattern + 1]; i++)
+		if (s->row[i].way == MATCH_BY_NONE)
+			return i;
+	return UINT32_MAX;
+}
+
 enum match_way
 match_set_way(const struct match_set *s, size_t pattern)
 {
-	return s->row[pattern].way;
+	enum match_way way = MATCH_BY_NONE;
+
+	if (refused_piece(s, pattern) != UINT32_MAX)
+		return MATCH_BY_NONE;
+	for (uint32_t i = s->first[pattern]; i < s->first[pattern + 1]; i++)
+		way = MAX(way, (enum match_way)s->row[i].way);
+	return way;
 }
 
 const char *
 match_set_why(const struct match_set *s, size_t pattern)
 {
-	return s->row[pattern].why;
+	uint32_t refused = refused_piece(s, pattern);
+
+	return refused != UINT32_MAX ? s->row[refused].why : "";
 }
 
 bool
@@ -274,5 +315,5 @@ match_set_has_group(const struct match_set *s, uint32_t group)
 bool
 match_set_matches(const struct match_set *s, size_t pattern, struct span text)
 {
-	return s->row[pattern].way != MATCH_BY_NONE && confirm_once(&s->pattern[pattern], text);
+	return refused_piece(s, pattern) == UINT32_MAX && confirm_once(&s->pattern[pattern], text);
 }

@@ -47,6 +47,7 @@ struct match_set_spec {
 	size_t cnt;
 	size_t group_cnt;
 	bool is_short; /* texts of header fields: a group of few patterns needs no Hyperscan */
+	bool is_joined; /* texts of a line: literals and expressions in one pass; so are those that are short */
 	struct match_limits limits;
 };
 
@@ -62,6 +63,7 @@ const uint8_t *match_set_key_of(const struct match_set *s);
 struct match_set *match_set_get(struct match_set *s);
 void match_set_put(struct match_set *s);
 size_t match_set_bytes(const struct match_set *s);
+/* The dearest one of its alternatives, when they go apart (match_split.c). */
 enum match_way match_set_way(const struct match_set *s, size_t pattern);
 /* "" unless its way is MATCH_BY_NONE. */
 const char *match_set_why(const struct match_set *s, size_t pattern);
@@ -76,7 +78,8 @@ void match_run_free(struct match_run *r);
 
 /* How often the pattern's hits still count; 0: not asked any more. */
 typedef unsigned match_want_fn(void *ctx, uint32_t pattern);
-/* cnt times; end: of the first match. Once a pattern and text. Return true to stop. */
+/* cnt times; end: of the first match; of an expression that is a list of alternatives, of one that is found. Once a pattern and text as
+ * long as `want` says so. Return true to stop. */
 typedef bool match_hit_fn(void *ctx, uint32_t pattern, unsigned cnt, size_t end);
 
 struct match_asker {

@@ -2,15 +2,20 @@
  * match_set_plan.c - inside the child: which way each pattern goes, then databases for each group
  *
  * Thread  The child has only this one (see match_compile.c).
+ *
+ * Over 500 lines: what is chosen, what is compiled of it and what is written share one plan.
  */
 #include "engine/match/literal.h"
 #include "engine/match/match_set_internal.h"
 #include <stdarg.h>
 #include <unistd.h>
 
-/* How rare a literal must be, in bits, to stand before PCRE2 (literal.h). */
+/* How rare a literal must be, in bits, to stand before PCRE2 (literal.h): in texts whose matches begin at most LEAD_NEAR bytes before
+ * it, so that few places are tried; elsewhere; and where there is no other way. */
+#define BITS_NEAR 11.0
 #define BITS_GOOD 16.0
-#define BITS_POOR 10.0 /* enough where there is no other way */
+#define BITS_POOR 10.0
+#define LEAD_NEAR 256u
 
 /* What PCRE2 may cost behind a literal, in nanoseconds a KiB: up to EASY it is not compared with Hyperscan. */
 #define CONFIRM_EASY_NS 3000u
@@ -21,9 +26,6 @@
 #define HS_WORDS_MAX 6000
 #define HS_CLASSES   12
 
-/* So few expressions cost Hyperscan less together than a pass for their literals first; a set of thousands not (engine.md, finding 6). */
-#define FEW_GROUP   64
-#define SHORT_GROUP 3   /* patterns that PCRE2 runs one by one over a short text */
 #define SHORT_SHARE 10u /* of a mail's bytes about a tenth are in fields that rules look at */
 
 #define DEFAULT_MIN_BYTES   1
@@ -39,7 +41,8 @@ struct item {
 };
 
 struct plan {
-	const struct match_set_spec *spec;
+	const struct match_pieces *pieces;
+	const struct match_set_spec *spec; /* of the pieces */
 	struct match_limits limits;
 	struct item *item;
 	struct set_row *row;
@@ -49,6 +52,8 @@ struct plan {
 	uint32_t *link_start, *link, *re_id, *always;
 	size_t literal_cnt, literal_room, link_cnt, link_room, re_cnt, re_room, always_cnt,
 	        always_room;
+	uint8_t *lit_len;
+	size_t lit_len_room;
 	char *db; /* serialised databases */
 	size_t db_bytes, db_room;
 };
@@ -198,6 +203,16 @@ try_hs(struct plan *p, size_t i, bool pcre)
 	return true;
 }
 
+/* What is common in text is in every header: there only a rare one counts. */
+static bool
+has_rare_literal(const struct plan *p, const struct item *x, unsigned ns_kib)
+{
+	bool is_near = x->literals.lead < LEAD_NEAR && !p->spec->is_short;
+
+	return x->literals.bits >= (is_near ? BITS_NEAR : BITS_GOOD) &&
+	       ns_kib <= (is_near ? CONFIRM_MAX_NS : CONFIRM_EASY_NS);
+}
+
 static void
 choose(struct plan *p, size_t i, size_t in_group)
 {
@@ -211,11 +226,11 @@ choose(struct plan *p, size_t i, size_t in_group)
 	if (!s->is_short && x->hs_takes && x->hs_width < p->limits.min_bytes)
 		return refuse(p, i, "matches %u bytes at least, limit %u", x->hs_width,
 		              p->limits.min_bytes);
-	if (pcre && s->is_short && in_group <= SHORT_GROUP && cost.ns_kib <= CONFIRM_EASY_NS)
+	if (pcre && s->is_short && in_group <= MATCH_SHORT_GROUP && cost.ns_kib <= CONFIRM_EASY_NS)
 		p->row[i].way = MATCH_BY_PCRE;
-	else if (!s->is_short && in_group <= FEW_GROUP && x->hs_takes && try_hs(p, i, pcre))
+	else if (!s->is_short && in_group <= MATCH_FEW_GROUP && x->hs_takes && try_hs(p, i, pcre))
 		return;
-	else if (pcre && x->literals.bits >= BITS_GOOD && cost.ns_kib <= CONFIRM_EASY_NS)
+	else if (pcre && has_rare_literal(p, x, cost.ns_kib))
 		p->row[i].way = MATCH_BY_LITERAL;
 	else if (try_hs(p, i, pcre))
 		return;
@@ -274,29 +289,55 @@ escape(const struct literal *l)
 	return z;
 }
 
+/* What becomes one database, numbered as it comes. */
+struct exprs {
+	char **expr;
+	unsigned *flags, *ids;
+	size_t cnt, expr_room, flags_room, ids_room;
+};
+
 static void
-compile(struct plan *p, char **expr, const unsigned *flags, const unsigned *ids, size_t n,
-        uint64_t *at, uint64_t *bytes)
+add_expr(struct exprs *e, char *expr, unsigned flags)
+{
+	e->expr = grow(e->expr, e->cnt + 1, &e->expr_room, sizeof(*e->expr));
+	e->flags = grow(e->flags, e->cnt + 1, &e->flags_room, sizeof(*e->flags));
+	e->ids = grow(e->ids, e->cnt + 1, &e->ids_room, sizeof(*e->ids));
+	e->expr[e->cnt] = expr;
+	e->flags[e->cnt] = flags;
+	e->ids[e->cnt] = (unsigned)e->cnt;
+	e->cnt++;
+}
+
+static void
+compile(struct plan *p, struct exprs *e, uint64_t *at, uint64_t *bytes)
 {
 	hs_compile_error_t *err = NULL;
 	hs_database_t *db = NULL;
 
-	if (n == 0)
+	if (e->cnt == 0)
 		return;
-	if (hs_compile_multi((const char *const *)expr, flags, ids, (unsigned)n, HS_MODE_BLOCK,
-	                     NULL, &db, &err) != HS_SUCCESS)
+	if (hs_compile_multi((const char *const *)e->expr, e->flags, e->ids, (unsigned)e->cnt,
+	                     HS_MODE_BLOCK, NULL, &db, &err) != HS_SUCCESS)
 		_exit(4); /* each alone went well: memory, then */
 	add_db(p, db, at, bytes);
 }
 
+static void
+free_exprs(struct exprs *e, size_t own_cnt)
+{
+	for (size_t i = 0; i < own_cnt; i++)
+		free(e->expr[i]);
+	free(e->expr);
+	free(e->flags);
+	free(e->ids);
+}
+
 /* Patterns [from, to) are of group g. */
 static void
-group_literals(struct plan *p, struct set_group *g, size_t from, size_t to)
+group_literals(struct plan *p, struct set_group *g, size_t from, size_t to, struct exprs *e)
 {
 	struct lit *lit = NULL;
-	size_t cnt = 0, room = 0, n = 0;
-	char **expr;
-	unsigned *flags, *ids;
+	size_t cnt = 0, room = 0;
 
 	for (size_t i = from; i < to; i++)
 		for (unsigned k = 0;
@@ -308,42 +349,24 @@ group_literals(struct plan *p, struct set_group *g, size_t from, size_t to)
 	if (cnt == 0)
 		return;
 	qsort(lit, cnt, sizeof(*lit), compare_lits);
-	expr = calloc(cnt, sizeof(*expr));
-	flags = calloc(cnt, sizeof(*flags));
-	ids = calloc(cnt, sizeof(*ids));
-	if (!expr || !flags || !ids)
-		_exit(2);
 	for (size_t i = 0; i < cnt; i++) {
 		if (i == 0 || lit[i].l.len != lit[i - 1].l.len ||
 		    memcmp(lit[i].l.text, lit[i - 1].l.text, lit[i].l.len) != 0) {
-			expr[n] = escape(&lit[i].l);
-			flags[n] = HS_FLAG_CASELESS | HS_FLAG_SINGLEMATCH;
-			ids[n] = (unsigned)n;
-			n++;
+			/* Without SINGLEMATCH: each place of it counts. */
+			add_expr(e, escape(&lit[i].l), HS_FLAG_CASELESS);
+			p->lit_len = grow(p->lit_len, p->literal_cnt + 1, &p->lit_len_room, 1);
+			p->lit_len[p->literal_cnt] = lit[i].l.len;
 			push(&p->link_start, &p->literal_cnt, &p->literal_room,
 			     (uint32_t)p->link_cnt);
 		}
 		push(&p->link, &p->link_cnt, &p->link_room, lit[i].pattern);
 	}
-	compile(p, expr, flags, ids, n, &g->lit_at, &g->lit_bytes);
-	for (size_t i = 0; i < n; i++)
-		free(expr[i]);
-	free(expr);
-	free(flags);
-	free(ids);
 	free(lit);
 }
 
 static void
-group_expressions(struct plan *p, struct set_group *g, size_t from, size_t to)
+group_expressions(struct plan *p, struct set_group *g, size_t from, size_t to, struct exprs *e)
 {
-	char **expr = calloc(to - from + 1, sizeof(*expr));
-	unsigned *flags = calloc(to - from + 1, sizeof(*flags));
-	unsigned *ids = calloc(to - from + 1, sizeof(*ids));
-	size_t n = 0;
-
-	if (!expr || !flags || !ids)
-		_exit(2);
 	g->re_first = (uint32_t)p->re_cnt;
 	g->always_first = (uint32_t)p->always_cnt;
 	for (size_t i = from; i < to; i++) {
@@ -355,18 +378,53 @@ group_expressions(struct plan *p, struct set_group *g, size_t from, size_t to)
 		}
 		if (p->row[i].way != MATCH_BY_HYPERSCAN && p->row[i].way != MATCH_BY_PREFILTER)
 			continue;
-		expr[n] = x->expr;
-		flags[n] = x->flags | HS_FLAG_SINGLEMATCH | (x->hs_takes ? 0u : HS_FLAG_PREFILTER);
-		ids[n] = (unsigned)n;
-		n++;
+		add_expr(e, x->expr,
+		         x->flags | HS_FLAG_SINGLEMATCH | (x->hs_takes ? 0u : HS_FLAG_PREFILTER));
 		push(&p->re_id, &p->re_cnt, &p->re_room, (uint32_t)i);
 	}
-	g->re_cnt = (uint32_t)n;
+	g->re_cnt = (uint32_t)p->re_cnt - g->re_first;
 	g->always_cnt = (uint32_t)p->always_cnt - g->always_first;
-	compile(p, expr, flags, ids, n, &g->re_at, &g->re_bytes);
-	free(expr);
-	free(flags);
-	free(ids);
+}
+
+/* Large sets are faster apart, on short texts one call instead of two counts more. */
+static void
+group_databases(struct plan *p, struct set_group *g, size_t from, size_t to)
+{
+	struct exprs lits = { 0 }, res = { 0 };
+	bool is_joined = p->spec->is_short || p->spec->is_joined;
+	size_t lit_cnt;
+
+	group_literals(p, g, from, to, &lits);
+	lit_cnt = lits.cnt;
+	group_expressions(p, g, from, to, is_joined ? &lits : &res);
+	if (is_joined) {
+		g->joined_cnt = (uint32_t)lit_cnt;
+		compile(p, &lits, &g->re_at, &g->re_bytes);
+	} else {
+		compile(p, &lits, &g->lit_at, &g->lit_bytes);
+		compile(p, &res, &g->re_at, &g->re_bytes);
+	}
+	free_exprs(&lits, lit_cnt);
+	free_exprs(&res, 0);
+}
+
+/* A piece that cannot run takes the whole pattern with it. */
+static void
+refuse_whole(struct plan *p, size_t from, size_t to)
+{
+	const uint32_t *of = p->pieces->of;
+
+	for (size_t i = from, end; i < to; i = end) {
+		size_t bad = to;
+
+		for (end = i; end < to && of[end] == of[i]; end++)
+			if (p->row[end].way == MATCH_BY_NONE)
+				bad = MIN(bad, end);
+		for (size_t k = i; bad < to && k < end; k++) {
+			p->row[k].way = MATCH_BY_NONE;
+			memmove(p->row[k].why, p->row[bad].why, sizeof(p->row[k].why));
+		}
+	}
 }
 
 static void
@@ -381,8 +439,8 @@ plan_groups(struct plan *p)
 			;
 		for (size_t i = from; i < to; i++)
 			choose(p, i, to - from);
-		group_literals(p, g, from, to);
-		group_expressions(p, g, from, to);
+		refuse_whole(p, from, to);
+		group_databases(p, g, from, to);
 	}
 }
 
@@ -420,6 +478,7 @@ write_plan(int fd, const struct plan *p)
 	h.row_at = place(&at, s->cnt * sizeof(*p->row));
 	h.group_at = place(&at, s->group_cnt * sizeof(*p->group));
 	h.link_start_at = place(&at, (p->literal_cnt + 1) * sizeof(uint32_t));
+	h.lit_len_at = place(&at, p->literal_cnt);
 	h.link_at = place(&at, p->link_cnt * sizeof(uint32_t));
 	h.re_at = place(&at, p->re_cnt * sizeof(uint32_t));
 	h.always_at = place(&at, p->always_cnt * sizeof(uint32_t));
@@ -435,6 +494,7 @@ write_plan(int fd, const struct plan *p)
 	       write_at(fd, h.link_start_at, p->link_start, p->literal_cnt * sizeof(uint32_t)) &&
 	       write_at(fd, h.link_start_at + p->literal_cnt * sizeof(uint32_t), &end,
 	                sizeof(end)) &&
+	       write_at(fd, h.lit_len_at, p->lit_len, p->literal_cnt) &&
 	       write_at(fd, h.link_at, p->link, p->link_cnt * sizeof(uint32_t)) &&
 	       write_at(fd, h.re_at, p->re_id, p->re_cnt * sizeof(uint32_t)) &&
 	       write_at(fd, h.always_at, p->always, p->always_cnt * sizeof(uint32_t)) &&
@@ -442,10 +502,11 @@ write_plan(int fd, const struct plan *p)
 }
 
 void
-match_set_compile_to(int fd, const void *spec)
+match_set_compile_to(int fd, const void *pieces)
 {
-	const struct match_set_spec *s = spec;
-	struct plan p = { .spec = s, .limits = s->limits };
+	const struct match_pieces *of = pieces;
+	const struct match_set_spec *s = &of->spec;
+	struct plan p = { .pieces = of, .spec = s, .limits = s->limits };
 
 	p.item = calloc(s->cnt + 1, sizeof(*p.item));
 	p.row = calloc(s->cnt + 1, sizeof(*p.row));
@@ -462,9 +523,11 @@ match_set_compile_to(int fd, const void *spec)
 	for (size_t i = 0; i < s->cnt; i++)
 		examine(&p, i);
 	plan_groups(&p);
-	for (size_t i = 0; i < s->cnt; i++)
+	for (size_t i = 0; i < s->cnt; i++) {
+		p.row[i].lead = p.item[i].literals.lead;
 		if (p.row[i].way != MATCH_BY_NONE)
 			p.row[i].why[0] = 0;
+	}
 	if (!write_plan(fd, &p))
 		_exit(2);
 }

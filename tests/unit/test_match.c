@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * test_match.c - patterns against memmem, errors by pattern, limits of the child, cache, streams over cuts
+ *
+ * Over 500 lines: tables of cases, a function each.
  */
 #include "engine/match/confirm.h"
 #include "engine/match/literal.h"
-#include "engine/match/match_set.h"
+#include "engine/match/match_set_internal.h"
 #include "tests/check.h"
 #include "tests/malloc_count.h"
 #include <dirent.h>
@@ -248,6 +250,8 @@ test_literal_require(void)
 		{ "(?!no)yes", "yes" },
 		{ "(?<=pre)yes", "yes" },
 		{ "(?i)Yes", "yes" },
+		{ "^Received: .*zyxwvu", "zyxwvu" }, /* the first is longer, and in every mail */
+		{ "^Received: .*ab", "received: " },
 		{ "(?x) a b # c\n c", "abc" },
 		{ "(?<n>ab)\\k<n>", "" },       /* not understood */
 		{ "ab|", "" },                    /* may be nothing */
@@ -272,6 +276,48 @@ test_literal_require(void)
 	}
 }
 
+/* How far before a literal a match may begin. */
+static void
+test_literal_lead(void)
+{
+	static const struct {
+		const char *pattern;
+		unsigned lead;
+	} cases[] = {
+		{ "hello", 0 },
+		{ "\\bhello\\d", 0 },
+		{ "\\d{2}hello", 2 },
+		{ "[x-z]?hello", 0 },
+		{ "[a-z]?hello", 1 },
+		{ "\\d{2,5}hello.*", 5 },
+		{ "(?:\\d|\\w\\s)hello", 2 },
+		{ "(?:[^x]hello){2}", 1 },
+		{ "(?:ab|c)\\dhello", 3 },
+		{ "(?:\\dhello|\\d\\dhowdy)", 2 },
+		{ "(?<=\\d{9})\\Shello", 1 },
+		{ "(?=\\d{9}).hello", 1 },
+		{ "\\Rhello", 2 },
+		{ "(?:(?:..){3}|.){4}hello", 24 },
+		{ "ab.{0,3}hello", 5 },
+		{ "\\d*hello", LITERAL_FAR },
+		{ "(?:ab)+hello", LITERAL_FAR },
+		{ "\\d{2,}hello", LITERAL_FAR },
+		{ "\\d{20000}hello", LITERAL_FAR },
+		{ "(.)\\1hello", LITERAL_FAR },
+		{ "\\Xhello", LITERAL_FAR },
+		{ "\\Ghello", LITERAL_FAR },
+		{ "(?:\\dhello|\\d*howdy)", LITERAL_FAR },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct literal_set set;
+
+		literal_require(span_z(cases[i].pattern), &set);
+		CHECK(set.cnt > 0 && set.lead == cases[i].lead, "%s: %u", cases[i].pattern,
+		      set.lead);
+	}
+}
+
 /* ---- sets ---- */
 
 #define SET_OTHERS   64 /* in the first group: a small one is Hyperscan's alone */
@@ -281,12 +327,15 @@ test_literal_require(void)
 struct asked {
 	unsigned cnt[SET_PATTERNS], want[SET_PATTERNS];
 	size_t end[SET_PATTERNS];
+	bool once; /* nothing is wanted of what hit */
 };
 
 static unsigned
 want(void *ctx, uint32_t pattern)
 {
-	return ((struct asked *)ctx)->want[pattern];
+	struct asked *a = ctx;
+
+	return a->once && a->cnt[pattern] > 0 ? 0 : a->want[pattern];
 }
 
 static bool
@@ -350,6 +399,176 @@ test_set(void)
 	match_set_put(set);
 }
 
+/* A list of alternatives comes apart, what reaches over them does not. */
+static void
+test_split(void)
+{
+	/* clang-format off */
+	static const struct { const char *pattern, *want; } cases[] = {
+		{ "a|b", "a;b" },
+		{ "one|(?:two|three)|[|]|\\|four", "one;(?:two|three);[|];\\|four" },
+		{ "^a|b$", "^a;b$" },
+		{ "[]|]|[^]|]|[[:alpha:]|]", "[]|];[^]|];[[:alpha:]|]" },
+		{ "\\bx|(?=y)z|(?<!q)w", "\\bx;(?=y)z;(?<!q)w" },
+		{ "(?:a|b)", "(?:a|b)" },
+		{ "(?i)a|b", "(?i)a|b" },
+		{ "(a)|\\1b", "(a)|\\1b" },
+		{ "(?<n>a)|b", "(?<n>a)|b" },
+		{ "(*ANYCRLF)a|b", "(*ANYCRLF)a|b" },
+		{ "\\Qa|b\\E", "\\Qa|b\\E" },
+		{ "a|", "a|" },
+		{ "|a", "|a" },
+		{ "a|(b", "a|(b" },
+		{ "a)|b", "a)|b" },
+		{ "a|b\\", "a|b\\" },
+		{ "1|2|3|4|5|6|7|8|9", "1|2|3|4|5|6|7|8|9" }, /* more than there is room for */
+	};
+	/* clang-format on */
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct span part[8];
+		size_t n = match_split(span_z(cases[i].pattern), part, ARRAY_LEN(part));
+		char out[200] = "";
+
+		for (size_t k = 0; k < n; k++)
+			snprintf(out + strlen(out), sizeof(out) - strlen(out), "%s%.*s",
+			         k ? ";" : "", (int)part[k].len, part[k].p);
+		CHECK(!strcmp(out, cases[i].want), "%s: %s", cases[i].pattern, out);
+	}
+}
+
+/* A pattern hits once, whichever of its alternatives do, and runs only if all of them can. */
+static void
+test_set_lists(void)
+{
+	static const char *const patterns[] = { "zyxwv|vwxyz|[0-9]{3}", "qqqqq|[a-z]*",
+		                                "plainword" };
+	struct match_set_pattern p[SET_PATTERNS] = { 0 };
+	struct match_set_spec spec = {
+		.pattern = p, .cnt = SET_PATTERNS, .group_cnt = 1, .limits = { 0, 1000000, 1000000 }
+	};
+	static const struct {
+		const char *text;
+		unsigned cnt[3];
+	} cases[] = { { "vwxyz", { 1 } }, { "zyxwv vwxyz 123 vwxyz", { 1 } }, { "a 123", { 1 } },
+		      { "qqqqq", { 0 } }, { "plainword zyxwv", { 1, 0, 1 } }, { "none", { 0 } } };
+	struct match_scratch *scratch = NULL;
+	struct match_set *set = NULL;
+	struct match_budget *budget = NULL;
+	struct match_run *r = NULL;
+
+	for (size_t i = 0; i < SET_PATTERNS; i++)
+		p[i].p.text = span_z(i < ARRAY_LEN(patterns) ? patterns[i] : "neverseen");
+	CHECK(match_set_build(&spec, &b, &set) == 0 &&
+	      match_scratch_new_sets(NULL, 0, &set, 1, &scratch) == 0 && (r = match_run_new(set)) &&
+	      (budget = match_budget_new(set)));
+	CHECK(match_set_way(set, 0) == MATCH_BY_LITERAL && match_set_way(set, 1) == MATCH_BY_NONE &&
+	              strstr(match_set_why(set, 1), "matches 0 bytes") &&
+	              match_set_way(set, 2) == MATCH_BY_LITERAL && !match_set_why(set, 0)[0],
+	      "%d %d %d %s", match_set_way(set, 0), match_set_way(set, 1), match_set_way(set, 2),
+	      match_set_why(set, 1));
+	match_budget_begin(budget);
+	for (size_t t = 0; t < ARRAY_LEN(cases); t++) {
+		struct asked a = { .want = { 1, 1, 1 }, .once = true };
+		struct match_asker asker = { want, on_hit, &a, 0 };
+
+		CHECK(match_set_scan(r, budget, scratch, 0, span_z(cases[t].text), &asker) ==
+		      MATCH_OK);
+		for (size_t i = 0; i < 3; i++)
+			CHECK(a.cnt[i] == cases[t].cnt[i], "%s: %zu %u times", cases[t].text, i,
+			      a.cnt[i]);
+	}
+	match_budget_free(budget);
+	match_run_free(r);
+	match_scratch_free(scratch);
+	match_set_put(set);
+}
+
+static void
+check_alone(const struct match_pattern *p, struct confirm_run *run, const char *text, unsigned cnt,
+            size_t end)
+{
+	struct confirm *c = confirm_new(p, (char[99]){ 0 }, 99);
+	uint64_t timeouts = 0;
+	size_t want_end = 0;
+	unsigned want_cnt =
+	        confirm_count(c, run, span_z(text), (struct confirm_range){ 0, SIZE_MAX }, 9,
+	                      &want_end, &timeouts);
+
+	CHECK(cnt == want_cnt && end == want_end, "%.*s in '%s': %u %zu, not %u %zu",
+	      (int)p->text.len, p->text.p, text, cnt, end, want_cnt, want_end);
+	confirm_free(c);
+}
+
+static const char *const place_patterns[] = {
+	"\\d{2}unlikelyword",
+	"(?<=a)\\d?unlikelyword",
+	"q[a-z ]*unlikelyword\\b",
+	"^x.{0,9}unlikelyword",
+	"(?:unlikelyword|.oddsandends)!",
+	"\\d*unlikelyword(?= a)",
+	"(?:kelyword\\d|unlikelyword-)@",
+	"[0-9]{3}",
+};
+static const char *const place_texts[] = {
+	"unlikelyword",
+	"12unlikelyword",
+	"1unlikelyword 23UNLIKELYWORD 45unlikelyword",
+	"aunlikelyword a9unlikelyword 9unlikelyword",
+	"q is unlikelyword q unlikelyword!",
+	"x a unlikelyword",
+	"y\nx a unlikelyword",
+	"x 0123456789 unlikelyword unlikelyword a",
+	"unlikelyword oddsandends! .oddsandends! unlikelyword!",
+	"unlikelyword .oddsandends!",
+	"oddsandends unlikelyword!",
+	"kelyword7@ unlikelyword-@",
+	"unlikelyword-@",
+	"nothing of it",
+	"",
+};
+/* Where a literal stands must not matter: each text gives what PCRE2 finds by itself, how often and where. */
+static void
+test_set_places(bool is_joined)
+{
+	struct match_set_pattern p[ARRAY_LEN(place_patterns) + SET_OTHERS - 2] = { 0 };
+	struct match_set_spec spec = {
+		.pattern = p, .cnt = ARRAY_LEN(p), .group_cnt = 1, .is_joined = is_joined
+	};
+	struct confirm_run *run = confirm_run_new();
+	struct match_scratch *scratch = NULL;
+	struct match_set *set = NULL;
+	struct match_budget *budget = NULL;
+	struct match_run *r = NULL;
+
+	for (size_t i = 0; i < ARRAY_LEN(p); i++)
+		p[i] = (struct match_set_pattern){ .p = { span_z(i < ARRAY_LEN(place_patterns)
+			                                                 ? place_patterns[i]
+			                                                 : "neverseen"),
+			                                  false, true },
+			                           .is_counted = true };
+	CHECK(match_set_build(&spec, &b, &set) == 0 &&
+	      match_scratch_new_sets(NULL, 0, &set, 1, &scratch) == 0 && (r = match_run_new(set)) &&
+	      (budget = match_budget_new(set)));
+	match_budget_begin(budget);
+	for (size_t t = 0; t < ARRAY_LEN(place_texts); t++) {
+		struct asked a = { .want = { 9, 9, 9, 9, 9, 9, 9, 9 } };
+		struct match_asker asker = { want, on_hit, &a, 0 };
+
+		CHECK(match_set_scan(r, budget, scratch, 0, span_z(place_texts[t]), &asker) ==
+		      MATCH_OK);
+		for (size_t i = 0; i < ARRAY_LEN(place_patterns); i++) {
+			CHECK(match_set_way(set, i) ==
+			      (i < 7 ? MATCH_BY_LITERAL : MATCH_BY_PREFILTER));
+			check_alone(&p[i].p, run, place_texts[t], a.cnt[i], a.end[i]);
+		}
+	}
+	confirm_run_free(run);
+	match_budget_free(budget);
+	match_run_free(r);
+	match_scratch_free(scratch);
+	match_set_put(set);
+}
+
 /* A few expressions are Hyperscan's, however rare their literals: one pass less over the text. */
 static void
 test_set_small(void)
@@ -393,13 +612,15 @@ test_confirm_bound(void)
 	char why[MATCH_WHY_MAX], text[200];
 	struct confirm_run *r = confirm_run_new();
 	struct confirm *c = confirm_new(&p, why, sizeof(why));
+	const struct confirm_range all = { 0, SIZE_MAX };
 	uint64_t timeouts = 0;
 	size_t end;
 
 	memset(text, 'a', sizeof(text));
-	CHECK(c && r && confirm_count(c, r, span_z("xaab"), 9, &end, &timeouts) == 1 && end == 4);
+	CHECK(c && r && confirm_count(c, r, span_z("xaab"), all, 9, &end, &timeouts) == 1 &&
+	      end == 4);
 	CHECK(timeouts == 0);
-	CHECK(confirm_count(c, r, span(text, sizeof(text)), 9, &end, &timeouts) == 0);
+	CHECK(confirm_count(c, r, span(text, sizeof(text)), all, 9, &end, &timeouts) == 0);
 	CHECK(timeouts == 1, "%llu", (unsigned long long)timeouts);
 	confirm_free(c);
 	p.text = span_z("a(");
@@ -422,6 +643,7 @@ test_confirm_interpreted(void)
 	struct match_pattern p = { 0 };
 	char why[MATCH_WHY_MAX], text[5000];
 	struct confirm_run *r = confirm_run_new();
+	const struct confirm_range all = { 0, SIZE_MAX };
 	uint64_t timeouts = 0, mallocs;
 	struct confirm *c;
 	unsigned cnt;
@@ -431,7 +653,7 @@ test_confirm_interpreted(void)
 		p.text = span_z(cases[i].expr);
 		c = confirm_new(&p, why, sizeof(why));
 		end = 0;
-		cnt = confirm_count(c, r, span_z(cases[i].text), 9, &end, &timeouts);
+		cnt = confirm_count(c, r, span_z(cases[i].text), all, 9, &end, &timeouts);
 		CHECK(cnt == cases[i].cnt && end == cases[i].end && timeouts == 0,
 		      "%s: %u, end %zu", cases[i].expr, cnt, end);
 		confirm_free(c);
@@ -440,14 +662,45 @@ test_confirm_interpreted(void)
 	p.text = span_z("(*NO_JIT)(?:a|aa)+[bc]");
 	c = confirm_new(&p, why, sizeof(why));
 	malloc_count_on();
-	cnt = confirm_count(c, r, span(text, 200), 9, &end, &timeouts); /* too many steps */
+	cnt = confirm_count(c, r, span(text, 200), all, 9, &end, &timeouts); /* too many steps */
 	CHECK(cnt == 0 && timeouts == 1);
-	cnt = confirm_count(c, r, span(text, sizeof(text)), 9, &end, &timeouts); /* too deep */
+	cnt = confirm_count(c, r, span(text, sizeof(text)), all, 9, &end, &timeouts); /* too deep */
 	mallocs = malloc_count_off();
 	CHECK(cnt == 0 && timeouts == 2 && mallocs == 0, "%llu mallocs",
 	      (unsigned long long)mallocs);
-	CHECK(confirm_count(c, r, span_z("xaab"), 9, &end, &timeouts) == 1 && end == 4,
+	CHECK(confirm_count(c, r, span_z("xaab"), all, 9, &end, &timeouts) == 1 && end == 4,
 	      "and the next text is whole again");
+	confirm_free(c);
+	confirm_run_free(r);
+}
+
+/* Only starts in the range count; what stands before it is seen. */
+static void
+test_confirm_range(void)
+{
+	struct match_pattern p = { .text = span_z("(?<=[ x])ab") };
+	static const struct {
+		struct confirm_range in;
+		unsigned cnt;
+		size_t end;
+	} cases[] = {
+		{ { 0, SIZE_MAX }, 3, 3 }, { { 1, 1 }, 1, 3 },  { { 2, 3 }, 0, 0 },
+		{ { 2, 4 }, 1, 6 },        { { 1, 4 }, 2, 3 },  { { 4, 99 }, 2, 6 },
+		{ { 8, 9 }, 0, 0 },        { { 9, 12 }, 0, 0 },
+	};
+	char why[MATCH_WHY_MAX];
+	struct confirm_run *r = confirm_run_new();
+	struct confirm *c = confirm_new(&p, why, sizeof(why));
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		uint64_t timeouts = 0;
+		size_t end = 0;
+		unsigned cnt =
+		        confirm_count(c, r, span_z("xab ab ab"), cases[i].in, 9, &end, &timeouts);
+
+		CHECK(cnt == cases[i].cnt && end == cases[i].end && timeouts == 0, "%zu: %u %zu", i,
+		      cnt, end);
+	}
 	confirm_free(c);
 	confirm_run_free(r);
 }
@@ -462,9 +715,15 @@ main(void)
 	test_cache();
 	test_literal_require();
 	test_set();
+	test_literal_lead();
+	test_split();
+	test_set_lists();
+	test_set_places(false);
+	test_set_places(true);
 	test_set_small();
 	test_set_refusals();
 	test_confirm_bound();
 	test_confirm_interpreted();
+	test_confirm_range();
 	return check_failed;
 }
