@@ -129,7 +129,8 @@ struct engine_mail {
 struct engine_job *engine_job_begin(struct engine_worker *w, const struct engine_mail *mail);
 
 /* The next bytes of the message, as they will be delivered (dots unstuffed, without our Received). Takes slices of
- * ENGINE_SLICE until clock_cycles() passes deadline_cycles, at least one; returns bytes taken. Any cut of the
+ * ENGINE_SLICE, and rules over the header in steps, until clock_cycles() passes deadline_cycles, at least one; returns bytes
+ * taken, none when there was a step of the other kind. Any cut of the
  * message gives the same evidence. */
 size_t engine_job_step(struct engine_job *j, struct span raw, uint64_t deadline_cycles);
 

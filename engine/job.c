@@ -80,7 +80,6 @@ reset_parsers(struct engine_job *j)
 	j->has_rendered = false;
 	j->raw_is_cr = j->has_subject = j->past_subject = false;
 	j->full_used = 0;
-	j->full_is_cr = false;
 	j->part_is_text = false;
 	j->block_used = 0;
 	j->outside_used = 0;
@@ -163,6 +162,18 @@ engine_job_begin(struct engine_worker *w, const struct engine_mail *mail)
 	return j;
 }
 
+/* Behind the header it stops, so that views of it are steps of their own. */
+static size_t
+feed(struct engine_job *j, struct span slice)
+{
+	size_t n;
+
+	j->in_feed = true;
+	n = mime_feed(j->mime, slice);
+	j->in_feed = false;
+	return n;
+}
+
 size_t
 engine_job_step(struct engine_job *j, struct span raw, uint64_t deadline_cycles)
 {
@@ -173,10 +184,16 @@ engine_job_step(struct engine_job *j, struct span raw, uint64_t deadline_cycles)
 	while (done < raw.len) {
 		struct span slice = span(raw.p + done, MIN(raw.len - done, (size_t)ENGINE_SLICE));
 
+		if (job_views_step(j)) {
+			now = clock_cycles();
+			if (now >= deadline_cycles)
+				break;
+			continue;
+		}
 		if (j->is_tail)
 			job_text_plain(j, slice);
 		else if (!job_fails(j, ENGINE_STAGE_MIME))
-			mime_feed(j->mime, slice);
+			slice.len = feed(j, slice);
 		if (job_has_set(j, LANE_FULL))
 			job_full_add(j, slice);
 		done += slice.len;
@@ -207,10 +224,14 @@ end_step(struct engine_job *j)
 {
 	switch (j->state) {
 	case JOB_FEED:
-		end_text(j);
+		if (!job_views_step(j))
+			end_text(j);
 		break;
 	case JOB_STREAMS:
-		job_streams_end(j);
+		if (!job_streams_step(j))
+			j->state = JOB_FULL;
+		break;
+	case JOB_FULL:
 		if (!j->locate)
 			job_full_end(j);
 		j->state = JOB_URLS;
@@ -221,6 +242,13 @@ end_step(struct engine_job *j)
 		break;
 	case JOB_RULES:
 		job_rules_finish(j);
+		j->state = JOB_METAS;
+		break;
+	case JOB_METAS:
+		if (job_metas_step(j))
+			break;
+		if (j->hit_overflow)
+			counter_inc(&j->w->counters.hit_overflow);
 		j->state = JOB_MODEL;
 		break;
 	case JOB_MODEL:

@@ -24,15 +24,18 @@
 
 #define JOB_BLOCK      1024
 #define JOB_LANE_BYTES 8192
+#define JOB_FLUSH_BYTES                                                                            \
+	2048 /* of a lane that are matched at once, and the text that ends behind them */
 #define JOB_LINE_MAX                                                                               \
 	2048 /* of a paragraph, as SpamAssassin cuts them; a chunk of raw text is up to twice as long */
-#define JOB_FULL_BYTES (64 * 1024)  /* of the message, for rules of kind full */
-#define JOB_FIELDS_MAX 512          /* header fields of one part that rules look at */
-#define JOB_HEAD_TEXT  (192 * 1024) /* their names, raw and decoded values */
-#define JOB_URI_SLOTS  2048         /* of the forms of URIs that rules saw; half of them are used */
-#define JOB_VIEW_BYTES (96 * 1024)  /* of a view of them */
-#define JOB_PART_TEXT  (64 * 1024)  /* paths, types and names of all parts */
-#define JOB_HEAD_BYTES 256          /* of a part, for its magic */
+#define JOB_FULL_BYTES    (64 * 1024) /* of the message, for rules of kind full */
+#define JOB_FIELDS_MAX    512         /* header fields of one part that rules look at */
+#define JOB_FIELD_BUCKETS 64
+#define JOB_HEAD_TEXT     (192 * 1024) /* their names, raw and decoded values */
+#define JOB_URI_SLOTS     2048 /* of the forms of URIs that rules saw; half of them are used */
+#define JOB_VIEW_BYTES    (96 * 1024) /* of a view of them */
+#define JOB_PART_TEXT     (64 * 1024) /* paths, types and names of all parts */
+#define JOB_HEAD_BYTES    256         /* of a part, for its magic */
 #define JOB_FILE_TEXT                                                                              \
 	(128 * 1024)          /* of documents, beside the scan window: they must not use it up */
 #define JOB_OUTSIDE      8192 /* of the text in a multipart without parts */
@@ -65,6 +68,7 @@ struct evidence_hit {
 /* A field of the part whose header is being read; spans in head_text. */
 struct head_field {
 	struct span name, raw, value;
+	uint16_t next; /* of those in its bucket; JOB_FIELDS_MAX: none */
 };
 
 struct part_info {
@@ -90,9 +94,11 @@ struct job_leaf {
 enum job_state {
 	JOB_FREE,
 	JOB_FEED,
-	JOB_STREAMS, /* ends of the streams are due */
+	JOB_STREAMS, /* what waits in the lanes, and the ends of the streams */
+	JOB_FULL,
 	JOB_URLS,
 	JOB_RULES,
+	JOB_METAS,
 	JOB_MODEL,
 	JOB_DONE,
 };
@@ -120,6 +126,7 @@ struct engine_job {
 	const struct snapshot *s;
 	unsigned slot;
 	enum job_state state;
+	bool in_feed; /* mime_feed() is under way and may be paused */
 	/* the mail */
 	struct addr client_addr;
 	char country[2];
@@ -164,11 +171,12 @@ struct engine_job {
 	bool has_subject;  /* the first paragraph is one */
 	bool past_subject; /* it was looked at */
 	size_t full_used;
-	bool full_is_cr;
 	char full[JOB_FULL_BYTES];
 	unsigned uri_cnt, uri_probe_cnt;
 	uint64_t uri_seen[JOB_URI_SLOTS];
+	uint32_t view_at, view_end; /* views of the mail's header that rules are still to look at */
 	unsigned field_cnt;
+	uint16_t field_first[JOB_FIELD_BUCKETS], field_last[JOB_FIELD_BUCKETS]; /* by name */
 	struct head_field field[JOB_FIELDS_MAX];
 	size_t head_text_used;
 	char head_text[JOB_HEAD_TEXT];
@@ -200,6 +208,7 @@ struct engine_job {
 	struct model_vector model_vector;
 	char received_at[72]; /* end of the first Received field: tools */
 	unsigned url_at;      /* JOB_URLS: the next one */
+	size_t meta_at;       /* JOB_METAS: the next one, by place in meta_order */
 	struct span hosts[64];
 	/* tools */
 	char *text; /* folded text; NULL unless asked for */
@@ -253,8 +262,9 @@ struct text_lane *job_lane(struct engine_job *j, enum lane lane);
 /* Room for at least `need` bytes, flushing if it must; returns where to write, *room how much. */
 char *job_lane_room(struct engine_job *j, struct text_lane *l, size_t need, size_t *room);
 void job_lane_add(struct engine_job *j, struct text_lane *l, struct span text);
+/* Matches what waits, JOB_FLUSH_BYTES of it or a text more, so that a step stays short. is_end: the last text ends with what waits. */
 void job_lane_flush(struct engine_job *j, struct text_lane *l, bool is_end);
-void job_streams_end(struct engine_job *j);
+bool job_streams_step(struct engine_job *j); /* false: the streams are at their end */
 /* A block in both custom head lanes. */
 void job_custom_block(struct engine_job *j, enum custom_view view, struct span text, uint32_t *seen,
                       uint32_t epoch);
@@ -270,7 +280,7 @@ bool job_has_rendered(const struct engine_job *j);
 /* place NULL: a text lane, text begins at lane position `at`. */
 void job_scan_block(struct engine_job *j, enum lane lane, uint32_t group, struct span text,
                     const char *place, uint64_t at);
-/* Whole paragraphs or chunks of the lane; is_end: its text ends here. Returns bytes that are done with. */
+/* Whole paragraphs or chunks of the lane, until JOB_FLUSH_BYTES are done with; is_end: its text ends here. Returns how many are. */
 size_t job_scan_lane(struct engine_job *j, struct text_lane *l, bool is_end);
 /* A URI of an attribute or of text, in all forms that rules look at. is_ours: SpamAssassin does not look there, its rules do not see it;
  * of a form that both have, theirs must come first. */
@@ -289,6 +299,16 @@ size_t job_decode_words(struct engine_job *j, struct span raw, char *out, size_t
 void job_head_begin(struct engine_job *j);
 void job_head_add(struct engine_job *j, const struct mime_header *h);
 void job_head_end(struct engine_job *j, bool is_top);
+/* The next views of the mail's header, of JOB_FLUSH_BYTES together or one; false: there are no more. */
+bool job_views_step(struct engine_job *j);
+
+/* Rules look at the header before anything behind it. */
+static inline void
+job_views_settle(struct engine_job *j)
+{
+	while (unlikely(j->view_at < j->view_end))
+		job_views_step(j);
+}
 
 /* job_html.c */
 void job_on_html_text(void *ctx, enum html_lane lane, struct span utf8);
@@ -365,4 +385,5 @@ void job_phones(struct engine_job *j);
 /* A hit for each list of this kind that has one of the keys, which are forms of one value; none when a list that allows has one. */
 void job_list_hits(struct engine_job *j, enum snapshot_list_kind kind, const struct span *keys,
                    size_t key_cnt, const char *place, struct span excerpt);
-void job_rules_finish(struct engine_job *j);
+void job_rules_finish(struct engine_job *j); /* all but metas */
+bool job_metas_step(struct engine_job *j);   /* some metas; false: these were the last */

@@ -148,12 +148,9 @@ add_form(struct engine_job *j, struct span form, bool is_ours)
 		.j = j, .lane = LANE_URI, .text = form, .place = "url", .is_ours = is_ours
 	};
 	uint64_t h =
-	        14695981039346656037u; /* FNV-1a: a clash hides a URI from uri rules, from nothing else */
+	        model_hash(form) | 1; /* a clash hides a URI from uri rules, from nothing else */
 	size_t at;
 
-	for (size_t i = 0; i < form.len; i++)
-		h = (h ^ (unsigned char)form.p[i]) * 1099511628211u;
-	h |= 1;
 	for (at = h % JOB_URI_SLOTS; j->uri_seen[at]; at = (at + 1) % JOB_URI_SLOTS)
 		if (j->uri_seen[at] == h)
 			return;
@@ -278,7 +275,7 @@ job_scan_lane(struct engine_job *j, struct text_lane *l, bool is_end)
 	struct span rest = span(l->buf + EXCERPT_MAX, l->used);
 	size_t n;
 
-	while (rest.len > 0 &&
+	while (rest.len > 0 && l->used - rest.len < JOB_FLUSH_BYTES &&
 	       (n = is_raw ? next_chunk(rest, is_end) : next_paragraph(rest, is_end)) > 0) {
 		if (!j->locate)
 			job_scan_block(j, lane, 0, span(rest.p, n), NULL,
@@ -313,7 +310,8 @@ job_raw_end(struct engine_job *j)
 	if (j->raw_is_cr)
 		job_lane_add(j, &j->raw, span("\r", 1));
 	j->raw_is_cr = false;
-	job_lane_flush(j, &j->raw, true);
+	while (j->raw.used > 0)
+		job_lane_flush(j, &j->raw, true);
 }
 
 /* ---- the message as it came, with LF for CR LF ---- */
@@ -321,13 +319,20 @@ job_raw_end(struct engine_job *j)
 void
 job_full_add(struct engine_job *j, struct span raw)
 {
-	for (size_t i = 0; i < raw.len && j->full_used < sizeof(j->full); i++) {
-		char c = raw.p[i];
+	while (raw.len > 0 && j->full_used < sizeof(j->full)) {
+		size_t n = MIN(raw.len, sizeof(j->full) - j->full_used);
+		const char *nl = memchr(raw.p, '\n', n);
+		char *end;
 
-		if (c == '\n' && j->full_is_cr)
+		n = nl ? (size_t)(nl + 1 - raw.p) : n;
+		memcpy(j->full + j->full_used, raw.p, n);
+		raw = span_skip(raw, n);
+		j->full_used += n;
+		end = j->full + j->full_used;
+		if (nl && j->full_used > 1 && end[-2] == '\r') {
+			end[-2] = '\n';
 			j->full_used--;
-		j->full_is_cr = c == '\r';
-		j->full[j->full_used++] = c;
+		}
 	}
 }
 

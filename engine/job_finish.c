@@ -3,6 +3,8 @@
  */
 #include "engine/job.h"
 
+#define METAS_STEP 256 /* metas of a step */
+
 static bool
 is_allow_list(const struct engine_job *j, const struct list_ref *l)
 {
@@ -333,8 +335,8 @@ negated_rules(struct engine_job *j)
 	}
 }
 
-static void
-meta_rules(struct engine_job *j)
+bool
+job_metas_step(struct engine_job *j)
 {
 	const struct ruleset *rs = &j->s->rules;
 	uint32_t *seen = j->gen->slot[j->slot].rule_seen;
@@ -344,14 +346,15 @@ meta_rules(struct engine_job *j)
 
 	if (job_fails(j, ENGINE_STAGE_META) ||
 	    j->failed_stages) /* they may ask for what is not there */
-		return;
-	for (size_t i = 0; i < rs->meta_cnt; i++) {
+		return false;
+	for (unsigned cnt = 0; j->meta_at < rs->meta_cnt && cnt < METAS_STEP;) {
+		size_t i = j->meta_at++;
 		uint32_t n = rs->meta_order[i];
-
 		double v;
 
 		if (due[i] != epoch && !j->s->always_meta[i])
 			continue;
+		cnt++;
 		if (rs->rules[n].kind != RULE_META || rs->rules[n].is_off)
 			continue;
 		v = rule_expr_eval(rs, &rs->rules[n], seen, epoch, hits, j->features);
@@ -360,6 +363,7 @@ meta_rules(struct engine_job *j)
 		job_hit(j, n, 0, "meta", span("", 0));
 		hits[n] = v > 0 ? (float)v : 1;
 	}
+	return j->meta_at < rs->meta_cnt;
 }
 
 void
@@ -368,7 +372,5 @@ job_rules_finish(struct engine_job *j)
 	job_phones(j);
 	last_features(j);
 	negated_rules(j);
-	meta_rules(j);
-	if (j->hit_overflow)
-		counter_inc(&j->w->counters.hit_overflow);
+	j->meta_at = 0;
 }

@@ -252,12 +252,12 @@ keep_text(struct engine_job *j, struct span text)
 void
 job_lane_flush(struct engine_job *j, struct text_lane *l, bool is_end)
 {
-	struct span text = span(l->buf + EXCERPT_MAX, l->used);
-	size_t done = l->used;
+	size_t done = MIN(l->used, (size_t)JOB_FLUSH_BYTES);
+	struct span text = span(l->buf + EXCERPT_MAX, done);
 
 	if (l != &j->folded)
 		done = job_scan_lane(j, l, is_end);
-	else if (!j->locate && l->used > 0) { /* else the matches are known */
+	else if (!j->locate && done > 0) { /* else the matches are known */
 		feed_stream(j, LANE_FOLDED, text);
 		feed_stream(j, LANE_CUSTOM_LIT, text);
 		feed_stream(j, LANE_CUSTOM_RE, text);
@@ -274,7 +274,7 @@ job_lane_flush(struct engine_job *j, struct text_lane *l, bool is_end)
 char *
 job_lane_room(struct engine_job *j, struct text_lane *l, size_t need, size_t *room)
 {
-	if (JOB_LANE_BYTES - l->used < need)
+	while (JOB_LANE_BYTES - l->used < need)
 		job_lane_flush(j, l, false);
 	*room = JOB_LANE_BYTES - l->used;
 	return l->buf + EXCERPT_MAX + l->used;
@@ -294,12 +294,16 @@ job_lane_add(struct engine_job *j, struct text_lane *l, struct span text)
 	}
 }
 
-void
-job_streams_end(struct engine_job *j)
+bool
+job_streams_step(struct engine_job *j)
 {
-	job_lane_flush(j, &j->folded, true);
-	job_lane_flush(j, &j->rendered, true);
-	job_lane_flush(j, &j->raw, true);
+	struct text_lane *lanes[] = { &j->folded, &j->rendered, &j->raw };
+
+	for (size_t i = 0; i < ARRAY_LEN(lanes); i++)
+		if (lanes[i]->used > 0) {
+			job_lane_flush(j, lanes[i], true);
+			return true;
+		}
 	for (enum lane i = 0; i < LANE_STREAMS; i++) {
 		struct match_stream *st = j->gen->slot[j->slot].stream[i];
 
@@ -307,6 +311,7 @@ job_streams_end(struct engine_job *j)
 		if (st && match_stream_end(st, j->gen->scratch, on_stream_match, j) != MATCH_OK)
 			job_match_failed(j);
 	}
+	return false;
 }
 
 /* ---- blocks of customers' rules ---- */

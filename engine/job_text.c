@@ -241,6 +241,7 @@ job_on_data(void *ctx, const struct mime_part *p, struct span data, uint64_t off
 	struct engine_job *j = ctx;
 	size_t n;
 
+	job_views_settle(j);
 	if (p->index >= MIME_PARTS_MAX)
 		return;
 	job_leaf_data(j, job_leaf(j, p), data);
@@ -313,6 +314,7 @@ job_on_outside(void *ctx, const struct mime_part *p, struct span data)
 	struct engine_job *j = ctx;
 	size_t n = MIN(sizeof(j->outside) - j->outside_used, data.len);
 
+	job_views_settle(j);
 	if (p->index != 0)
 		return;
 	memcpy(j->outside + j->outside_used, data.p, n);
@@ -342,6 +344,7 @@ job_on_part_end(void *ctx, const struct mime_part *p)
 	struct engine_job *j = ctx;
 	struct part_info *info;
 
+	job_views_settle(j);
 	if (p->index >= MIME_PARTS_MAX)
 		return;
 	info = &j->parts[p->index];

@@ -10,6 +10,8 @@
 #include "engine/job.h"
 #include "engine/relays.h"
 
+#define VIEW_COST 64 /* of one that is short or not there, in bytes */
+
 struct text {
 	char *p;
 	size_t len, cap;
@@ -76,13 +78,42 @@ keep(struct engine_job *j, struct span s)
 void
 job_head_begin(struct engine_job *j)
 {
+	for (size_t i = 0; i < JOB_FIELD_BUCKETS; i++)
+		j->field_first[i] = JOB_FIELDS_MAX;
 	j->field_cnt = 0;
 	j->head_text_used = 0;
+	j->view_at = j->view_end = 0;
+}
+
+/* A set has hundreds of views: each looks at the few fields that may have its name. */
+static unsigned
+bucket_of(struct span name)
+{
+	unsigned h = (unsigned)name.len;
+
+	if (name.len > 0)
+		h += (unsigned char)ascii_lower(name.p[0]) * 5u +
+		     (unsigned char)ascii_lower(name.p[name.len - 1]) * 11u +
+		     (unsigned char)ascii_lower(name.p[name.len / 2]) * 23u;
+	return h % JOB_FIELD_BUCKETS;
+}
+
+static void
+add_to_bucket(struct engine_job *j, uint16_t at)
+{
+	unsigned b = bucket_of(j->field[at].name);
+
+	if (j->field_first[b] == JOB_FIELDS_MAX)
+		j->field_first[b] = at;
+	else
+		j->field[j->field_last[b]].next = at;
+	j->field_last[b] = at;
 }
 
 void
 job_head_add(struct engine_job *j, const struct mime_header *h)
 {
+	job_views_settle(j);
 	if (j->s->rules.view_cnt == 0 || j->locate || (!h->is_top && !job_has_set(j, LANE_MIME)))
 		return;
 	if (j->field_cnt == JOB_FIELDS_MAX ||
@@ -90,8 +121,9 @@ job_head_add(struct engine_job *j, const struct mime_header *h)
 		counter_inc(&j->w->counters.field_overflow);
 		return;
 	}
-	j->field[j->field_cnt++] =
-	        (struct head_field){ keep(j, h->name), keep(j, h->raw), keep(j, h->value) };
+	j->field[j->field_cnt] = (struct head_field){ keep(j, h->name), keep(j, h->raw),
+		                                      keep(j, h->value), JOB_FIELDS_MAX };
+	add_to_bucket(j, (uint16_t)j->field_cnt++);
 }
 
 /* ---- a view's text ---- */
@@ -140,7 +172,8 @@ put_fields(struct engine_job *j, const struct view *v, struct span name, struct 
 	const struct head_field *last = NULL;
 	bool only_last = v->part & (VIEW_LAST | VIEW_MIME);
 
-	for (unsigned i = 0; i < j->field_cnt; i++) {
+	for (unsigned i = j->field_first[bucket_of(name)]; i < JOB_FIELDS_MAX;
+	     i = j->field[i].next) {
 		const struct head_field *f = &j->field[i];
 
 		if (!span_ieq(f->name, name))
@@ -326,7 +359,8 @@ make_view(struct engine_job *j, const struct view *v, struct text *t)
 	}
 }
 
-static void
+/* Returns how long it is. */
+static size_t
 run_view(struct engine_job *j, uint32_t at, enum lane lane)
 {
 	const struct view_rules *more = &j->s->view[at];
@@ -336,12 +370,32 @@ run_view(struct engine_job *j, uint32_t at, enum lane lane)
 	if (!make_view(j, &j->s->rules.views[at], &t)) {
 		for (size_t i = 0; i < more->unset_cnt; i++)
 			job_hit(j, more->unset[i], 0, "header", span("", 0));
-		return;
+		return 0;
 	}
 	for (size_t i = 0; i < more->exists_cnt; i++)
 		job_hit(j, more->exists[i], 0, "header", j->s->rules.views[at].field);
 	if (match_set_has_group(set, at))
 		job_scan_block(j, lane, at, span(t.p, t.len), "header", 0);
+	return t.len;
+}
+
+bool
+job_views_step(struct engine_job *j)
+{
+	size_t bytes = 0;
+
+	if (j->view_at == j->view_end)
+		return false;
+	while (j->view_at < j->view_end && bytes < JOB_FLUSH_BYTES) {
+		uint32_t at = j->view_at++;
+
+		bytes += VIEW_COST +
+		         run_view(j, at,
+		                  j->s->rules.views[at].part & VIEW_MIME ? LANE_MIME : LANE_HEADER);
+	}
+	if (j->view_at == j->view_end)
+		job_head_begin(j);
+	return true;
 }
 
 void
@@ -349,11 +403,17 @@ job_head_end(struct engine_job *j, bool is_top)
 {
 	const struct ruleset *rs = &j->s->rules;
 
-	for (uint32_t i = 0; i < rs->view_cnt && !j->locate; i++) {
-		bool is_mime = rs->views[i].part & VIEW_MIME;
-
-		if (is_mime || is_top)
-			run_view(j, i, is_mime ? LANE_MIME : LANE_HEADER);
+	job_views_settle(j);
+	if (is_top && rs->view_cnt > 0 && !j->locate) {
+		j->view_end = (uint32_t)rs->view_cnt;
+		if (j->in_feed)
+			mime_pause(j->mime);
+		else
+			job_views_settle(j);
+		return;
 	}
+	for (uint32_t i = 0; i < rs->view_cnt && !j->locate; i++)
+		if (rs->views[i].part & VIEW_MIME)
+			run_view(j, i, LANE_MIME);
 	job_head_begin(j);
 }

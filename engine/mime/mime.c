@@ -47,6 +47,7 @@ struct mime {
 	uint32_t flags;
 	bool is_bol;      /* the next byte begins a line */
 	bool is_skipping; /* the rest of a boundary's line */
+	bool is_paused;
 	bool hdr_has_name; /* hdr begins with a good field line: the rest is appended without a look */
 	bool hdr_is_cut;
 	char eol[2];
@@ -784,9 +785,18 @@ until_candidate(const struct mime *m, struct span s)
 }
 
 void
+mime_pause(struct mime *m)
+{
+	m->is_paused = true;
+}
+
+size_t
 mime_feed(struct mime *m, struct span raw)
 {
-	while (raw.len > 0) {
+	const char *start = raw.p;
+
+	m->is_paused = false;
+	while (raw.len > 0 && !m->is_paused) {
 		size_t n;
 
 		if (m->is_skipping) {
@@ -810,6 +820,7 @@ mime_feed(struct mime *m, struct span raw)
 		}
 		raw = span_skip(raw, n);
 	}
+	return (size_t)(raw.p - start);
 }
 
 void

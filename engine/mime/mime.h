@@ -115,8 +115,12 @@ void mime_free(struct mime *m);
 /* Forget the last message; cheap. Must precede each message, the first one too. */
 void mime_reset(struct mime *m);
 
-/* The next bytes of the message as it was sent (dots unstuffed). Any cut, empty spans too. */
-void mime_feed(struct mime *m, struct span raw);
+/* The next bytes of the message as it was sent (dots unstuffed). Any cut, empty spans too. Returns bytes taken: all, unless
+ * mime_pause() was called. */
+size_t mime_feed(struct mime *m, struct span raw);
+
+/* From on_part_begin of the mail itself: mime_feed() takes no byte behind the header. */
+void mime_pause(struct mime *m);
 
 /* The message is over: the events that are still due. Then mime_reset(). */
 void mime_end(struct mime *m);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * test_sa_rules.c - SpamAssassin's language: what is skipped and why, conditions, tags, counts, views, relays, addresses
+ *
+ * Over 500 lines: tables of cases, a function each, over one folder of rules.
  */
 #include "engine/address.h"
 #include "engine/job.h"
@@ -376,6 +378,69 @@ test_probes(void)
 	rmdir(own);
 }
 
+#define STEP_VIEWS 100
+#define STEP_METAS 600 /* each names the one before */
+
+/* Views and metas are done in steps: the header's before a byte of the text is taken, and all of them in their order. */
+static void
+test_steps(struct engine_worker *w)
+{
+	const char *dirs[] = { dir };
+	struct snapshot_input in = {
+		.generation = 3, .rule_dirs = dirs, .rule_dir_cnt = 1, .no_probes = true
+	};
+	struct snapshot_errors e = { 0 };
+	struct engine_client client = { 0 };
+	struct engine_mail m = { NULL, &client, span("", 0), 0, false };
+	static char rules[100000], mail[100000];
+	size_t at = 0, len, head, taken = 0, n = 0;
+	unsigned views = 0, ends = 0;
+	struct engine_job *j;
+	char name[16];
+
+	for (unsigned i = 0; i < STEP_VIEWS; i++) {
+		n += (size_t)sprintf(rules + n, "header V%u X-V%u =~ /^%u$/\n", i, i, i);
+		at += (size_t)sprintf(mail + at, "X-V%u: %u\n", i, i);
+	}
+	n += (size_t)sprintf(rules + n, "uri LINK /b.test/\nmeta M0 V0\n");
+	for (unsigned i = 1; i < STEP_METAS; i++)
+		n += (size_t)sprintf(rules + n, "meta M%u M%u + 1\n", i, i - 1);
+	at += (size_t)sprintf(mail + at, "Content-Type: text/html\n\n");
+	head = at;
+	len = at + (size_t)sprintf(mail + at, "<a href=\"http://a.b.test/\">x</a>\n");
+	write_file("c.cf", rules);
+	n = 0;
+	m.snapshot = snapshot_build(&in, &e);
+	CHECK(m.snapshot && engine_worker_attach(w, (struct snapshot *)(uintptr_t)m.snapshot) == 0);
+	j = engine_job_begin(w, &m);
+	for (at = 0; at < len; at += taken) {
+		taken = engine_job_step(j, span(mail + at, len - at), 0);
+		views += taken == 0;
+		CHECK(taken > 0 || at == head, "at %zu of %zu", at, head);
+	}
+	CHECK(views > 1, "%u steps over views", views);
+	while (n < j->hit_cnt && j->hit[n].rule != ruleset_find(&j->s->rules, span_z("V0")))
+		n++;
+	for (unsigned i = 0; i < STEP_VIEWS; i++) {
+		sprintf(name, "V%u", i);
+		CHECK(n + i < j->hit_cnt &&
+		              j->hit[n + i].rule == ruleset_find(&j->s->rules, span_z(name)),
+		      "%s", name);
+	}
+	while (!engine_job_end(j, 0))
+		ends++;
+	sprintf(name, "M%u", STEP_METAS - 1);
+	CHECK(hits_rule(j, "LINK"));
+	CHECK(ends > STEP_METAS / 256 && hits_rule(j, name) &&
+	      (unsigned)j->gen->slot[j->slot].rule_hits[ruleset_find(&j->s->rules, span_z(name))] ==
+	              STEP_METAS);
+	engine_job_put(j);
+	engine_worker_detach(w, (struct snapshot *)(uintptr_t)m.snapshot);
+	snapshot_free((struct snapshot *)(uintptr_t)m.snapshot);
+	snapshot_errors_fini(&e);
+	remove_file("c.cf");
+}
+
 /* ---- pieces ---- */
 
 static void
@@ -473,6 +538,7 @@ main(void)
 	snapshot_errors_fini(&e);
 	test_builds(w);
 	test_probes();
+	test_steps(w);
 	engine_worker_free(w);
 	remove_file("a.cf");
 	rmdir(dir);
