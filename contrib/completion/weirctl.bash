@@ -38,7 +38,7 @@ _weirctl()
 		scan*) own="--ip --helo --from --rcpt --rules --cache --customers --model --geo --batch --text --explain" ;;
 		train*) own="--ham --spam --root --seed --output" ;;
 		eval*) own="--tsv --root --model --rules" ;;
-		learn*) own="--model" ;;
+		learn*) own="--model --seconds" ;;
 		capture*) own="--count --seconds --write" ;;
 		drain*) own="--wait --seconds" ;;
 		"ban add") own="--for --why" ;;

@@ -1,16 +1,29 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * learn.c - `weirctl learn`: mails into a candidate beside the live model, what it would do, and its promotion
+ *
+ * A candidate is read, changed and written as a whole, so one at a time may do that: who learns or promotes holds a lock on
+ * FILE.candidate.lock from before the reading until after the writing (flock(2): it goes with the process). `status` shares it
+ * with others of its kind, so that it never sees half a promotion. The lock file stays: were it removed, two could hold two of it.
  */
 #include "engine/model/candidate.h"
+#include "base/clock.h"
 #include "ctrl/cli/cli.h"
+#include "ctrl/cli/show.h"
 #include "engine/scan.h"
+#include <fcntl.h>
 #include <limits.h>
+#include <sys/file.h>
 #include <unistd.h>
+
+#define LOCK_WAIT_S  30
+#define LOCK_LOOK_MS 20
 
 struct learn {
 	struct cli *c;
 	const char *path; /* of the live model */
 	char beside[PATH_MAX];
+	int lock_fd; /* -1: not held */
+	uint64_t wait_s;
 	struct model *live;
 	struct candidate *candidate;
 	bool is_new;
@@ -23,8 +36,46 @@ complain(const struct learn *l, const char *what, const char *why)
 	return false;
 }
 
+/* False, said, when another holds it for longer than that. */
 static bool
-open_files(struct learn *l)
+wait_for_lock(const struct learn *l, const char *path, int kind)
+{
+	uint64_t end_us = clock_mono_us() + l->wait_s * 1000000;
+	char why[100];
+
+	while (flock(l->lock_fd, kind | LOCK_NB) < 0) {
+		if (errno == EINTR)
+			continue;
+		if (errno != EWOULDBLOCK)
+			return complain(l, path, strerror(errno));
+		if (clock_mono_us() >= end_us) {
+			snprintf(why, sizeof(why),
+			         "another weirctl learn is at work; nothing was done after %llu s",
+			         (unsigned long long)l->wait_s);
+			return complain(l, path, why);
+		}
+		usleep(LOCK_LOOK_MS * 1000);
+	}
+	return true;
+}
+
+/* For one that only reads, no lock file is no reason to make one: nobody learned yet. */
+static bool
+take_lock(struct learn *l, bool is_reader)
+{
+	char path[PATH_MAX];
+
+	if ((size_t)snprintf(path, sizeof(path), "%s.lock", l->beside) >= sizeof(path))
+		return complain(l, l->beside, strerror(ENAMETOOLONG));
+	l->lock_fd = is_reader ? open(path, O_RDONLY | O_CLOEXEC)
+	                       : open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	if (l->lock_fd < 0)
+		return (is_reader && errno == ENOENT) || complain(l, path, strerror(errno));
+	return wait_for_lock(l, path, is_reader ? LOCK_SH : LOCK_EX);
+}
+
+static bool
+open_files(struct learn *l, bool is_reader)
 {
 	char why[256];
 	bool is_missing;
@@ -33,6 +84,8 @@ open_files(struct learn *l)
 	if ((size_t)snprintf(l->beside, sizeof(l->beside), "%s.candidate", l->path) >=
 	    sizeof(l->beside))
 		return complain(l, l->path, strerror(ENAMETOOLONG));
+	if (!take_lock(l, is_reader))
+		return false;
 	l->live = model_load(l->path, why, sizeof(why));
 	if (!l->live)
 		return complain(l, l->path, why);
@@ -50,6 +103,8 @@ close_files(struct learn *l)
 {
 	model_put(l->live);
 	candidate_free(l->candidate);
+	if (l->lock_fd >= 0)
+		close(l->lock_fd);
 }
 
 static int
@@ -141,14 +196,19 @@ int
 cli_learn(struct cli *c)
 {
 	const char *verb = cli_verb(c);
-	struct learn l = { .c = c };
+	const char *seconds = cli_value(c, OPT_SECONDS);
+	struct learn l = { .c = c, .lock_fd = -1, .wait_s = LOCK_WAIT_S };
 	int rc = EXIT_ERROR;
 
 	if (!cli_has(c, OPT_MODEL)) {
 		fprintf(stderr, "weirctl %s: wants --model FILE, the live one\n", c->command->name);
 		return EXIT_USAGE;
 	}
-	if (open_files(&l)) {
+	if (seconds && !show_parse_span(seconds, &l.wait_s)) {
+		complain(&l, seconds, "--seconds wants a time like 10, 30s, 5m");
+		return EXIT_USAGE;
+	}
+	if (open_files(&l, !strcmp(verb, "status"))) {
 		if (!strcmp(verb, "status"))
 			rc = show(&l);
 		else if (!strcmp(verb, "promote"))

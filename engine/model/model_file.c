@@ -2,6 +2,7 @@
  * model_file.c - the file of a model: read, checked, written
  */
 #include "engine/model/model_file.h"
+#include "base/rng.h"
 #include "engine/model/model.h"
 #include <fcntl.h>
 #include <math.h>
@@ -136,9 +137,11 @@ model_write_parts(const char *path, const struct span *part, size_t cnt)
 	char temp[4096];
 	int fd, rc = 0;
 
-	if ((size_t)snprintf(temp, sizeof(temp), "%s.new", path) >= sizeof(temp))
+	/* A name that no other writer of this file has. */
+	if ((size_t)snprintf(temp, sizeof(temp), "%s.new-%016llx", path,
+	                     (unsigned long long)rng_entropy()) >= sizeof(temp))
 		return -ENAMETOOLONG;
-	fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return -errno;
 	for (size_t i = 0; i < cnt && rc == 0; i++)

@@ -8,7 +8,9 @@
 #include <ftw.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define MAILS 160 /* of each label */
@@ -261,6 +263,59 @@ test_learn(void)
 	CHECK(run("scan %s/spam/001.eml --model %s/m.model.before --json") == EXIT_VERDICT);
 }
 
+#define AT_ONCE 20
+
+/* Each in a process of its own, all begun before one is waited for. */
+static void
+learn_at_once(void)
+{
+	char line[256];
+	pid_t pids[AT_ONCE];
+	int status;
+
+	fflush(stdout);
+	for (unsigned i = 0; i < AT_ONCE; i++) {
+		pids[i] = fork();
+		BUG_ON(pids[i] < 0);
+		if (pids[i] > 0)
+			continue;
+		snprintf(line, sizeof(line),
+		         "learn %s %s/%s/%03u.eml --model %s/m.model --seconds 5m",
+		         i % 2 ? "spam" : "ham", dir, i % 2 ? "spam" : "ham", 40 + i, dir);
+		BUG_ON(!freopen("/dev/null", "w", stdout));
+		_exit(weirctl(line));
+	}
+	for (unsigned i = 0; i < AT_ONCE; i++)
+		CHECK(waitpid(pids[i], &status, 0) == pids[i] && status == 0, "%u: %x", i, status);
+}
+
+/* Nobody's mail is lost, and one that cannot have its turn says so and changes nothing. */
+static void
+test_learn_at_once(void)
+{
+	char path[128];
+	json_t *j;
+	int fd;
+
+	learn_at_once();
+	CHECK(run("learn status --model %s/m.model --json") == EXIT_OK);
+	j = printed();
+	CHECK(number(j, "ham") == AT_ONCE / 2 && number(j, "spam") == AT_ONCE / 2, "%lld %lld",
+	      (long long)number(j, "ham"), (long long)number(j, "spam"));
+	json_decref(j);
+	snprintf(path, sizeof(path), "%s/m.model.candidate.lock", dir);
+	fd = open(path, O_RDWR);
+	CHECK(fd >= 0 && flock(fd, LOCK_EX) == 0);
+	CHECK(run("learn ham %s/ham/090.eml --model %s/m.model --seconds 0") == EXIT_ERROR);
+	CHECK(run("learn status --model %s/m.model --seconds 0") == EXIT_ERROR);
+	CHECK(flock(fd, LOCK_SH) == 0);
+	CHECK(run("learn status --model %s/m.model --seconds 0") == EXIT_OK);
+	CHECK(run("learn promote --model %s/m.model --seconds 0") == EXIT_ERROR);
+	close(fd);
+	CHECK(run("learn ham %s/ham/090.eml --model %s/m.model --seconds 0") == EXIT_OK);
+	CHECK(run("learn ham %s/ham/091.eml --model %s/m.model --seconds x") == EXIT_USAGE);
+}
+
 static int
 remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
 {
@@ -283,6 +338,7 @@ main(void)
 	test_scan();
 	test_snapshot();
 	test_learn();
+	test_learn_at_once();
 	nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 	return check_failed;
 }
