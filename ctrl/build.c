@@ -121,16 +121,16 @@ saved_text(struct build *b, const char *path)
 }
 
 /*
- * Feeds were saved as lists: "list-N.json" holds name, kind, is_allow and written_s, "list-N.text" the lines. False when there is
+ * Feeds were saved as lists: "list-N.json" holds what a snapshot_list does, "list-N.text" the lines. False when there is
  * no list of this number; one that cannot be read has kind SNAPSHOT_LIST_KINDS. text_where is its path, the text is not read.
  */
 static bool
 saved_list(struct build *b, const char *dir, unsigned i, struct snapshot_list *l)
 {
 	char path[PATH_ROOM];
-	int kind, allow;
+	int kind, allow, may_be_empty = 0; /* older versions saved neither this nor written_s */
 	const char *name;
-	json_int_t written_s = 0; /* not in folders of older versions */
+	json_int_t written_s = 0;
 	json_t *j;
 
 	*l = (struct snapshot_list){ .kind = SNAPSHOT_LIST_KINDS, .is_feed = true };
@@ -139,12 +139,13 @@ saved_list(struct build *b, const char *dir, unsigned i, struct snapshot_list *l
 	if (!j)
 		return false;
 	path_format(path, sizeof(path), "%s/list-%u.text", dir, i);
-	if (json_unpack(j, "{s:s,s:i,s:b,s?I}", "name", &name, "kind", &kind, "is_allow", &allow,
-	                "written_s", &written_s) == 0 &&
+	if (json_unpack(j, "{s:s,s:i,s:b,s?b,s?I}", "name", &name, "kind", &kind, "is_allow",
+	                &allow, "may_be_empty", &may_be_empty, "written_s", &written_s) == 0 &&
 	    kind >= 0 && kind < SNAPSHOT_LIST_KINDS) {
 		l->name = span_z(arena_strdup(&b->arena, span_z(name)));
 		l->kind = (enum snapshot_list_kind)kind;
 		l->is_allow = allow;
+		l->may_be_empty = may_be_empty;
 		l->text_where = arena_strdup(&b->arena, span_z(path));
 		l->written_s = written_s;
 	}
@@ -246,9 +247,8 @@ replace_broken_feeds(struct build *b, const struct snapshot_errors *errors)
 	for (size_t i = 0; i < errors->cnt; i++) {
 		const struct snapshot_error *e = &errors->item[i];
 
-		for (size_t k = 0; k < b->list_cnt && !e->is_warning; k++)
-			if (!strncmp(e->file, b->lists[k].text_where, sizeof(e->file) - 1))
-				is_other |= build_last_good(b, &b->lists[k], e->text);
+		if (e->feed > 0)
+			is_other |= build_last_good(b, &b->lists[e->feed - 1], e->text);
 	}
 	return is_other;
 }

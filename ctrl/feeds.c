@@ -6,15 +6,15 @@
 #include "ctrl/files.h"
 #include <sys/stat.h>
 
-/* Turns the file's text into lines of a list, in the build's arena; false with an error. */
+/* Turns the file's text into lines of a list, in the build's arena: l->text, l->may_be_empty; false with an error. */
 typedef bool (*feed_fn)(struct build *b, const struct settings_feed *f, struct span in,
-                        struct span *out);
+                        struct snapshot_list *l);
 
 static bool
-plain(struct build *b, const struct settings_feed *f, struct span in, struct span *out)
+plain(struct build *b, const struct settings_feed *f, struct span in, struct snapshot_list *l)
 {
 	(void)f;
-	*out = span(arena_strdup(&b->arena, in), in.len);
+	l->text = span(arena_strdup(&b->arena, in), in.len);
 	return true;
 }
 
@@ -40,7 +40,7 @@ drop_line(const char *line, size_t len, char *out)
 
 /* Spamhaus DROP: a JSON object a line; {"cidr": "192.0.2.0/24", …}, the last one is {"type": "metadata", …}. */
 static bool
-drop_json(struct build *b, const struct settings_feed *f, struct span in, struct span *out)
+drop_json(struct build *b, const struct settings_feed *f, struct span in, struct snapshot_list *l)
 {
 	char *text = arena_alloc(&b->arena, in.len + 1);
 	size_t n = 0;
@@ -56,12 +56,12 @@ drop_json(struct build *b, const struct settings_feed *f, struct span in, struct
 			text[n++] = '\n'; /* lines keep their numbers */
 		in = span_skip(in, len + (nl != NULL));
 	}
-	*out = span(text, n);
+	l->text = span(text, n);
 	return true;
 }
 
 static bool
-zone(struct build *b, const struct settings_feed *f, struct span in, struct span *out,
+zone(struct build *b, const struct settings_feed *f, struct span in, struct snapshot_list *l,
      enum zone_kind kind)
 {
 	char *text = arena_alloc(&b->arena, zone_room(in));
@@ -69,35 +69,35 @@ zone(struct build *b, const struct settings_feed *f, struct span in, struct span
 
 	if (!zone_codes_parse(span_z(f->codes), span_z(f->bits), &codes))
 		return false;
-	*out = span(text, zone_read(kind, &codes, in, text));
+	l->text = span(text, zone_read(kind, &codes, in, text, &l->may_be_empty));
 	return true;
 }
 
 static bool
-zone_ip4(struct build *b, const struct settings_feed *f, struct span in, struct span *out)
+zone_ip4(struct build *b, const struct settings_feed *f, struct span in, struct snapshot_list *l)
 {
-	return zone(b, f, in, out, ZONE_IP4);
+	return zone(b, f, in, l, ZONE_IP4);
 }
 
 static bool
-zone_ip6(struct build *b, const struct settings_feed *f, struct span in, struct span *out)
+zone_ip6(struct build *b, const struct settings_feed *f, struct span in, struct snapshot_list *l)
 {
-	return zone(b, f, in, out, ZONE_IP6);
+	return zone(b, f, in, l, ZONE_IP6);
 }
 
 static bool
-zone_dns(struct build *b, const struct settings_feed *f, struct span in, struct span *out)
+zone_dns(struct build *b, const struct settings_feed *f, struct span in, struct snapshot_list *l)
 {
-	return zone(b, f, in, out, ZONE_DNS);
+	return zone(b, f, in, l, ZONE_DNS);
 }
 
 static bool
-rspamd_map(struct build *b, const struct settings_feed *f, struct span in, struct span *out)
+rspamd_map(struct build *b, const struct settings_feed *f, struct span in, struct snapshot_list *l)
 {
 	char *text = arena_alloc(&b->arena, zone_room(in));
 
 	(void)f;
-	*out = span(text, map_read(in, text));
+	l->text = span(text, map_read(in, text));
 	return true;
 }
 
@@ -143,7 +143,7 @@ read_source(struct build *b, const struct settings_feed *f, feed_fn read, struct
 	ret = file_read(f->source, FEED_BYTES_MAX, &text, &len);
 	if (ret < 0)
 		return strerror(-ret);
-	is_ok = read(b, f, span(text, len), &l->text) && l->text.len > 0;
+	is_ok = read(b, f, span(text, len), l) && l->text.len > 0;
 	free(text);
 	l->written_s = st.st_mtim.tv_sec;
 	return is_ok ? NULL : "nothing in it"; /* a file cut to nothing must not empty the list */

@@ -3,20 +3,30 @@
  */
 #include "ctrl/feeds_zone.h"
 #include "base/addr.h"
+#include <ctype.h>
 
-#define ENTRY_ROOM 64 /* bytes more that a line may have: octets filled in, code */
+#define ENTRY_ROOM 80  /* bytes more that a line may have: octets and groups filled in, code */
+#define TEXT_MAX   255 /* of a text: a string of TXT has no more (RFC 1035 3.3) */
+#define GROUPS     8   /* of an IPv6 address */
 
 struct zone {
 	enum zone_kind kind;
 	const struct zone_codes *codes;
 	uint32_t code; /* of entries that have none: the last ":code:text" line */
 	struct span text;
+	bool has_others; /* entries of codes that were not asked for */
 };
 
 static bool
 is_blank(char c)
 {
 	return c == ' ' || c == '\t' || c == '\r';
+}
+
+static bool
+is_comment(char c)
+{
+	return c == '#' || c == ';';
 }
 
 static struct span
@@ -107,7 +117,7 @@ zone_code_is_listed(const struct zone_codes *c, uint32_t code)
 
 /* ---- entries ---- */
 
-/* ":code:text", ":code" or a text alone. False when the code is none. */
+/* ":code:text", ":code", a text alone, or a comment. False when the code is none. */
 static bool
 read_value(struct span v, uint32_t *code, struct span *text)
 {
@@ -115,7 +125,7 @@ read_value(struct span v, uint32_t *code, struct span *text)
 	struct addr a;
 	unsigned octet;
 
-	if (v.len == 0)
+	if (v.len == 0 || is_comment(v.p[0]))
 		return true;
 	if (v.p[0] != ':') {
 		*text = v;
@@ -126,7 +136,7 @@ read_value(struct span v, uint32_t *code, struct span *text)
 		*code = 0x7f000000 | octet;
 	else if (addr_parse(word, &a) && addr_is_v4(&a))
 		*code = addr_v4_of(&a);
-	else if (word.len > 0)
+	else if (word.len > 0 || rest.len == 0)
 		return false;
 	if (rest.len > 0)
 		*text = trim(rest);
@@ -199,45 +209,205 @@ put_ip4(struct span w, char *out)
 	return n + sprintf(out + n, "/%u", bits);
 }
 
-/* "name" is that one alone, "*.name" those below it, ".name" both. */
+static bool
+is_group(struct span s)
+{
+	return s.len > 0 && isxdigit((unsigned char)s.p[0]);
+}
+
+/* Hexadecimal digits whose value has 16 bits, from *s. */
+static bool
+read_group(struct span *s, uint16_t *out)
+{
+	unsigned n = 0;
+
+	while (is_group(*s) && n <= UINT16_MAX) {
+		char c = ascii_lower(span_shift(s));
+
+		n = n * 16 + (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10);
+	}
+	*out = (uint16_t)n;
+	return n <= UINT16_MAX;
+}
+
+/* What "::" stands for, between groups `at` and `cnt`. */
+static void
+spread(uint16_t group[GROUPS], unsigned at, unsigned cnt)
+{
+	for (unsigned i = 0; i < cnt - at; i++) {
+		uint16_t g = group[cnt - 1 - i];
+
+		group[cnt - 1 - i] = 0;
+		group[GROUPS - 1 - i] = g;
+	}
+}
+
+/*
+ * "2001:db8", whose other groups are left out and zero: its bits are those that are there; with "::" it is a whole address. Takes it
+ * from *s, up to a mask or a value; the ninth group and a second "::" are a value. 0: none.
+ */
+static unsigned
+read_groups(struct span *s, uint16_t group[GROUPS])
+{
+	const unsigned none = GROUPS + 1;
+	unsigned cnt = 0, gap = none;
+
+	memset(group, 0, GROUPS * sizeof(*group));
+	if (s->len > 1 && s->p[0] == ':' && s->p[1] == ':') {
+		gap = 0;
+		*s = span_skip(*s, 2);
+	}
+	while (is_group(*s)) {
+		bool is_gap;
+
+		if (!read_group(s, &group[cnt++]))
+			return 0;
+		is_gap = s->len > 1 && s->p[0] == ':' && s->p[1] == ':';
+		if (cnt == GROUPS || s->len == 0 || s->p[0] != ':' || (is_gap && gap != none))
+			break;
+		*s = span_skip(*s, is_gap ? 2 : 1);
+		if (is_gap)
+			gap = cnt;
+		else if (!is_group(*s))
+			return 0;
+	}
+	if (gap == none)
+		return cnt > 1 || (cnt == 1 && s->len > 0 && s->p[0] == '/') ? 16 * cnt : 0;
+	if (cnt == GROUPS)
+		return 0;
+	spread(group, gap, cnt);
+	return 128;
+}
+
+/* "/bits", if it is there, from *s. */
+static bool
+read_mask(struct span *s, unsigned *bits)
+{
+	size_t n = 1;
+
+	if (s->len == 0 || s->p[0] != '/')
+		return true;
+	while (n < s->len && s->p[n] >= '0' && s->p[n] <= '9')
+		n++;
+	if (!number(span(s->p + 1, n - 1), 128, bits))
+		return false;
+	*s = span_skip(*s, n);
+	return true;
+}
+
+/* *value: what is behind the address. 0: none, or one with host bits. */
+static int
+put_ip6(struct span rest, char *out, struct span *value)
+{
+	uint16_t g[GROUPS];
+	struct addr a, net;
+	unsigned bits = read_groups(&rest, g);
+	int n;
+
+	if (bits == 0 || !read_mask(&rest, &bits) ||
+	    (rest.len > 0 && rest.p[0] != ':' && !is_blank(rest.p[0]) && !is_comment(rest.p[0])))
+		return 0;
+	for (size_t i = 0; i < GROUPS; i++)
+		store_be16(a.b + 2 * i, g[i]);
+	net = addr_mask(&a, bits);
+	if (!addr_eq(&net, &a))
+		return 0;
+	*value = rest;
+	/* The text of a mapped address would have dots, and its bits were those of IPv4. */
+	n = addr_is_v4(&a) ? sprintf(out, "::ffff:%x:%x", g[6], g[7]) : (int)addr_format(&a, out);
+	return n + sprintf(out + n, "/%u", bits);
+}
+
+static bool
+is_name(struct span s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+
+		if (!isalnum(c) && c != '-' && c != '_' && c != '.' && c < 0x80)
+			return false;
+	}
+	return s.len > 0;
+}
+
+/* "name" is that one alone, "*.name" those below it, ".name" both. 0: no name. */
 static int
 put_name(struct span w, char *out)
 {
-	if (w.len > 2 && w.p[0] == '*' && w.p[1] == '.')
-		return sprintf(out, ">%.*s", (int)w.len - 2, w.p + 2);
-	if (w.len > 1 && w.p[0] == '.')
-		return sprintf(out, "%.*s", (int)w.len - 1, w.p + 1);
-	return sprintf(out, "=%.*s", (int)w.len, w.p);
+	const char *kind = "=";
+
+	if (w.len > 2 && w.p[0] == '*' && w.p[1] == '.') {
+		kind = ">";
+		w = span_skip(w, 2);
+	} else if (w.len > 1 && w.p[0] == '.') {
+		kind = "";
+		w = span_skip(w, 1);
+	}
+	return is_name(w) ? sprintf(out, "%s%.*s", kind, (int)w.len, w.p) : 0;
+}
+
+static struct span
+first_word(struct span s)
+{
+	size_t n = 0;
+
+	while (n < s.len && !is_blank(s.p[n]))
+		n++;
+	return span(s.p, n);
+}
+
+/* What is listed or excepted; *value is what is behind it. A value may stand right behind an address. 0: none. */
+static int
+put_key(enum zone_kind kind, struct span rest, char *out, struct span *value)
+{
+	struct span word = first_word(rest);
+	size_t len = 0;
+	int n;
+
+	*value = span_skip(rest, word.len);
+	if (kind == ZONE_DNS)
+		return put_name(word, out);
+	if (kind == ZONE_IP6)
+		return put_ip6(rest, out, value);
+	while (len < word.len && word.p[len] != ':' && !is_comment(word.p[len]))
+		len++;
+	n = put_ip4(span(word.p, len), out);
+	if (n > 0)
+		*value = span_skip(rest, len);
+	return n;
+}
+
+static int
+put_broken(struct span rest, char *out)
+{
+	struct span word = first_word(rest);
+
+	return sprintf(out, "? %.*s", (int)word.len, word.p);
 }
 
 /* The entry, at the column it has; returns bytes written. */
 static size_t
 put_entry(struct zone *z, struct span line, char *out)
 {
+	static const struct zone_codes any = { .is_any = true };
 	bool is_except = line.p[0] == '!';
-	struct span rest = trim(span_skip(line, is_except)), word = rest, text = z->text;
+	struct span rest = trim(span_skip(line, is_except)), text = z->text, value;
 	uint32_t code = z->code;
-	char *o = out;
-	int n;
+	char *o = out + is_except;
+	int n = put_key(z->kind, rest, o, &value);
 
-	word.len = 0;
-	while (word.len < rest.len && !is_blank(word.p[word.len]))
-		word.len++;
-	if (!read_value(trim(span_skip(rest, word.len)), &code, &text))
-		return (size_t)sprintf(out, "? %.*s", (int)word.len, word.p);
-	if (!is_except && !zone_code_is_listed(z->codes, code))
+	if (!read_value(trim(value), &code, &text))
+		return (size_t)put_broken(rest, out);
+	if (!is_except && !zone_code_is_listed(z->codes, code)) {
+		z->has_others |= n > 0 && zone_code_is_listed(&any, code);
 		return 0;
+	}
 	if (is_except)
-		*o++ = '!';
-	n = z->kind == ZONE_IP4   ? put_ip4(word, o)
-	    : z->kind == ZONE_DNS ? put_name(word, o)
-	                          : sprintf(o, "%.*s", (int)word.len, word.p);
-	if (n == 0)
-		n = sprintf(o, "? %.*s", (int)word.len, word.p);
-	o += n;
+		*out = '!';
+	o += n > 0 ? n : put_broken(rest, o);
 	o += sprintf(o, " # ");
 	o += put_v4(o, code);
-	o += sprintf(o, " %.*s", (int)text.len, text.p);
+	o += sprintf(o, " %.*s", (int)MIN(text.len, (size_t)TEXT_MAX), text.p);
 	return (size_t)(o - out);
 }
 
@@ -262,10 +432,11 @@ static size_t
 put_zone_line(void *ctx, struct span line, char *out)
 {
 	struct zone *z = ctx;
+	bool is_double = line.len > 1 && line.p[1] == ':';
 
 	if (line.p[0] == ';' || line.p[0] == '$') /* a comment; SOA, TTL and variables of texts */
 		return 0;
-	if (line.p[0] != ':')
+	if (line.p[0] != ':' || (z->kind == ZONE_IP6 && is_double)) /* "::1" */
 		return put_entry(z, line, out);
 	z->text = span("", 0);
 	return read_value(line, &z->code, &z->text)
@@ -283,30 +454,31 @@ zone_room(struct span in)
 		struct span line = before(rest, '\n', &rest);
 
 		if (line.len > 0 && line.p[0] == ':')
-			longest = MAX(longest, line.len);
+			longest = MIN(MAX(longest, line.len), (size_t)TEXT_MAX);
 		text += line.len + longest + ENTRY_ROOM;
 	}
 	return text + lines + 1;
 }
 
 size_t
-zone_read(enum zone_kind kind, const struct zone_codes *codes, struct span in, char *out)
+zone_read(enum zone_kind kind, const struct zone_codes *codes, struct span in, char *out,
+          bool *has_others)
 {
-	struct zone z = { kind, codes, 0x7f000002, span("", 0) };
+	struct zone z = { .kind = kind, .codes = codes, .code = 0x7f000002, .text = span("", 0) };
+	size_t n = each_line(in, out, put_zone_line, &z);
 
-	return each_line(in, out, put_zone_line, &z);
+	*has_others = z.has_others;
+	return n;
 }
 
 static size_t
 put_map_line(void *ctx, struct span line, char *out)
 {
-	size_t n = 0;
+	struct span word = first_word(line);
 
 	(void)ctx;
-	while (n < line.len && !is_blank(line.p[n]))
-		n++;
-	memcpy(out, line.p, n);
-	return n;
+	memcpy(out, word.p, word.len);
+	return word.len;
 }
 
 size_t

@@ -15,7 +15,7 @@
 
 enum zone_kind {
 	ZONE_IP4, /* ip4set, ip4trie: addresses, prefixes, ranges, with octets left out */
-	ZONE_IP6, /* ip6trie */
+	ZONE_IP6, /* ip6trie: prefixes, with groups left out at the end or by "::" */
 	ZONE_DNS, /* dnset: name, .name, *.name */
 };
 
@@ -34,8 +34,9 @@ bool zone_code_is_listed(const struct zone_codes *c, uint32_t code);
 /* Bytes that zone_read() and map_read() need for this text. */
 size_t zone_room(struct span in);
 
-/* The text as lines of a list; returns its length. */
-size_t zone_read(enum zone_kind kind, const struct zone_codes *codes, struct span in, char *out);
+/* The text as lines of a list; returns its length. *has_others: there are entries whose codes were not asked for. */
+size_t zone_read(enum zone_kind kind, const struct zone_codes *codes, struct span in, char *out,
+                 bool *has_others);
 
 /* rspamd's map of domains: the first word of each line. */
 size_t map_read(struct span in, char *out);

@@ -106,9 +106,9 @@ save_inputs(struct saver *v, const struct build *b)
 		save_text(v, name, l->text);
 		path_format(name, sizeof(name), "list-%zu.json", i);
 		save_json(v, name,
-		          json_pack("{s:s%,s:i,s:b,s:I}", "name", l->name.p, l->name.len, "kind",
-		                    (int)l->kind, "is_allow", l->is_allow, "written_s",
-		                    (json_int_t)l->written_s));
+		          json_pack("{s:s%,s:i,s:b,s:b,s:I}", "name", l->name.p, l->name.len,
+		                    "kind", (int)l->kind, "is_allow", l->is_allow, "may_be_empty",
+		                    l->may_be_empty, "written_s", (json_int_t)l->written_s));
 	}
 	if (b->geo)
 		save_copy(v, b->geo, "geo.mmdb");

@@ -273,6 +273,7 @@ report_feed(const struct ruleset *s, struct rule_list *l, const struct snapshot_
             struct snapshot_errors *e)
 {
 	const char *file = s->files[l->file];
+	size_t before;
 
 	l->skipped_cnt = lines->error_cnt;
 	for (size_t i = 0; i < MIN(lines->cnt, (size_t)FEED_LINES_NAMED); i++)
@@ -282,8 +283,12 @@ report_feed(const struct ruleset *s, struct rule_list *l, const struct snapshot_
 	if (l->skipped_cnt > FEED_LINES_NAMED)
 		warning_add(e, (struct error_at){ file, 0, 0 }, "%zu lines are skipped in all",
 		            l->skipped_cnt);
-	if (l->entry_cnt == 0)
-		error_add(e, (struct error_at){ file, 0, 0 }, "no line of this feed can be used");
+	if (l->entry_cnt > 0 || l->may_be_empty)
+		return;
+	before = e->cnt;
+	error_add(e, (struct error_at){ file, 0, 0 }, "no line of this feed can be used");
+	if (e->cnt > before)
+		e->item[before].feed = l->feed;
 }
 
 static size_t

@@ -165,6 +165,8 @@ struct rule_list {
 	uint32_t file;
 	struct span text;
 	bool is_feed;                  /* snapshot.h: a broken line is skipped */
+	bool may_be_empty;             /* of a feed; snapshot.h */
+	uint32_t feed;                 /* of a feed: snapshot_error.feed */
 	size_t entry_cnt, skipped_cnt; /* of a feed */
 	int64_t written_s;             /* of a feed; snapshot.h */
 };
@@ -213,8 +215,9 @@ void ruleset_parse_rules(struct ruleset *s, const char *file, struct span text,
                          struct snapshot_errors *e);
 void ruleset_parse_list(struct ruleset *s, const char *file, struct span text,
                         struct snapshot_errors *e);
-/* A list that control hands over. */
-void ruleset_add_list(struct ruleset *s, const struct snapshot_list *l, struct snapshot_errors *e);
+/* A list that control hands over, the number'th from 1. */
+void ruleset_add_list(struct ruleset *s, const struct snapshot_list *l, uint32_t number,
+                      struct snapshot_errors *e);
 
 /* After the last file: settings find their rules, metas are compiled and ordered. */
 void ruleset_finish(struct ruleset *s, struct snapshot_errors *e);

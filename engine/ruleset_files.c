@@ -85,11 +85,13 @@ ruleset_read_dir(struct ruleset *s, const char *dir, struct snapshot_errors *e)
 }
 
 void
-ruleset_add_list(struct ruleset *s, const struct snapshot_list *l, struct snapshot_errors *e)
+ruleset_add_list(struct ruleset *s, const struct snapshot_list *l, uint32_t number,
+                 struct snapshot_errors *e)
 {
 	struct error_at at = { l->path ? l->path : l->text_where, 0, 0 };
 	struct span text = l->text;
 	uint32_t file = ruleset_add_file(s, at.file ? at.file : "list"), rule;
+	struct rule_list *added;
 
 	rule = ruleset_add_rule(s, l->name, RULE_LIST, at, file, e);
 	if (rule == RULE_NONE || (l->path && !ruleset_read_file(l->path, &text, e)))
@@ -98,8 +100,11 @@ ruleset_add_list(struct ruleset *s, const struct snapshot_list *l, struct snapsh
 	s->rules[rule].score_milli = l->score_milli;
 	s->rules[rule].has_score = l->score_milli != 0;
 	ruleset_finish_list(s, rule, l->kind, text);
-	s->lists[s->list_cnt - 1].is_feed = l->is_feed;
-	s->lists[s->list_cnt - 1].written_s = l->written_s;
+	added = &s->lists[s->list_cnt - 1];
+	added->is_feed = l->is_feed;
+	added->may_be_empty = l->may_be_empty;
+	added->feed = number;
+	added->written_s = l->written_s;
 	if (l->path)
 		free((void *)(uintptr_t)text.p);
 }

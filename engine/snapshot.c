@@ -43,7 +43,7 @@ parse_all(struct snapshot *s, const struct snapshot_input *in, struct snapshot_e
 	for (size_t i = 0; i < in->rule_dir_cnt; i++)
 		ruleset_read_dir(&s->rules, in->rule_dirs[i], e);
 	for (size_t i = 0; i < in->list_cnt; i++)
-		ruleset_add_list(&s->rules, &in->lists[i], e);
+		ruleset_add_list(&s->rules, &in->lists[i], (uint32_t)i + 1, e);
 	for (size_t i = 0; i < s->rules.list_cnt; i++)
 		if (s->rules.lists[i].kind == SNAPSHOT_LIST_PHRASE)
 			list_add_phrases(&s->rules, &s->rules.lists[i], e);

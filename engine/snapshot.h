@@ -27,6 +27,7 @@ struct snapshot_error {
 	bool is_warning;
 	bool is_skipped; /* a warning: a line of SpamAssassin's that cannot run here, and why */
 	uint32_t line, column; /* from 1; 0 when there is none */
+	uint32_t feed;         /* of the input's lists, from 1: this feed has no entry; 0: none */
 	char file[256];        /* path, or "customer acme" */
 	char text[256];
 };
@@ -144,12 +145,13 @@ enum snapshot_list_kind {
 /*
  * A list that control has in memory or in a file of its own (a feed's last good copy), beside those in rule_dirs. What others
  * write has broken lines now and then: in a feed such a line is skipped and counted, the first few are warnings; a feed with no
- * line that can be used is an error. In a list of the operator's every broken line is an error.
+ * line that can be used is an error, unless it may be empty. In a list of the operator's every broken line is an error.
  */
 struct snapshot_list {
 	struct span name; /* shown as the rule's name */
 	enum snapshot_list_kind kind;
 	bool is_feed;
+	bool may_be_empty;   /* of a feed: what was chosen of a source that has other entries */
 	bool is_allow;       /* hits except instead of blocking */
 	int32_t score_milli; /* 0: a hit blocks by the kind's own filter; else it adds to the score */
 	const char *path;    /* a file, an entry a line; or NULL and */

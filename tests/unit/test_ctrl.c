@@ -636,6 +636,41 @@ test_zone_feeds(void)
 	      !looks_up("domain", "other.test", "listed"));
 }
 
+/* Feeds of one source: each is broken, replaced and empty by itself. */
+static void
+test_feeds_of_one_source(void)
+{
+	char feeds[900];
+
+	write_file("shared", "192.0.2.7\ngood words for a phrase\n");
+	write_file("zone4", "192.0.2.1 :2:\n192.0.2.2 :3:\n");
+	snprintf(feeds, sizeof(feeds),
+	         "feeds: [{name: ips, kind: ip-list, source: %s/shared},\n"
+	         "  {name: words, kind: phrase-list, source: %s/shared},\n"
+	         "  {name: two, kind: rbldnsd-ip4set, source: %s/zone4, codes: \"2\"},\n"
+	         "  {name: nine, kind: rbldnsd-ip4set, source: %s/zone4, codes: \"9\"}]\n",
+	         dir, dir, dir, dir);
+	write_config(feeds);
+	CHECK(says(ASK_RELOAD, true, "\"ok\":true"));
+	CHECK(page_has("weir_feed_entries{feed=\"nine\"} 0\n") &&
+	              page_has("weir_feed_entries{feed=\"two\"} 1\n"),
+	      "nothing of this code is an answer");
+	CHECK(looks_up("ip", "192.0.2.7", "shared:1"));
+	write_file("shared", "good words for a phrase\n");
+	CHECK(says(ASK_RELOAD, true, "feed ips: no line of this feed can be used; its last good"));
+	CHECK(!says(ASK_RELOAD, true, "feed words"), "the other one is as new as ever");
+	CHECK(looks_up("ip", "192.0.2.7", "shared (last good copy):1"));
+	/* Not one entry of any code: the zone is broken, for both. */
+	write_file("zone4", "<html>\n");
+	CHECK(says(ASK_RELOAD, true, "feed two: no line of this feed can be used; its last good"));
+	CHECK(says(ASK_RELOAD, true, "feed nine: no line of this feed can be used; its last good"));
+	CHECK(looks_up("ip", "192.0.2.1", "zone4 (last good copy):1"));
+	write_file("zone4", "192.0.2.1 :9:\n");
+	CHECK(says(ASK_RELOAD, true, "\"ok\":true"));
+	CHECK(!looks_up("ip", "192.0.2.1", "listed in two") &&
+	      looks_up("ip", "192.0.2.1", "listed in nine"));
+}
+
 /* Others' lists: a broken line is skipped and counted; a file without a good line never replaces a good one. */
 static void
 test_feeds(void)
@@ -930,12 +965,13 @@ test_saved_feed(void)
 {
 	static const char ask[] =
 	        "{\"command\":\"lookup\",\"verb\":\"ip\",\"key\":\"203.0.113.9\"}";
-	char feeds[300];
+	char feeds[500];
 	struct settings s;
 
 	snprintf(feeds, sizeof(feeds),
-	         "feeds: [{name: spammers, kind: ip-list, source: %s/feed, target: ip-block}]\n",
-	         dir);
+	         "feeds: [{name: spammers, kind: ip-list, source: %s/feed, target: ip-block},\n"
+	         "  {name: none, kind: rbldnsd-ip4set, source: %s/zone4, codes: \"77\"}]\n",
+	         dir, dir); /* the second one is a choice that is empty: it stays so */
 	write_config(feeds);
 	write_file("feed", "# M\xfcller\n203.0.113.0/24\n");
 	CHECK(start(&s) == 0);
@@ -963,6 +999,7 @@ main(void)
 	test_reload();
 	test_feeds();
 	test_zone_feeds();
+	test_feeds_of_one_source();
 	test_many_reloads();
 	test_kept();
 	test_commands();
