@@ -116,22 +116,19 @@ cut4(struct ip_set *s, const struct ranges *r)
 	}
 }
 
-/* All but those that lie in ::ffff:0:0/96 whole: nobody asks for them here. */
 static void
 cut6(struct ip_set *s, const struct ranges *r)
 {
-	u128 lo = v4_first, hi = v4_first | 0xffffffffu;
 	uint64_t *high = large_alloc(r->cnt * sizeof(*high));
 
 	s->value6 = large_alloc(r->cnt * sizeof(*s->value6));
 	s->low6 = large_alloc(r->cnt * sizeof(*s->low6));
 	for (size_t i = 0; i < r->cnt; i++) {
-		if (r->start[i] >= lo && i + 1 < r->cnt && r->start[i + 1] - 1 <= hi)
-			continue;
-		high[s->cnt6] = (uint64_t)(r->start[i] >> 64);
-		s->low6[s->cnt6] = (uint64_t)r->start[i];
-		s->value6[s->cnt6++] = r->value[i];
+		high[i] = (uint64_t)(r->start[i] >> 64);
+		s->low6[i] = (uint64_t)r->start[i];
+		s->value6[i] = r->value[i];
 	}
+	s->cnt6 = r->cnt;
 	rank_tree_build(&s->high, high, s->cnt6);
 	free(high);
 }
@@ -153,6 +150,25 @@ make_index(struct ip_set *s)
 	s->index[65536] = (uint32_t)s->cnt4 - 1;
 }
 
+/* Prefixes of one family to ranges; k has room for all of them, r for two each. */
+static void
+family(const struct ip_set_entry *e, size_t cnt, bool is_v4, struct sort_key *k, struct ranges *r)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < cnt; i++) {
+		const struct addr_prefix *in = &e[i].prefix;
+		struct addr_prefix p = { addr_mask(&in->addr, in->bits), in->bits };
+
+		if ((p.bits >= 96 && addr_is_v4(&p.addr)) == is_v4)
+			k[n++] = (struct sort_key){ key_of(&p.addr), i, p.bits, e[i].value,
+				                    last_of(&p) };
+	}
+	qsort(k, n, sizeof(*k), compare);
+	r->cnt = 0;
+	sweep(k, n, r);
+}
+
 struct ip_set *
 ip_set_build(struct ip_set_entry *e, size_t cnt)
 {
@@ -163,15 +179,9 @@ ip_set_build(struct ip_set_entry *e, size_t cnt)
 	r.start = calloc(2 * cnt + 2, sizeof(*r.start));
 	r.value = calloc(2 * cnt + 2, sizeof(*r.value));
 	BUG_ON(!s || !k || !r.start || !r.value);
-	for (size_t i = 0; i < cnt; i++) {
-		struct addr_prefix p = { addr_mask(&e[i].prefix.addr, e[i].prefix.bits),
-			                 e[i].prefix.bits };
-
-		k[i] = (struct sort_key){ key_of(&p.addr), i, p.bits, e[i].value, last_of(&p) };
-	}
-	qsort(k, cnt, sizeof(*k), compare);
-	sweep(k, cnt, &r);
+	family(e, cnt, true, k, &r);
 	cut4(s, &r);
+	family(e, cnt, false, k, &r);
 	cut6(s, &r);
 	make_index(s);
 	free(k);

@@ -4,6 +4,7 @@
  * Why     Prefixes may nest ("10/8 listed, 10.1/16 not"). At build they become disjoint ranges in order, so that a
  *         look-up is one search whatever the nesting: IPv4 by halves from an index of the upper 16 bits, IPv6 by a tree
  *         over the upper 64 bits (rank_tree.h).
+ *         IPv4 addresses lie in ::ffff:0:0/96 (addr.h), but only prefixes of IPv4 hold them: a list that has ::/8 means IPv6.
  * Owner   As key_set.h.
  * Thread  Building: one. Looking up: any number.
  * Limit   2^31 prefixes; 8 bytes a range for IPv4, 22 for IPv6, at most two ranges a prefix, and 256 KB of index from

@@ -89,7 +89,7 @@ test_print_set(void)
 	print_set_free(s);
 }
 
-/* The longest of all prefixes that hold a, by looking at each; the first of equal ones. */
+/* The longest of all prefixes of its family that hold a, by looking at each; the first of equal ones. */
 static uint32_t
 naive(const struct ip_set_entry *e, size_t n, const struct addr *a)
 {
@@ -97,7 +97,8 @@ naive(const struct ip_set_entry *e, size_t n, const struct addr *a)
 	int best = -1;
 
 	for (size_t i = 0; i < n; i++)
-		if (addr_in_prefix(a, &e[i].prefix) && e[i].prefix.bits > best) {
+		if (addr_in_prefix(a, &e[i].prefix) && e[i].prefix.bits > best &&
+		    (e[i].prefix.bits >= 96 || !addr_is_v4(a))) {
 			best = e[i].prefix.bits;
 			v = e[i].value;
 		}
@@ -200,6 +201,23 @@ test_rank_tree(void)
 		rank_tree_fini(&t);
 		free(keys);
 	}
+}
+
+/* A list of networks that nobody may send from has ::/8, in which the mapped IPv4 addresses lie. */
+static void
+test_ip_families(void)
+{
+	struct ip_set_entry e[] = {
+		{ { { { 0 } }, 8 }, 1 },
+		{ { addr_v4(0x0a000000), 104 }, 2 },
+	};
+	struct ip_set *s = ip_set_build(e, ARRAY_LEN(e));
+	struct addr in = addr_v4(0x0a000001), out = addr_v4(0x0b000001), six = { { [15] = 1 } };
+	uint32_t v = 0;
+
+	CHECK(!ip_set_find(s, &out, &v) && ip_set_find(s, &in, &v) && v == 2 &&
+	      ip_set_find(s, &six, &v) && v == 1);
+	ip_set_free(s);
 }
 
 static void
@@ -387,6 +405,7 @@ main(void)
 		test_ip_random(seed, 1500, seed & 1);
 	}
 	test_ip_edges();
+	test_ip_families();
 	test_rank_tree();
 	test_domains();
 	test_domain_halves();
