@@ -8,6 +8,7 @@
 #include "ctrl/build.h"
 #include "ctrl/files.h"
 #include <dirent.h>
+#include <sys/stat.h>
 
 struct saver {
 	char dir[PATH_ROOM - 300];  /* .new-G */
@@ -223,6 +224,15 @@ build_save(const struct build *b, uint64_t generation)
 	return v.ret;
 }
 
+/* Asked of the file itself: not every file system names the kind with the entry (DT_UNKNOWN). */
+static bool
+is_dir(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 /* Links to all files of a saved folder and of those in it. */
 static void
 link_all(struct saver *v, const char *from, const char *to)
@@ -239,7 +249,7 @@ link_all(struct saver *v, const char *from, const char *to)
 		    !path_format(src, sizeof(src), "%s/%s", from, e->d_name) ||
 		    !path_format(dst, sizeof(dst), "%s/%s", to, e->d_name))
 			continue;
-		if (e->d_type == DT_DIR) {
+		if (is_dir(src)) {
 			note(v, dir_make(dst));
 			link_all(v, src, dst);
 			note(v, dir_sync(dst));

@@ -59,6 +59,20 @@ static uint16_t http_port; /* one that was free */
 static struct ctrl *ctrl;
 static unsigned flushed, drained, tuned;
 
+/* As on a file system that does not keep kinds in its folders (readdir(3)). */
+struct dirent *__real_readdir64(DIR *d);
+struct dirent *__wrap_readdir64(DIR *d);
+
+struct dirent *
+__wrap_readdir64(DIR *d)
+{
+	struct dirent *e = __real_readdir64(d);
+
+	if (e)
+		e->d_type = DT_UNKNOWN;
+	return e;
+}
+
 /* ---- the node ---- */
 
 static size_t
