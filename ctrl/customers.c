@@ -347,10 +347,15 @@ json_t *
 customers_load(const char *path, struct settings_errors *errors)
 {
 	json_error_t e;
-	json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, &e);
+	FILE *f = fopen(path, "re");
+	json_t *root = f ? json_loadf(f, JSON_REJECT_DUPLICATES, &e) : NULL;
 
-	if (!root)
+	if (!f || (!root && ferror(f))) /* missing, not allowed, a folder */
+		settings_error(errors, "%s: error: cannot be read: %s\n", path, strerror(errno));
+	else if (!root)
 		settings_error(errors, "%s:%d:%d: error: %s\n", path, e.line, e.column, e.text);
+	if (f)
+		fclose(f);
 	return root;
 }
 

@@ -604,6 +604,32 @@ test_last_good_feeds(void)
 	feed_config();
 }
 
+/* What cannot be read is named with the reason, and without a line that it does not have. */
+static void
+test_import_of_nothing(void)
+{
+	const struct {
+		const char *file, *want;
+	} rows[] = {
+		{ "/nonexistent/c.json",
+		  "/nonexistent/c.json: error: cannot be read: No such file or directory" },
+		{ "/dev", "/dev: error: cannot be read: Is a directory" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		json_t *request = json_pack("{s:s,s:s,s:s}", "command", "customer", "verb",
+		                            "import", "file", rows[i].file);
+		json_t *reply = offline_run(config, request);
+		const json_t *errors = json_object_get(reply, "errors");
+		const char *text = json_string_value(json_array_get(errors, 0));
+
+		CHECK(json_is_false(json_object_get(reply, "ok")) && json_array_size(errors) == 1);
+		CHECK(text && !strcmp(text, rows[i].want), "%s", text);
+		json_decref(request);
+		json_decref(reply);
+	}
+}
+
 static bool
 looks_up(const char *verb, const char *key, const char *want)
 {
@@ -1011,6 +1037,7 @@ main(void)
 	if (!ok)
 		return 1;
 	test_reload();
+	test_import_of_nothing();
 	test_feeds();
 	test_zone_feeds();
 	test_feeds_of_one_source();
