@@ -4,6 +4,8 @@
 #include "dataplane/limits.h"
 #include <sys/mman.h>
 
+#define SHARED 2 /* entries of a set: all addresses that found no place, all prefixes */
+
 #define LOAD(p)     __atomic_load_n(p, __ATOMIC_RELAXED)
 #define STORE(p, v) __atomic_store_n(p, v, __ATOMIC_RELAXED)
 
@@ -21,7 +23,8 @@ struct limits_table {
 	uint32_t *claims; /* of each set: 1 while an entry is made in it */
 	struct limits_source *sources;
 	struct limits_source
-	        *shared; /* of each set: those who found no place in it; never filled */
+	        *shared; /* of each set: those who found no place in it, two: addresses,
+	                               * prefixes; never filled */
 	size_t bytes;
 };
 
@@ -37,7 +40,7 @@ limits_table_new(uint64_t entries, const struct siphash_key *key)
 	t->set_cnt = 1;
 	while (t->set_cnt * LIMITS_WAYS < entries && t->set_cnt < 1u << 24)
 		t->set_cnt *= 2;
-	t->bytes = t->set_cnt * ((LIMITS_WAYS + 1) * sizeof(*t->sources) + sizeof(*t->claims));
+	t->bytes = t->set_cnt * ((LIMITS_WAYS + SHARED) * sizeof(*t->sources) + sizeof(*t->claims));
 	p = mmap(NULL, t->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (p == MAP_FAILED) {
 		free(t);
@@ -45,7 +48,7 @@ limits_table_new(uint64_t entries, const struct siphash_key *key)
 	}
 	t->sources = p;
 	t->shared = t->sources + t->set_cnt * LIMITS_WAYS;
-	t->claims = (uint32_t *)(void *)(t->shared + t->set_cnt);
+	t->claims = (uint32_t *)(void *)(t->shared + t->set_cnt * SHARED);
 	return t;
 }
 
@@ -143,11 +146,12 @@ fill(struct limits_source *set, uint64_t key)
 	return best;
 }
 
-/* The entry of these bits of `a` with a reference; the shared one of its set when there is no place (counted). */
+/* The entry of the address, or of its prefix, with a reference; the shared one of its set and kind when there is no place (counted). */
 static struct limits_source *
-hold(struct limits *l, const struct addr *a, uint8_t bits)
+hold(struct limits *l, const struct addr *a, bool is_prefix)
 {
-	uint64_t key = key_of(l->table, a, bits), at = key & (l->table->set_cnt - 1);
+	uint64_t key = key_of(l->table, a, is_prefix ? prefix_bits(a) : source_bits(a)),
+	         at = key & (l->table->set_cnt - 1);
 	struct limits_source *set = &l->table->sources[at * LIMITS_WAYS], *s = find(set, key);
 	uint32_t *claim = &l->table->claims[at];
 
@@ -165,7 +169,7 @@ hold(struct limits *l, const struct addr *a, uint8_t bits)
 	if (s)
 		return s;
 	l->full_cnt++;
-	s = &l->table->shared[at];
+	s = &l->table->shared[at * SHARED + is_prefix];
 	__atomic_fetch_add(&s->refs, 1, __ATOMIC_ACQUIRE);
 	return s;
 }
@@ -184,10 +188,10 @@ room(const struct limits *l, const struct limits_source *s, uint32_t max)
 }
 
 static bool
-count_in(struct limits *l, const struct addr *a, uint8_t bits, uint32_t max, uint64_t now_us,
+count_in(struct limits *l, const struct addr *a, bool is_prefix, uint32_t max, uint64_t now_us,
          struct limits_source **held)
 {
-	struct limits_source *s = l->cfg.enabled ? hold(l, a, bits) : NULL;
+	struct limits_source *s = l->cfg.enabled ? hold(l, a, is_prefix) : NULL;
 
 	*held = NULL;
 	/* Our own reference is in it: two that come at once to the last place cannot both see room. */
@@ -202,14 +206,14 @@ count_in(struct limits *l, const struct addr *a, uint8_t bits, uint32_t max, uin
 bool
 limits_connect(struct limits *l, const struct addr *a, uint64_t now_us, struct limits_source **held)
 {
-	return count_in(l, a, source_bits(a), l->cfg.connections, now_us, held);
+	return count_in(l, a, false, l->cfg.connections, now_us, held);
 }
 
 bool
 limits_connect_prefix(struct limits *l, const struct addr *a, uint64_t now_us,
                       struct limits_source **held)
 {
-	return count_in(l, a, prefix_bits(a), l->cfg.connections_per_prefix, now_us, held);
+	return count_in(l, a, true, l->cfg.connections_per_prefix, now_us, held);
 }
 
 void
@@ -224,7 +228,8 @@ limits_held(const struct limits_table *t)
 {
 	uint64_t cnt = 0;
 
-	for (uint64_t i = 0; i < t->set_cnt * (LIMITS_WAYS + 1); i++) /* the shared ones are last */
+	for (uint64_t i = 0; i < t->set_cnt * (LIMITS_WAYS + SHARED);
+	     i++) /* the shared ones are last */
 		cnt += (uint64_t)MAX(LOAD(&t->sources[i].refs), 0);
 	return cnt;
 }
@@ -239,7 +244,7 @@ limits_count(struct limits *l, const struct addr *a, struct limits_source **held
 	if (!l->cfg.enabled || max == 0)
 		return true;
 	if (!*held)
-		*held = hold(l, a, source_bits(a));
+		*held = hold(l, a, false);
 	old = LOAD(&(*held)->cnt[what]);
 	do {
 		if (old >> 32 < window) /* another core's turn may be in the next minute already */

@@ -11,8 +11,8 @@
  *         claim of their set (acquire, pairs with the release that ends it), so that a source has one. No one waits for a
  *         claim longer than LIMITS_CLAIM_TRIES.
  * Limit   A bounded table: IPv4 by address and /24, IPv6 by /64 and /48; sets of 8, where the source unseen for longest gives way, one with
- *         connections never. Those that find no place, or not the claim, share one entry of their set, with the limits of
- *         LIMITS_WAYS sources together (full_cnt): mail goes on, and who would gain by a crowded set has a bound.
+ *         connections never. Addresses that find no place, or not the claim, share one entry of their set, prefixes another, with the
+ *         limits of LIMITS_WAYS of them together (full_cnt): mail goes on, and who would gain by a crowded set has a bound.
  *         Keys are SipHash of the address: two of them collide once in 2^64 pairs, which is accepted.
  */
 #pragma once
@@ -37,7 +37,7 @@ struct limits_config {
 struct limits_table; /* the node's */
 struct limits_source;
 
-/* At least `entries` (rounded up to a power of two), 37 bytes each. NULL without memory. */
+/* At least `entries` (rounded up to a power of two), 41 bytes each. NULL without memory. */
 struct limits_table *limits_table_new(uint64_t entries, const struct siphash_key *key);
 void limits_table_free(struct limits_table *t); /* NULL is harmless */
 

@@ -24,6 +24,8 @@
 
 struct worker;
 
+#define LIMITS_PER_SESSION 4 /* entries of the table of limits: 164 bytes */
+
 /* Objects of one worker. */
 struct worker_sizes {
 	uint32_t conns, sessions, messages, chunks, small_chunks, lines, upstream_conns, routes;

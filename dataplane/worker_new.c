@@ -117,7 +117,10 @@ worker_sizes(uint64_t memory_bytes, uint64_t hold_bytes_of_one)
 	s.upstream_conns = (uint32_t)MIN(MAX(memory_bytes / 32 / 4096, 256u), 65536u);
 	s.routes = (uint32_t)MIN(MAX(memory_bytes / 64 / 2048, 256u), 65536u);
 	s.conns = s.sessions + s.upstream_conns + 1024;
-	s.sources = s.rcpts = (uint32_t)MIN(MAX(memory_bytes / 8192, 4096u), 1u << 20);
+	s.rcpts = (uint32_t)MIN(MAX(memory_bytes / 8192, 4096u), 1u << 20);
+	/* A session has two, its address and its prefix, and no two may be of one: half of the table then, so that sets of
+	 * eight hardly ever are full. */
+	s.sources = MAX(s.sessions * LIMITS_PER_SESSION, 4096u);
 	/* An eighth of the chunks is for envelopes and for bodies that TCP still holds after their mail ended. */
 	hold = (uint64_t)s.chunks * CHUNK_BYTES / 8 * 7;
 	s.hold_bytes = MAX(hold, hold_bytes_of_one);

@@ -6,6 +6,7 @@
 #include "base/rng.h"
 #include "dataplane/limits.h"
 #include "dataplane/session.h"
+#include "dataplane/worker.h"
 #include "dataplane/tcp/tcp_conn.h"
 #include "dataplane/trace.h"
 #include "dataplane/upstream/memo.h"
@@ -420,6 +421,61 @@ test_limits_full(void)
 	limits_table_free(l.table);
 }
 
+/* In a set that is full, addresses and prefixes without a place each have what eight of them may have, whatever the other has. */
+static void
+test_limits_full_of_both(void)
+{
+	struct limits l = { limits_table_new(1, &key), limits_cfg, 0 };
+	struct limits_source *h[LIMITS_WAYS], *of_address[2 * LIMITS_WAYS];
+	struct limits_source *of_prefix[3 * LIMITS_WAYS], *more;
+	struct addr a;
+
+	BUG_ON(!l.table);
+	l.cfg.connections_per_prefix = 3;
+	for (unsigned i = 0; i < LIMITS_WAYS; i++) {
+		a = addr_v4(i);
+		CHECK(limits_connect(&l, &a, 0, &h[i]));
+	}
+	for (unsigned i = 0; i < ARRAY_LEN(of_address); i++) {
+		a = addr_v4(0x0a000000 + i * 256);
+		CHECK(limits_connect(&l, &a, 0, &of_address[i]) &&
+		      limits_is_shared(&l, of_address[i]));
+	}
+	for (unsigned i = 0; i < ARRAY_LEN(of_prefix); i++) {
+		a = addr_v4(0x0b000000 + i * 256);
+		CHECK(limits_connect_prefix(&l, &a, 0, &of_prefix[i]) &&
+		              limits_is_shared(&l, of_prefix[i]) && of_prefix[i] != of_address[0],
+		      "%u", i);
+	}
+	CHECK(!limits_connect(&l, &a, 0, &more) && !limits_connect_prefix(&l, &a, 0, &more));
+	limits_disconnect(of_prefix[0], 0);
+	CHECK(!limits_connect(&l, &a, 0, &more) && limits_connect_prefix(&l, &a, 0, &of_prefix[0]));
+	limits_disconnect(of_address[0], 0);
+	CHECK(!limits_connect_prefix(&l, &a, 0, &more) &&
+	      limits_connect(&l, &a, 0, &of_address[0]));
+	CHECK(limits_held(l.table) == LIMITS_WAYS * 6);
+	limits_table_free(l.table);
+}
+
+/* As many sessions as a worker has, each of an address and a network of its own: nearly all have entries of their own. */
+static void
+test_limits_size(void)
+{
+	struct worker_sizes sizes = worker_sizes(64u << 20, 1u << 20);
+	struct limits l = { limits_table_new(sizes.sources, &key), limits_cfg, 0 };
+	struct limits_source *held;
+
+	BUG_ON(!l.table);
+	for (uint32_t i = 0; i < sizes.sessions; i++) {
+		struct addr a = addr_v4(0x0a000000 + i * 256);
+
+		CHECK(limits_connect(&l, &a, 0, &held) && limits_connect_prefix(&l, &a, 0, &held));
+	}
+	CHECK(sizes.sessions > 1000 && l.full_cnt < sizes.sessions / 50, "%llu of %u",
+	      (unsigned long long)l.full_cnt, sizes.sessions);
+	limits_table_free(l.table);
+}
+
 #define RACE_TURNS 50000u
 
 static struct {
@@ -672,6 +728,8 @@ main(void)
 	test_limits();
 	test_limits_prefixes();
 	test_limits_full();
+	test_limits_full_of_both();
+	test_limits_size();
 	test_limits_of_two_cores();
 	test_trace_scan();
 	test_subject_names();
