@@ -210,25 +210,46 @@ lines_of(char *text)
 	return out;
 }
 
+static char *
+lookup_ip(const struct snapshot *s, struct span key)
+{
+	struct addr a;
+
+	return addr_parse(key, &a) ? snapshot_lookup_ip(s, &a) : NULL;
+}
+
+static const struct lookup {
+	const char *verb, *wants;                                /* "… is no IP address" */
+	char *(*run)(const struct snapshot *s, struct span key); /* NULL: it is none */
+} lookups[] = {
+	{ "ip", "IP address", lookup_ip },
+	{ "domain", "domain", snapshot_lookup_domain },
+	{ "url", "URL", snapshot_lookup_url },
+	{ "mailbox", "address", snapshot_lookup_mailbox },
+	{ "route", "domain", snapshot_lookup_route },
+	{ "sender", "address", snapshot_lookup_sender },
+	{ "phone", "phone number", snapshot_lookup_phone },
+	{ "sha256", "SHA-256 of 64 hexadecimal digits", snapshot_lookup_sha256 },
+};
+
 static json_t *
 do_lookup(struct ctrl *c, const json_t *request)
 {
 	const char *verb = text_of(request, "verb"), *key = text_of(request, "key");
+	const struct lookup *l = lookups;
 	const struct snapshot *s;
-	struct addr a;
-	char *text;
 	size_t flushed = 0;
 	uint64_t generation;
+	char *text;
 
-	if (!strcmp(verb, "ip") && !addr_parse(span_z(key), &a))
-		return fail("\"%.100s\" is no IP address", key);
+	while (strcmp(l->verb, verb)) /* commands.def has these verbs alone */
+		l++;
 	s = publish_lock(c);
 	generation = snapshot_generation(s);
-	text = !strcmp(verb, "ip")       ? snapshot_lookup_ip(s, &a)
-	       : !strcmp(verb, "domain") ? snapshot_lookup_domain(s, span_z(key))
-	       : !strcmp(verb, "url")    ? snapshot_lookup_url(s, span_z(key))
-	                                 : snapshot_lookup_mailbox(s, span_z(key));
+	text = l->run(s, span_z(key));
 	publish_unlock(c);
+	if (!text)
+		return fail("\"%.100s\" is no %s", key, l->wants);
 	if (json_is_true(json_object_get(request, "flush")) && c->node.flush_rcpt) {
 		pthread_mutex_lock(&c->node_lock);
 		flushed = c->node.flush_rcpt(c->node.ctx, span_z(key));

@@ -235,5 +235,10 @@ char *snapshot_lookup_domain(const struct snapshot *s,
                              struct span domain); /* URL lists and whose it is */
 char *snapshot_lookup_url(const struct snapshot *s, struct span url);
 char *snapshot_lookup_mailbox(const struct snapshot *s, struct span address);
+char *snapshot_lookup_route(const struct snapshot *s, struct span domain); /* where its mail goes */
+/* As a mail's sender, a number in its text and an attachment are asked for. NULL: not an address, a number, a digest. */
+char *snapshot_lookup_sender(const struct snapshot *s, struct span address);
+char *snapshot_lookup_phone(const struct snapshot *s, struct span number); /* "+49 30 123456" */
+char *snapshot_lookup_sha256(const struct snapshot *s, struct span hex);
 /* The route of a domain; NULL: no customer has it. Lives as long as s. */
 const struct policy_route *snapshot_route(const struct snapshot *s, struct span domain);

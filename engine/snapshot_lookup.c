@@ -3,6 +3,8 @@
  */
 #include "engine/ruleset_internal.h"
 #include "engine/snapshot_impl.h"
+#include "engine/url/phone.h"
+#include <ctype.h>
 
 struct text {
 	FILE *f;
@@ -141,5 +143,87 @@ snapshot_lookup_mailbox(const struct snapshot *s, struct span address)
 		                                                  : "unknown",
 		        r.mailbox.flags & MAILBOX_FILTERING_OFF ? ", filtering off" : "");
 	}
+	return close_text(&t);
+}
+
+char *
+snapshot_lookup_route(const struct snapshot *s, struct span domain)
+{
+	const struct policy_route *r = snapshot_route(s, domain);
+	char address[ADDR_TEXT_MAX];
+	struct text t;
+
+	open_text(&t);
+	if (r)
+		fprintf(t.f, "route %016llx on_outage %s\n", (unsigned long long)r->id,
+		        r->on_outage == OUTAGE_SPOOL ? "spool" : "defer");
+	for (size_t i = 0; r && i < r->server_cnt; i++) {
+		addr_format(&r->servers[i].addr, address);
+		fprintf(t.f, "server %s port %u priority %u weight %u\n", address,
+		        r->servers[i].port, r->servers[i].priority, r->servers[i].weight);
+	}
+	for (size_t i = 0; r && i < r->egress_cnt; i++) {
+		addr_format(&r->egress[i], address);
+		fprintf(t.f, "egress %s\n", address);
+	}
+	return close_text(&t);
+}
+
+char *
+snapshot_lookup_sender(const struct snapshot *s, struct span address)
+{
+	char z[SMTP_PATH_MAX];
+	struct text t;
+
+	if (address.len > sizeof(z) || !address.len || !memchr(address.p, '@', address.len))
+		return NULL;
+	for (size_t i = 0; i < address.len; i++)
+		z[i] = ascii_lower(address.p[i]);
+	open_text(&t);
+	print_key(&t, s, SNAPSHOT_LIST_SENDER, span(z, address.len), sender_set_find);
+	return close_text(&t);
+}
+
+/* Ten digits without "+" are asked for with the 1 before them too, as phone_lists() does. */
+char *
+snapshot_lookup_phone(const struct snapshot *s, struct span number)
+{
+	char z[1 + PHONE_DIGITS_MAX] = "1";
+	bool has_plus = number.len > 0 && number.p[0] == '+';
+	struct text t;
+	size_t n = 0;
+
+	for (size_t i = has_plus; i < number.len; i++) {
+		char c = number.p[i];
+
+		if (c >= '0' && c <= '9' && n < PHONE_DIGITS_MAX)
+			z[1 + n++] = c;
+		else if (!strchr(" -.()/", c) || !c)
+			return NULL;
+	}
+	if (n == 0)
+		return NULL;
+	open_text(&t);
+	print_key(&t, s, SNAPSHOT_LIST_PHONE, span(z + 1, n), key_set_find);
+	if (n == 10 && !has_plus)
+		print_key(&t, s, SNAPSHOT_LIST_PHONE, span(z, 11), key_set_find);
+	return close_text(&t);
+}
+
+char *
+snapshot_lookup_sha256(const struct snapshot *s, struct span hex)
+{
+	char z[64];
+	struct text t;
+
+	if (hex.len != sizeof(z))
+		return NULL;
+	for (size_t i = 0; i < sizeof(z); i++) {
+		z[i] = ascii_lower(hex.p[i]);
+		if (!isxdigit((unsigned char)z[i]))
+			return NULL;
+	}
+	open_text(&t);
+	print_key(&t, s, SNAPSHOT_LIST_SHA256, span(z, sizeof(z)), key_set_find);
 	return close_text(&t);
 }

@@ -53,7 +53,7 @@ _weirctl()
 	case "$command $verb" in
 	" ") COMPREPLY=($(compgen -W "$commands" -- "$cur")) ;;
 	"ban ") COMPREPLY=($(compgen -W "add del list" -- "$cur")) ;;
-	"lookup ") COMPREPLY=($(compgen -W "ip domain url mailbox" -- "$cur")) ;;
+	"lookup ") COMPREPLY=($(compgen -W "ip domain url mailbox route sender phone sha256" -- "$cur")) ;;
 	"customer ") COMPREPLY=($(compgen -W "import export list show del" -- "$cur")) ;;
 	"config ") COMPREPLY=($(compgen -W "reference explain" -- "$cur")) ;;
 	"learn ") COMPREPLY=($(compgen -W "ham spam status promote" -- "$cur")) ;;

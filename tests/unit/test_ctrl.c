@@ -801,6 +801,56 @@ test_kept(void)
 	      st.st_mode & 0777);
 }
 
+/* Each kind of list that a mail's sender, text and attachments are asked for, as a mail would be; and a route. */
+static void
+test_lookups(void)
+{
+#define DIGEST "275a021bbfb6489e54d471899f7db9d1663fc695ec2fe2a2c4538aabf651fd0f"
+	static const struct {
+		const char *verb, *key, *want;
+		bool ok;
+	} rows[] = {
+		{ "sender", "Bad@Sender.test", "own.list:3 filter sender: bad@sender.test", true },
+		{ "sender", "x@a.wrong.test", "own.list:4 filter sender: @wrong.test", true },
+		{ "sender", "good@sender.test", "\"lines\":[]", true },
+		{ "sender", "sender.test", "is no address", false },
+		{ "phone", "+1 (800) 555-0100", "calls.list:3 filter phone: 1-800-555-0100", true },
+		{ "phone", "800.555.0100", "calls.list:3", true },
+		{ "phone", "+8005550100", "\"lines\":[]", true },
+		{ "phone", "call me", "is no phone number", false },
+		{ "phone", "", "is no phone number", false },
+		{ "phone", "1234567890123456", "is no phone number", false },
+		{ "sha256", DIGEST, "files.list:3 filter attachment: " DIGEST, true },
+		{ "sha256",
+		  "275A"
+		  "021bbfb6489e54d471899f7db9d1663fc695ec2fe2a2c4538aabf651fd0f",
+		  "files.list:3", true },
+		{ "sha256",
+		  "275b"
+		  "021bbfb6489e54d471899f7db9d1663fc695ec2fe2a2c4538aabf651fd0f",
+		  "\"lines\":[]", true },
+		{ "sha256", "275a", "is no SHA-256", false },
+		{ "route", "ACME.test", "server 10.77.0.1 port 2525 priority", true },
+		{ "route", "other.test", "\"lines\":[]", true },
+	};
+	char request[300];
+
+	write_file("rules/own.list", "%name OWN\n%kind sender\nbad@sender.test\n@wrong.test\n");
+	write_file("rules/calls.list", "%name CALLS\n%kind phone\n1-800-555-0100\n");
+	write_file("rules/files.list", "%name FILES\n%kind sha256\n" DIGEST "\n");
+	CHECK(says(ASK_RELOAD, true, "\"errors\":[]"));
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		snprintf(request, sizeof(request),
+		         "{\"command\":\"lookup\",\"verb\":\"%s\",\"key\":\"%s\"}", rows[i].verb,
+		         rows[i].key);
+		CHECK(says(request, rows[i].ok, rows[i].want), "row %zu", i);
+	}
+	remove_file("rules/own.list");
+	remove_file("rules/calls.list");
+	remove_file("rules/files.list");
+	write_config("");
+}
+
 static void
 test_commands(void)
 {
@@ -1043,6 +1093,7 @@ main(void)
 	test_feeds_of_one_source();
 	test_many_reloads();
 	test_kept();
+	test_lookups();
 	test_commands();
 	test_figures();
 	test_log();
