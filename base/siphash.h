@@ -15,6 +15,9 @@ struct siphash_key {
 
 uint64_t siphash(const struct siphash_key *key, const void *data, size_t len);
 
+/* SipHash-1-3 with the 128 bits of output of its authors' program: out[0] is what comes first. */
+void siphash128(const struct siphash_key *key, const void *data, size_t len, uint64_t out[2]);
+
 /* --- the parts --- */
 
 static inline void

@@ -1,27 +1,28 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * key_set.c - open addressing with linear probes; the hash's upper half is a check, the key itself decides
+ * key_set.c - open addressing with linear probes over 96 bits of hash, each beside its value
  */
 #include "engine/lists/key_set.h"
 #include "base/large.h"
 #include <sys/random.h>
 
 struct slot {
-	uint32_t check; /* upper half of the hash, never 0 in a used slot */
-	uint32_t at;    /* of the record in keys, in units of RECORD_ALIGN */
+	uint64_t low; /* 0: free */
+	uint32_t high, value;
 };
-
-#define RECORD_ALIGN 4
-#define RECORD_HEAD  (sizeof(uint32_t) + sizeof(uint16_t))
+static_assert(sizeof(struct slot) == 16, "four a line");
 
 struct key_set {
 	struct siphash_key key;
-	uint64_t mask;
 	uint64_t
 	        lengths; /* bit min(n, 63): a key of n bytes is there; half of a domain's suffixes end here */
-	size_t cnt, key_bytes;
-	char *keys;
+	size_t cnt, slot_cnt;
 	struct slot *slot;
 };
+
+#define PROBES 2 /* of a key that is not there, in the mean, when half are full (Knuth, 6.4) */
+
+#define RECORD_ALIGN 4
+#define RECORD_HEAD  (sizeof(uint32_t) + sizeof(uint16_t))
 
 static size_t
 record_bytes(size_t len)
@@ -35,7 +36,7 @@ key_set_add(struct key_set_builder *b, struct span key, uint32_t value)
 	uint16_t len = (uint16_t)key.len;
 	size_t n = record_bytes(key.len);
 
-	if (key.len > KEY_SET_KEY_MAX || b->used + n > (size_t)UINT32_MAX * RECORD_ALIGN)
+	if (key.len > KEY_SET_KEY_MAX)
 		return false;
 	while (b->used + n > b->room) {
 		b->room = b->room ? b->room * 2 : 1024;
@@ -58,45 +59,19 @@ key_set_builder_fini(struct key_set_builder *b)
 	*b = (struct key_set_builder){ 0 };
 }
 
-static struct span
-key_at(const char *keys, size_t at)
-{
-	uint16_t len;
-
-	memcpy(&len, keys + at + sizeof(uint32_t), sizeof(len));
-	return span(keys + at + RECORD_HEAD, len);
-}
-
-static uint32_t
-value_at(const char *keys, size_t at)
-{
-	uint32_t v;
-
-	memcpy(&v, keys + at, sizeof(v));
-	return v;
-}
-
 bool
 key_set_builder_next(const struct key_set_builder *b, size_t *at, struct span *key, uint32_t *value)
 {
+	const char *record = b->keys + *at;
+	uint16_t len;
+
 	if (*at >= b->used)
 		return false;
-	*key = key_at(b->keys, *at);
-	*value = value_at(b->keys, *at);
-	*at += record_bytes(key->len);
+	memcpy(value, record, sizeof(*value));
+	memcpy(&len, record + sizeof(*value), sizeof(len));
+	*key = span(record + RECORD_HEAD, len);
+	*at += record_bytes(len);
 	return true;
-}
-
-static size_t
-record_of(const struct slot *o)
-{
-	return (size_t)o->at * RECORD_ALIGN;
-}
-
-static uint32_t
-check_of(uint64_t hash)
-{
-	return (uint32_t)(hash >> 32) | 1;
 }
 
 static uint64_t
@@ -105,48 +80,65 @@ length_bit(size_t len)
 	return 1ull << MIN(len, (size_t)63);
 }
 
-/* From slot i on: the first that is free or whose check says that it may be the one. */
+/* The upper bits choose the slot, so that any number of slots will do (Lemire, "Fast random integer generation in an interval"). */
 static size_t
-candidate(const struct key_set *s, uint32_t check, size_t i)
+home(const struct key_set *s, const struct key_hash *h)
 {
-	while (s->slot[i].check && s->slot[i].check != check)
-		i = (i + 1) & s->mask;
-	return i;
+	return (size_t)(((unsigned __int128)h->low * s->slot_cnt) >> 64);
 }
 
-/* The slot that holds key, or the free one where it belongs; i: the first candidate. */
-static size_t
-settle(const struct key_set *s, struct span key, uint32_t check, size_t i)
+/* The slot that has this hash, or the free one where it belongs. Half of the slots are free: the next one is near. */
+static struct slot *
+probe(const struct key_set *s, const struct key_hash *h)
 {
-	while (s->slot[i].check && !span_eq(key_at(s->keys, record_of(&s->slot[i])), key))
-		i = candidate(s, check, (i + 1) & s->mask);
-	return i;
+	size_t i = home(s, h);
+
+	while (s->slot[i].low && (s->slot[i].low != h->low || s->slot[i].high != h->high))
+		i = i + 1 == s->slot_cnt ? 0 : i + 1;
+	return &s->slot[i];
 }
 
-static size_t
-probe(const struct key_set *s, struct span key, uint64_t hash)
+struct key_hash
+key_set_hash(const struct key_set *s, struct span key)
 {
-	uint32_t check = check_of(hash);
+	uint64_t h[2];
 
-	return settle(s, key, check, candidate(s, check, hash & s->mask));
+	siphash128(&s->key, key.p, key.len, h);
+	return (struct key_hash){ h[0] ? h[0] : 1, (uint32_t)h[1] };
+}
+
+void
+key_set_fetch(const struct key_set *s, const struct key_hash *h)
+{
+	const struct slot *slot = &s->slot[home(s, h)];
+
+	__builtin_prefetch(slot);
+	__builtin_prefetch(slot + PROBES); /* past the end does no harm */
+}
+
+bool
+key_set_find_hash(const struct key_set *s, const struct key_hash *h, uint32_t *value)
+{
+	const struct slot *o = probe(s, h);
+
+	if (!o->low)
+		return false;
+	*value = o->value;
+	return true;
 }
 
 static void
-insert(struct key_set *s, const struct key_set_builder *b, size_t at, uint64_t hash)
+insert(struct key_set *s, const struct key_set_builder *b, struct span key, uint32_t value,
+       const struct key_hash *h)
 {
-	struct span key = key_at(s->keys, at);
-	struct slot *o = &s->slot[probe(s, key, hash)];
+	struct slot *o = probe(s, h);
 
-	if (!o->check) {
-		*o = (struct slot){ check_of(hash), (uint32_t)(at / RECORD_ALIGN) };
+	if (!o->low) {
+		*o = (struct slot){ h->low, h->high, value };
 		s->cnt++;
 		s->lengths |= length_bit(key.len);
 	} else if (b->on_twice) {
-		size_t first = record_of(o);
-		uint32_t keep =
-		        b->on_twice(b->ctx, key, value_at(s->keys, first), value_at(s->keys, at));
-
-		memcpy(s->keys + first, &keep, sizeof(keep));
+		o->value = b->on_twice(b->ctx, key, o->value, value);
 	}
 }
 
@@ -154,43 +146,34 @@ insert(struct key_set *s, const struct key_set_builder *b, size_t at, uint64_t h
 static void
 insert_all(struct key_set *s, const struct key_set_builder *b)
 {
-	size_t at[KEY_SET_BATCH], next = 0, left = b->cnt;
-	uint64_t hash[KEY_SET_BATCH];
+	struct span key[KEY_SET_BATCH];
+	struct key_hash hash[KEY_SET_BATCH];
+	uint32_t value[KEY_SET_BATCH];
+	size_t next = 0, n;
 
-	while (left > 0) {
-		size_t n = MIN(left, (size_t)KEY_SET_BATCH);
-
-		for (size_t i = 0; i < n; i++) {
-			struct span key = key_at(s->keys, next);
-
-			at[i] = next;
-			hash[i] = siphash(&s->key, key.p, key.len);
-			__builtin_prefetch(&s->slot[hash[i] & s->mask], 1);
-			next += record_bytes(key.len);
+	do {
+		for (n = 0; n < KEY_SET_BATCH && key_set_builder_next(b, &next, &key[n], &value[n]);
+		     n++) {
+			hash[n] = key_set_hash(s, key[n]);
+			__builtin_prefetch(&s->slot[home(s, &hash[n])], 1);
 		}
 		for (size_t i = 0; i < n; i++)
-			insert(s, b, at[i], hash[i]);
-		left -= n;
-	}
+			insert(s, b, key[i], value[i], &hash[i]);
+	} while (n > 0);
 }
 
 struct key_set *
 key_set_build(struct key_set_builder *b)
 {
 	struct key_set *s = calloc(1, sizeof(*s));
-	size_t slots = 8;
 
 	BUG_ON(!s);
-	while (slots * 2 < b->cnt * 3)
-		slots *= 2;
-	s->slot = large_alloc(slots * sizeof(s->slot[0]));
+	s->key = b->key;
 	/* A key that outsiders do not know: senders choose what is looked up. */
-	BUG_ON(getrandom(&s->key, sizeof(s->key), 0) != sizeof(s->key));
-	s->mask = slots - 1;
-	s->key_bytes = b->used;
-	s->keys = large_alloc(b->used);
-	if (b->used)
-		memcpy(s->keys, b->keys, b->used);
+	if (!s->key.k0 && !s->key.k1)
+		BUG_ON(getrandom(&s->key, sizeof(s->key), 0) != sizeof(s->key));
+	s->slot_cnt = b->cnt * 2 + 4;
+	s->slot = large_alloc(s->slot_cnt * sizeof(*s->slot));
 	insert_all(s, b);
 	key_set_builder_fini(b);
 	return s;
@@ -201,7 +184,6 @@ key_set_free(struct key_set *s)
 {
 	if (!s)
 		return;
-	free(s->keys);
 	free(s->slot);
 	free(s);
 }
@@ -215,55 +197,38 @@ key_set_cnt(const struct key_set *s)
 size_t
 key_set_bytes(const struct key_set *s)
 {
-	return s ? sizeof(*s) + (s->mask + 1) * sizeof(s->slot[0]) + s->key_bytes : 0;
+	return s ? sizeof(*s) + s->slot_cnt * sizeof(*s->slot) : 0;
 }
 
 bool
 key_set_find(const struct key_set *s, struct span key, uint32_t *value)
 {
-	const struct slot *o;
+	struct key_hash h;
 
 	if (!s || !(s->lengths & length_bit(key.len)))
 		return false;
-	o = &s->slot[probe(s, key, siphash(&s->key, key.p, key.len))];
-	if (!o->check)
-		return false;
-	*value = value_at(s->keys, record_of(o));
-	return true;
+	h = key_set_hash(s, key);
+	return key_set_find_hash(s, &h, value);
 }
 
 uint32_t
 key_set_find_batch(const struct key_set *s, const struct span *keys, size_t cnt, uint32_t *values)
 {
-	uint64_t hash[KEY_SET_BATCH];
-	size_t at[KEY_SET_BATCH];
-	uint32_t found = 0;
+	struct key_hash hash[KEY_SET_BATCH];
+	uint32_t asked = 0, found = 0;
 
 	BUG_ON(cnt > KEY_SET_BATCH);
 	for (size_t i = 0; s && i < cnt; i++) {
 		if (!(s->lengths & length_bit(keys[i].len)))
 			continue;
-		hash[i] = siphash(&s->key, keys[i].p, keys[i].len);
-		__builtin_prefetch(&s->slot[hash[i] & s->mask]);
-		found |= 1u << i;
+		hash[i] = key_set_hash(s, keys[i]);
+		key_set_fetch(s, &hash[i]);
+		asked |= 1u << i;
 	}
-	for (uint32_t left = found; left; left &= left - 1) {
-		unsigned i = (unsigned)__builtin_ctz(left);
+	for (; asked; asked &= asked - 1) {
+		unsigned i = (unsigned)__builtin_ctz(asked);
 
-		at[i] = candidate(s, check_of(hash[i]), hash[i] & s->mask);
-		if (s->slot[at[i]].check)
-			__builtin_prefetch(s->keys + record_of(&s->slot[at[i]]));
-		else
-			found &= ~(1u << i);
-	}
-	for (uint32_t left = found; left; left &= left - 1) {
-		unsigned i = (unsigned)__builtin_ctz(left);
-		const struct slot *o = &s->slot[settle(s, keys[i], check_of(hash[i]), at[i])];
-
-		if (o->check)
-			values[i] = value_at(s->keys, record_of(o));
-		else
-			found &= ~(1u << i);
+		found |= (uint32_t)key_set_find_hash(s, &hash[i], &values[i]) << i;
 	}
 	return found;
 }

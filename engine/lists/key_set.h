@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * key_set.h - an immutable hash from byte strings to a 32-bit value
  *
- * Why     One million domains: a hash answers in a cache miss or two where a pattern matcher needs gigabytes (engine.md,
+ * Why     One million domains: a hash answers in one cache miss where a pattern matcher needs gigabytes (engine.md,
  *         finding 7). All exact lists (domains, mailboxes, senders, phones, hashes) are this.
+ *         96 bits of a keyed hash stand for a key, beside its value: the key's own text would be a second miss, behind the first. A
+ *         key that is not in the set is taken for one that is with probability cnt / 2^96 (a million keys, a million look-ups a second:
+ *         once in 10^9 years), and who would search for such a key does not know ours.
  * Owner   A builder is the caller's and is consumed by key_set_build(); a set is freed by key_set_free().
  * Thread  Building: one. Looking up: any number.
- * Limit   Keys up to KEY_SET_KEY_MAX bytes; 8 bytes a slot, at most 2/3 full, and 6 to 9 beside each key; 16 GB of keys.
+ * Limit   Keys up to KEY_SET_KEY_MAX bytes; 32 bytes a key, whatever its length: slots of 16, at most half of them full.
  *         KEY_SET_BATCH keys in a batch.
  * Errors  Memory: the builder ends the process (slow path, as arena.h).
  */
@@ -25,6 +28,8 @@ struct key_set_builder {
 	/* Called by the build for a key that was given before; returns the value to keep. NULL: the first stays. */
 	uint32_t (*on_twice)(void *ctx, struct span key, uint32_t first, uint32_t again);
 	void *ctx;
+	struct siphash_key
+	        key; /* of the hash; zero: one of the set's own. Sets that share it share their keys' hashes */
 };
 
 /* All zero is ready. A key given twice keeps the first value (see key_set_build). False: key too long. */
@@ -48,3 +53,14 @@ bool key_set_find(const struct key_set *s, struct span key, uint32_t *value);
  * result: keys[i] is there and values[i] was written. */
 uint32_t key_set_find_batch(const struct key_set *s, const struct span *keys, size_t cnt,
                             uint32_t *values);
+
+/* key_set_find() in steps, for a caller that has other work while the memory is on its way, or several sets with the same
+ * siphash_key. s is not NULL. */
+struct key_hash {
+	uint64_t low;
+	uint32_t high;
+};
+
+struct key_hash key_set_hash(const struct key_set *s, struct span key);
+void key_set_fetch(const struct key_set *s, const struct key_hash *h);
+bool key_set_find_hash(const struct key_set *s, const struct key_hash *h, uint32_t *value);

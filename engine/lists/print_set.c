@@ -11,12 +11,14 @@ struct print_set {
 	uint64_t *slot;
 };
 
+/* Of all owners' texts alike in how they spread: the hash is random, and the factor (2^64 divided by the golden ratio: Knuth, "The Art
+ * of Computer Programming" 3, 6.4) moves each owner elsewhere. */
 static uint64_t
-print_of(const struct siphash_key *k, struct span key)
+print_of(uint32_t owner, uint64_t hash)
 {
-	uint64_t h = siphash(k, key.p, key.len);
+	uint64_t print = hash ^ owner * 0x9e3779b97f4a7c15ull;
 
-	return h ? h : 1;
+	return print ? print : 1;
 }
 
 /* The upper bits choose the slot, so that any number of slots will do (Lemire, "Fast random integer generation in an interval"). */
@@ -27,16 +29,16 @@ home(const struct print_set *s, uint64_t print)
 }
 
 void
-print_set_add(struct print_set_builder *b, struct span key)
+print_set_add(struct print_set_builder *b, uint32_t owner, struct span text)
 {
-	if (b->room == 0)
+	if (!b->key.k0 && !b->key.k1)
 		BUG_ON(getrandom(&b->key, sizeof(b->key), 0) != sizeof(b->key));
 	if (b->cnt == b->room) {
 		b->room = b->room ? b->room * 2 : 64;
 		b->prints = realloc(b->prints, b->room * sizeof(*b->prints));
 		BUG_ON(!b->prints);
 	}
-	b->prints[b->cnt++] = print_of(&b->key, key);
+	b->prints[b->cnt++] = print_of(owner, siphash(&b->key, text.p, text.len));
 }
 
 void
@@ -57,7 +59,8 @@ probe(const struct print_set *s, uint64_t print)
 	return i;
 }
 
-#define AHEAD 16 /* slots are on their way so many inserts before they are needed */
+#define PROBES 8  /* of a key that is not there, in the mean, when 3/4 are full (Knuth, 6.4) */
+#define AHEAD  16 /* slots are on their way so many inserts before they are needed */
 
 struct print_set *
 print_set_build(struct print_set_builder *b)
@@ -101,16 +104,25 @@ print_set_bytes(const struct print_set *s)
 	return s ? sizeof(*s) + s->slot_cnt * sizeof(*s->slot) : 0;
 }
 
-bool
-print_set_has_either(const struct print_set *s, struct span a, struct span b)
+uint64_t
+print_set_hash(const struct print_set *s, struct span text)
 {
-	uint64_t pa, pb;
+	return siphash(&s->key, text.p, text.len);
+}
 
-	if (print_set_cnt(s) == 0)
-		return false;
-	pa = print_of(&s->key, a);
-	__builtin_prefetch(&s->slot[home(s, pa)]);
-	pb = print_of(&s->key, b);
-	__builtin_prefetch(&s->slot[home(s, pb)]);
-	return s->slot[probe(s, pa)] == pa || s->slot[probe(s, pb)] == pb;
+void
+print_set_fetch(const struct print_set *s, uint32_t owner, uint64_t hash)
+{
+	const uint64_t *slot = &s->slot[home(s, print_of(owner, hash))];
+
+	__builtin_prefetch(slot);
+	__builtin_prefetch(slot + PROBES); /* on the next line, mostly; past the end does no harm */
+}
+
+bool
+print_set_has(const struct print_set *s, uint32_t owner, uint64_t hash)
+{
+	uint64_t print = print_of(owner, hash);
+
+	return s->slot[probe(s, print)] == print;
 }

@@ -15,13 +15,13 @@
 struct print_set;
 
 struct print_set_builder {
-	struct siphash_key key; /* of the set to be; made by the first add */
+	struct siphash_key key; /* of the set to be; zero: the first add makes one */
 	uint64_t *prints;
 	size_t cnt, room;
 };
 
-/* All zero is ready. The same key twice is once. */
-void print_set_add(struct print_set_builder *b, struct span key);
+/* A key is an owner and a text. All zero is ready. The same key twice is once. */
+void print_set_add(struct print_set_builder *b, uint32_t owner, struct span text);
 void print_set_builder_fini(struct print_set_builder *b);
 
 /* Takes what was added; the builder is empty after it. */
@@ -31,5 +31,8 @@ void print_set_free(struct print_set *s);
 size_t print_set_cnt(const struct print_set *s); /* distinct keys; NULL: 0 */
 size_t print_set_bytes(const struct print_set *s);
 
-/* Is one of two keys in it? Both are on their way before the first is looked at. s may be NULL (empty). */
-bool print_set_has_either(const struct print_set *s, struct span a, struct span b);
+/* Is it in the set? In steps: the text is hashed before the owner is known, and all memory that is needed is on its way before any is
+ * looked at. Sets with the same siphash_key share the hash. s is not NULL. */
+uint64_t print_set_hash(const struct print_set *s, struct span text);
+void print_set_fetch(const struct print_set *s, uint32_t owner, uint64_t hash);
+bool print_set_has(const struct print_set *s, uint32_t owner, uint64_t hash);

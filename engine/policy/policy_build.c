@@ -6,6 +6,7 @@
 #include "engine/policy/policy_internal.h"
 #include "base/large.h"
 #include "base/siphash.h"
+#include <sys/random.h>
 
 /* Fixed keys: fingerprints must be the same in every generation and on every node; nobody outside chooses their input. */
 static const struct siphash_key fingerprint_key = { 0x7765697220706f6cull, 0x69637920636f6d70ull };
@@ -52,9 +53,13 @@ policy_builder_new(struct policy *below, policy_report_fn *report, void *ctx)
 	b->p->ref_cnt = 1;
 	if (below) {
 		b->p->below = policy_get(below->below ? below->below : below);
+		b->p->key = b->p->below->key;
 		b->p->gone = calloc(b->p->below->customer_cnt / 64 + 1, sizeof(*b->p->gone));
 		BUG_ON(!b->p->gone);
+	} else {
+		BUG_ON(getrandom(&b->p->key, sizeof(b->p->key), 0) != sizeof(b->p->key));
 	}
+	b->ids.key = b->domains.key = b->mailboxes.key = b->entries.key = b->listed.key = b->p->key;
 	grow(&b->p->mailboxes, 1, &b->mailbox_room, sizeof(*b->p->mailboxes));
 	b->p->mailboxes[0] = (struct policy_mailbox){ 0 };
 	b->p->mailbox_cnt = 1;
@@ -237,14 +242,16 @@ add_mailbox(struct policy_builder *b, uint32_t customer, struct policy_customer 
 		memcpy(text + n, d, dn);
 		n += dn;
 	}
-	n = policy_key_make(customer, POLICY_NO_MAILBOX, span(text, n), key);
+	for (size_t i = 0; i < in->local.len; i++)
+		text[i] = ascii_lower(text[i]);
 	c->mailbox_cnt++;
 	if (in->is_listed) {
 		c->flags |= CUSTOMER_HAS_LISTED;
-		print_set_add(&b->listed, span(key, n));
+		print_set_add(&b->listed, customer, span(text, n));
 	}
 	if (!in->filtering_off && in->entry_cnt == 0)
 		return;
+	n = policy_key_make(customer, POLICY_NO_MAILBOX, span(text, n), key);
 	c->flags |= CUSTOMER_HAS_SETTINGS;
 	m.flags = (in->filtering_off ? MAILBOX_FILTERING_OFF : 0u) |
 	          (in->entry_cnt ? MAILBOX_HAS_ENTRIES : 0u);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * policy_find.c - from a recipient to its customer and mailbox: a probe for the domain, two at once for the mailbox
+ * policy_find.c - from a recipient to its customer and mailbox: two reads of memory, one behind the other
+ *
+ * The first is the domain's slot, which names the customer; then his row and the two slots of the mailbox come together. All hashes
+ * are made while the first is on its way.
  */
 #include "engine/policy/policy_internal.h"
 #include "base/siphash.h"
@@ -18,34 +21,29 @@ policy_key_make(uint32_t customer, uint32_t mailbox, struct span text, char out[
 	return sizeof(k) + text.len;
 }
 
-static bool
-is_ascii(struct span s)
-{
-	for (size_t i = 0; i < s.len; i++)
-		if ((unsigned char)s.p[i] >= 0x80)
-			return false;
-	return true;
-}
-
 size_t
 policy_domain_canonical(struct span d, char out[256])
 {
 	char in[256];
+	unsigned any = 0; /* all bytes, one over the other */
+	bool has_nul = false;
 
 	if (d.len > 0 && d.p[d.len - 1] == '.')
 		d.len--;
 	if (d.len == 0 || d.len > SMTP_DOMAIN_MAX)
 		return 0;
-	for (size_t i = 0; i < d.len; i++)
+	for (size_t i = 0; i < d.len; i++) {
 		in[i] = ascii_lower(d.p[i]);
-	in[d.len] = 0;
-	if (memchr(in, 0, d.len))
-		return 0;
-	if (is_ascii(d)) {
-		memcpy(out, in, d.len + 1);
-		return d.len;
+		any |= (unsigned char)d.p[i];
+		has_nul |= !d.p[i];
 	}
-	return idna_to_ascii(in, out);
+	in[d.len] = 0;
+	if (has_nul)
+		return 0;
+	if (any & 0x80)
+		return idna_to_ascii(in, out);
+	memcpy(out, in, d.len + 1);
+	return d.len;
 }
 
 static bool
@@ -84,53 +82,84 @@ policy_address_canonical(struct span address, char out[SMTP_PATH_MAX + 1])
 	return local + 1 + n;
 }
 
-/* The keys of "local@domain" and of "local" (in all domains of the customer); false when it is too long to be one. */
-static bool
-mailbox_keys(uint32_t customer, struct span local, struct span domain, char with[POLICY_KEY_MAX],
-             char alone[POLICY_KEY_MAX], struct span key[2])
-{
+/* A mailbox as it is listed: "local@domain", and "local" (in all domains of the customer), which it begins with. */
+struct box {
 	char text[SMTP_PATH_MAX + 1];
-	size_t n;
+	size_t len, local_len; /* len 0: too long to be one */
+	uint64_t hash, local_hash;
+};
 
-	if (local.len + 1 + domain.len > sizeof(text))
-		return false;
-	memcpy(text, local.p, local.len);
-	text[local.len] = '@';
-	memcpy(text + local.len + 1, domain.p, domain.len);
-	n = policy_key_make(customer, POLICY_NO_MAILBOX, span(text, local.len + 1 + domain.len),
-	                    with);
-	key[0] = span(with, n);
-	key[1] = span(alone, policy_key_make(customer, POLICY_NO_MAILBOX, local, alone));
-	return true;
+/* domain: canonical. */
+static void
+box_make(struct box *b, const struct policy *p, struct span local, struct span domain)
+{
+	b->len = 0;
+	if (local.len + 1 + domain.len > sizeof(b->text))
+		return;
+	for (size_t i = 0; i < local.len; i++)
+		b->text[i] = ascii_lower(local.p[i]);
+	b->text[local.len] = '@';
+	memcpy(b->text + local.len + 1, domain.p, domain.len);
+	b->local_len = local.len;
+	b->len = local.len + 1 + domain.len;
+	b->hash = print_set_hash(p->listed, span(b->text, b->len));
+	b->local_hash = print_set_hash(p->listed, span(b->text, b->local_len));
+}
+
+static bool
+has_settings(const struct policy *p, uint32_t customer, struct span text, uint32_t *mailbox)
+{
+	char key[POLICY_KEY_MAX];
+	size_t n = policy_key_make(customer, POLICY_NO_MAILBOX, text, key);
+
+	return key_set_find(p->mailbox_set, span(key, n), mailbox);
 }
 
 /* "local@domain" beats "local"; listed it is by either. */
 static void
-find_mailbox(const struct policy *p, uint32_t customer, struct span local, struct span domain,
+find_mailbox(const struct policy *p, uint32_t customer, const struct box *b,
              struct policy_mailbox *out)
 {
 	unsigned flags = p->customers[customer].flags;
-	char with[POLICY_KEY_MAX], alone[POLICY_KEY_MAX];
-	struct span key[2];
 	uint32_t at;
 
-	if (!(flags & (CUSTOMER_HAS_LISTED | CUSTOMER_HAS_SETTINGS)) ||
-	    !mailbox_keys(customer, local, domain, with, alone, key))
+	if (b->len == 0)
 		return;
-	if (flags & CUSTOMER_HAS_SETTINGS && (key_set_find(p->mailbox_set, key[0], &at) ||
-	                                      key_set_find(p->mailbox_set, key[1], &at)))
+	if (flags & CUSTOMER_HAS_SETTINGS &&
+	    (has_settings(p, customer, span(b->text, b->len), &at) ||
+	     has_settings(p, customer, span(b->text, b->local_len), &at)))
 		*out = p->mailboxes[at];
-	if (flags & CUSTOMER_HAS_LISTED && print_set_has_either(p->listed, key[0], key[1]))
+	if (flags & CUSTOMER_HAS_LISTED && (print_set_has(p->listed, customer, b->hash) ||
+	                                    print_set_has(p->listed, customer, b->local_hash)))
 		out->flags |= MAILBOX_LISTED;
+}
+
+/* What find_mailbox() reads, as far as it can be known. */
+static void
+fetch_customer(const struct policy *p, uint32_t customer, const struct box *b)
+{
+	__builtin_prefetch(&p->customers[customer]);
+	if (b->len == 0 || print_set_cnt(p->listed) == 0)
+		return;
+	print_set_fetch(p->listed, customer, b->hash);
+	print_set_fetch(p->listed, customer, b->local_hash);
+}
+
+static void
+fetch_domain(const struct policy *p, const struct key_hash *domain)
+{
+	key_set_fetch(p->domains, domain);
+	if (p->below)
+		key_set_fetch(p->below->domains, domain);
 }
 
 /* The layer that has the domain, and its customer's number there; NULL: nobody's. */
 static const struct policy *
-find_domain(const struct policy *p, struct span domain, uint32_t *customer)
+find_domain(const struct policy *p, const struct key_hash *domain, uint32_t *customer)
 {
-	if (!p || key_set_find(p->domains, domain, customer))
+	if (key_set_find_hash(p->domains, domain, customer))
 		return p;
-	if (p->below && key_set_find(p->below->domains, domain, customer) &&
+	if (p->below && key_set_find_hash(p->below->domains, domain, customer) &&
 	    !policy_is_gone(p, *customer))
 		return p->below;
 	return NULL;
@@ -154,17 +183,25 @@ policy_find(const struct policy *p, struct span local, struct span domain, struc
 	const struct policy_customer *c;
 	char d[256];
 	size_t n = policy_domain_canonical(domain, d);
+	struct key_hash hash;
+	struct box box;
 	uint32_t at;
 
 	*out = (struct policy_rcpt){ 0 };
-	p = n ? find_domain(p, span(d, n), &at) : NULL;
+	if (n == 0)
+		return false;
+	hash = key_set_hash(p->domains, span(d, n));
+	fetch_domain(p, &hash);
+	box_make(&box, p, local, span(d, n));
+	p = find_domain(p, &hash, &at);
 	if (!p)
 		return false;
+	fetch_customer(p, at, &box);
 	c = &p->customers[at];
 	out->layer = p;
 	out->customer = c;
 	out->is_postmaster = span_ieq_z(local, "postmaster");
-	find_mailbox(p, at, local, span(d, n), &out->mailbox);
+	find_mailbox(p, at, &box, &out->mailbox);
 	/* Everything that can change a verdict is mixed in; whose mail it is cannot, but by a rule on the recipient. */
 	out->fingerprint =
 	        c->profile->fingerprint ^ c->own_fingerprint * 3 ^

@@ -43,6 +43,40 @@ test_siphash13(void) /* the same key and messages, of 0 and of 8 bytes */
 }
 
 static void
+test_siphash128(
+        void) /* the same key and messages; from `openssl mac -macopt size:16 -macopt c-rounds:1 -macopt d-rounds:3 … SIPHASH` */
+{
+	static const struct {
+		size_t len;
+		const char *hex;
+	} rows[] = {
+		{ 0, "E77EBCB22788A5BEFD62DB6ADD303001" },
+		{ 1, "FC6F370460D3EDA85E0573CC2B2FF063" },
+		{ 7, "1084B923F2AAE0C3A62F2EC80848AB77" },
+		{ 8, "AA12FEE1D5E3DAB4724F16AB35F9C799" },
+		{ 9, "81DDB8042CF33994F4720E0094137C42" },
+		{ 15, "C17E5505B2BD526C2921CDEC1E7E0109" },
+		{ 16, "D0A8D95715518EEBB513B0F83D9E1793" },
+		{ 23, "1D127B84405CEAB99FD8775A9BE6C559" },
+		{ 63, "4C5800E34EFE426F079F6B0AA75260AD" },
+	};
+	struct siphash_key k = { 0x0706050403020100ull, 0x0f0e0d0c0b0a0908ull };
+	uint8_t m[64], bytes[16];
+	uint64_t out[2];
+	char hex[33];
+
+	for (size_t i = 0; i < sizeof(m); i++)
+		m[i] = (uint8_t)i;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		siphash128(&k, m, rows[i].len, out);
+		memcpy(bytes, out, sizeof(bytes));
+		for (size_t n = 0; n < sizeof(bytes); n++)
+			snprintf(hex + 2 * n, 3, "%02X", bytes[n]);
+		CHECK(!strcmp(hex, rows[i].hex), "%zu bytes: %s", rows[i].len, hex);
+	}
+}
+
+static void
 test_addr(void)
 {
 	/* clang-format off */
@@ -293,6 +327,7 @@ main(void)
 	test_block64();
 	test_siphash();
 	test_siphash13();
+	test_siphash128();
 	test_addr();
 	test_hist();
 	test_pool();
