@@ -9,9 +9,7 @@
 #include "base/block64.h"
 
 enum kind {
-	K_FEATURE = 1, /* K_FEATURE + enum feature */
-	K_LAST_FEATURE = K_FEATURE + FEATURES,
-	K_BIAS,
+	K_BIAS = 1,
 	K_TYPE,
 	K_URL_SUFFIX,
 	K_URL_HOST,
@@ -19,6 +17,7 @@ enum kind {
 	K_URL_FLAG,
 	K_DENSITY,
 	K_OWN,
+	K_FEATURE = 64, /* + place in looks_at, so that a new row of features.def changes nothing */
 };
 
 bool
@@ -168,7 +167,7 @@ job_model_url(struct engine_job *j, const struct url *u)
 			add_text(j, K_URL_FLAG, span_z(url_flag_name(i)), "kind of URL");
 }
 
-/* Features of features.def that say what a mail is, not who carried it. */
+/* Features of features.def (new ones at the end) that say what a mail is, not who carried it. */
 /* clang-format off */
 static const enum feature looks_at[] = {
 	F_ATTACHMENTS, F_HTML_ATTACHMENTS, F_BASE64_TEXT, F_BAD_MIME, F_HIDDEN_PERMILLE, F_VISIBLE_BYTES, F_IMAGES,
@@ -222,7 +221,7 @@ job_model_finish(struct engine_job *j)
 	add_number(j, K_BIAS, 0, "every mail");
 	for (size_t i = 0; i < ARRAY_LEN(looks_at); i++)
 		if (j->features[looks_at[i]])
-			add_number(j, K_FEATURE + looks_at[i], bucket(j->features[looks_at[i]]),
+			add_number(j, K_FEATURE + (unsigned)i, bucket(j->features[looks_at[i]]),
 			           feature_names[looks_at[i]]);
 	add_parts(j);
 	add_densities(j);

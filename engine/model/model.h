@@ -34,7 +34,7 @@ struct model_head {
 static_assert(sizeof(struct model_head) == 128, "a file format");
 
 /* Changes with what a feature is. */
-#define MODEL_FEATURE_SET 2
+#define MODEL_FEATURE_SET 3
 
 struct model {
 	unsigned ref_cnt;

@@ -6,7 +6,8 @@
  *         work: a bit tells whether it was seen.
  * Owner   The caller's storage, about 64 KB, one per scan slot; all zero, then model_vector_reset().
  * Thread  One.
- * Limit   MODEL_FEATURES_MAX features; later ones are not taken (is_full).
+ * Limit   MODEL_FEATURES_MAX features; later ones are not taken (is_full). Words take MODEL_WORDS_MAX of them at most, so that pages of
+ *         them cannot push out what is known only at the end of a mail.
  */
 #pragma once
 #include "base/base.h"
@@ -15,6 +16,7 @@
 #define MODEL_SLOTS        (1u << MODEL_BITS)
 #define MODEL_HASH_BITS    22 /* of a feature: training tells more apart than a model has weights */
 #define MODEL_FEATURES_MAX 8192
+#define MODEL_WORDS_MAX    (MODEL_FEATURES_MAX - 1024)
 
 /* Parts of a mail whose features are weighed apart: each group's vector has a length of its own, so that pages of copied text cannot
  * thin out what the subject, the first words and the build of the mail say. */

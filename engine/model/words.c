@@ -77,7 +77,11 @@ add_features(struct model_words *w, uint64_t h, uint64_t pair, struct span text)
 	uint64_t mark = w->in_subject ? IN_SUBJECT : w->head_left > 0 ? IN_HEAD : 0;
 
 	w->head_left = (uint8_t)(w->head_left - (mark == IN_HEAD));
-	if (likely(!w->v->on_new && w->v->cnt + 4 <= MODEL_FEATURES_MAX)) {
+	if (unlikely(w->v->cnt + 4 > MODEL_WORDS_MAX)) {
+		w->v->is_full = true;
+		return;
+	}
+	if (likely(!w->v->on_new)) {
 		if (mark)
 			put_both(w, marked, h * mark, pair * mark);
 		put_both(w, plain, h, pair);
@@ -87,8 +91,7 @@ add_features(struct model_words *w, uint64_t h, uint64_t pair, struct span text)
 		add_named(w, marked, h * mark, pair * mark,
 		          w->in_subject ? "subject" : "first words", text);
 	add_named(w, plain, h, pair, "text", text);
-	if (w->v->on_new)
-		keep_before(w, text);
+	keep_before(w, text);
 }
 
 static inline void
