@@ -5,7 +5,10 @@
 #include "engine/match/confirm.h"
 #include <pcre2.h>
 
-#define STACK_BYTES  (64 * 1024)
+#define STACK_BYTES (64 * 1024)
+#define STACK_MAX                                                                                  \
+	(1024 *                                                                                    \
+	 1024) /* address space alone until an expression is that deep; steps are bounded in any case */
 #define FRAMES_BYTES (160 * 1024) /* PCRE2 begins with 20 KiB and doubles */
 
 struct confirm {
@@ -111,7 +114,7 @@ confirm_run_new(void)
 	r->data = pcre2_match_data_create(1, NULL);
 	r->memory = pcre2_general_context_create(take, give, r);
 	r->slow_data = r->memory ? pcre2_match_data_create(1, r->memory) : NULL;
-	r->stack = pcre2_jit_stack_create(STACK_BYTES, STACK_BYTES, NULL);
+	r->stack = pcre2_jit_stack_create(STACK_BYTES, STACK_MAX, NULL);
 	if (!r->context || !r->data || !r->slow_data || !r->stack) {
 		confirm_run_free(r);
 		return NULL;

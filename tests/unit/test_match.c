@@ -674,6 +674,31 @@ test_confirm_interpreted(void)
 	confirm_run_free(r);
 }
 
+/* A text of a mail's size that an expression can only take step by step, and back again: the stack grows. */
+static void
+test_confirm_deep(void)
+{
+	struct match_pattern p = { .text = span_z("\\A(?:(a)|(\\n)|b)*\\z"), .is_multiline = true };
+	char why[MATCH_WHY_MAX];
+	struct confirm_run *r = confirm_run_new();
+	struct confirm *c = confirm_new(&p, why, sizeof(why));
+	size_t len = 16 * 1024, end = 0;
+	uint64_t timeouts = 0;
+	char *text = malloc(len);
+
+	BUG_ON(!text || !c || !r);
+	memset(text, 'a', len);
+	for (size_t i = 63; i < len; i += 64)
+		text[i] = '\n';
+	CHECK(confirm_count(c, r, span(text, len), (struct confirm_range){ 0, SIZE_MAX }, 1, &end,
+	                    &timeouts) == 1 &&
+	              end == len && timeouts == 0,
+	      "end %zu, %llu given up", end, (unsigned long long)timeouts);
+	free(text);
+	confirm_free(c);
+	confirm_run_free(r);
+}
+
 /* Only starts in the range count; what stands before it is seen. */
 static void
 test_confirm_range(void)
@@ -724,6 +749,7 @@ main(void)
 	test_set_refusals();
 	test_confirm_bound();
 	test_confirm_interpreted();
+	test_confirm_deep();
 	test_confirm_range();
 	return check_failed;
 }
