@@ -8,6 +8,7 @@
  * Thread  The worker's.
  */
 #pragma once
+#include "base/siphash.h"
 #include "engine/engine.h"
 #include "engine/fault.h"
 #include "engine/file/file.h"
@@ -226,6 +227,7 @@ struct engine_worker {
 	struct engine_config cfg;
 	struct engine_counters counters;
 	struct url_env *urls;
+	struct siphash_key uri_key;
 	struct worker_gen gen[GENERATIONS_LIVE_MAX];
 	struct engine_job slot[ENGINE_SLOTS];
 };

@@ -147,15 +147,17 @@ add_form(struct engine_job *j, struct span form, bool is_ours)
 	struct asked a = {
 		.j = j, .lane = LANE_URI, .text = form, .place = "url", .is_ours = is_ours
 	};
-	uint64_t h =
-	        model_hash(form) | 1; /* a clash hides a URI from uri rules, from nothing else */
+	/* A clash would hide a URI from uri rules: keyed, so that no sender can make one. */
+	uint64_t h = siphash(&j->w->uri_key, form.p, form.len) | 1;
 	size_t at;
 
 	for (at = h % JOB_URI_SLOTS; j->uri_seen[at]; at = (at + 1) % JOB_URI_SLOTS)
 		if (j->uri_seen[at] == h)
 			return;
-	if (j->uri_cnt == JOB_URI_SLOTS / 2)
+	if (j->uri_cnt == JOB_URI_SLOTS / 2) {
+		counter_inc(&j->w->counters.uri_overflow);
 		return;
+	}
 	j->uri_cnt++;
 	j->uri_seen[at] = h;
 	ask(&a, 0);

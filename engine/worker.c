@@ -3,6 +3,7 @@
  */
 #include "engine/job.h"
 #include "base/counters.h"
+#include "base/rng.h"
 
 const struct counter_desc engine_counter_desc[] = {
 #define COUNTER COUNTER_DESC
@@ -77,6 +78,7 @@ engine_worker_new(const struct engine_config *cfg)
 	w->cfg = *cfg;
 	if (w->cfg.scan_bytes == 0)
 		w->cfg.scan_bytes = JOB_SCAN_DEFAULT;
+	w->uri_key = (struct siphash_key){ rng_entropy(), rng_entropy() };
 	w->urls = url_env_new();
 	ok = w->urls != NULL;
 	for (unsigned i = 0; i < ENGINE_SLOTS && ok; i++)

@@ -125,7 +125,7 @@ url_shown_end(struct url_shown *s)
 	if (!link)
 		return;
 	shown = claimed_host(span(s->text, s->len));
-	if (shown.len == 0)
+	if (shown.len == 0 || shown.p + shown.len == s->text + sizeof(s->text)) /* it may be cut */
 		return;
 	shown = known_name(s->set, shown, &h);
 	if (shown.len == 0 || url_is_shortener(shown)) /* youtu.be stands for another */

@@ -115,14 +115,19 @@ find_coded_scheme(struct span s)
 static bool
 is_bare_target(struct url_env *e, struct span v)
 {
+	char lower[URL_HOST_MAX];
 	const char *dot;
 	size_t n = 0;
 
 	while (n < v.len && !is_slash(v.p[n]) && v.p[n] != '?' && v.p[n] != '#' && v.p[n] != ':')
 		n++;
-	v.len = n;
+	if (n <= 3 || n > sizeof(lower) || memchr(v.p, '@', n))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		lower[i] = ascii_lower(v.p[i]);
+	v = span(lower, n);
 	dot = memrchr(v.p, '.', v.len);
-	return v.len > 3 && dot && !memchr(v.p, '@', v.len) &&
+	return dot &&
 	       !in_list(endings, ARRAY_LEN(endings), span_skip(v, (size_t)(dot - v.p) + 1)) &&
 	       url_has_known_suffix(e, v) && url_registrable(e, v).len > 0;
 }

@@ -122,6 +122,7 @@ test_redirects(void)
 		  "http://d.com/?u=http://e.com/" },
 		/* parameters named for it: without scheme, with slashes or a scheme alone; files and words are none */
 		{ "https://r.example.com/?url=evil.example.net/x", 2, "http://evil.example.net/x" },
+		{ "https://r.example.com/?url=EVIL.Example.NET/x", 2, "http://evil.example.net/x" },
 		{ "https://r.example.com/?a=1&Redirect_To=evil.example.net", 2, "http://evil.example.net/" },
 		{ "https://r.example.com/?goto=%2F%2Fevil.example.net%2Fx", 2, "http://evil.example.net/x" },
 		{ "https://r.example.com/?next=https:evil.example.net", 2, "https://evil.example.net/" },
@@ -236,6 +237,7 @@ test_shown(void)
 	url_set_reset(&set);
 	const struct url *a = url_add(&set, span_z("http://a.example.net/"), 0, 0);
 	const struct url *b = url_add(&set, span_z("http://b.example.org/"), 0, 0);
+	const struct url *c = url_add(&set, span_z("http://c.example.net/"), 0, 0);
 
 	url_shown_reset(&shown, &set);
 	url_shown_begin(&shown, NULL);
@@ -248,7 +250,7 @@ test_shown(void)
 	url_shown_end(&shown);
 	CHECK(!(a->flags & URL_F_MISMATCH) && (b->flags & URL_F_MISMATCH));
 	/* at the bound: the text's first bytes count */
-	char text[URL_SHOWN_MAX + 20];
+	char text[URL_SHOWN_MAX + 40];
 
 	memset(text, '.', sizeof(text));
 	memcpy(text, "http://bank.com/", 16);
@@ -257,6 +259,13 @@ test_shown(void)
 	CHECK(shown.len == URL_SHOWN_MAX);
 	url_shown_end(&shown);
 	CHECK(a->flags & URL_F_MISMATCH);
+	/* and a host that is cut there is none */
+	memset(text, ' ', sizeof(text));
+	memcpy(text + URL_SHOWN_MAX - 18, "http://www.bank.com.example.net/", 32);
+	url_shown_begin(&shown, c);
+	url_shown_feed(&shown, span(text, sizeof(text)));
+	url_shown_end(&shown);
+	CHECK(!(c->flags & URL_F_MISMATCH));
 }
 
 static void
