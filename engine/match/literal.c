@@ -285,19 +285,29 @@ class_add(struct class *c, int from, int to)
 	}
 }
 
+size_t
+literal_named_class(struct span s)
+{
+	size_t n = 2;
+
+	if (s.len < 2 || s.p[0] != '[' || s.p[1] != ':')
+		return 0;
+	n += n < s.len && s.p[n] == '^';
+	while (n < s.len && ascii_lower(s.p[n]) >= 'a' && ascii_lower(s.p[n]) <= 'z')
+		n++;
+	return n + 1 < s.len && s.p[n] == ':' && s.p[n + 1] == ']' ? n + 2 : 0;
+}
+
 static int
 class_byte(struct reader *r, struct class *c)
 {
+	size_t n = literal_named_class(r->rest);
 	int b;
 
-	if (at(r, "[:")) {
-		const char *end = memmem(r->rest.p, r->rest.len, ":]", 2);
-
-		if (end) {
-			skip(r, (size_t)(end + 2 - r->rest.p));
-			c->is_wide = true;
-			return -1;
-		}
+	if (n > 0) {
+		skip(r, n);
+		c->is_wide = true;
+		return -1;
 	}
 	if (at(r, "\\"))
 		return read_escape(r, true);
@@ -384,17 +394,10 @@ read_group(struct reader *r, struct piece *out)
 		if (at(r, looks[i])) {
 			skip(r, strlen(looks[i]));
 			skip_group(r, &inner);
+			r->is_extended = was_extended;
 			make_empty(out); /* stands beside the text, takes none of it */
 			return;
 		}
-	if (at(r, "?#")) {
-		const char *end = memchr(r->rest.p, ')', r->rest.len);
-
-		r->failed |= !end;
-		skip(r, end ? (size_t)(end + 1 - r->rest.p) : r->rest.len);
-		make_empty(out);
-		return;
-	}
 	if (at(r, "?P<") || at(r, "?<") || at(r, "?'")) {
 		char close = at(r, "?'") ? '\'' : '>';
 
@@ -527,45 +530,58 @@ repeat(struct piece *p, int min, int max)
 		close_exact(p);
 }
 
-static void
-read_quantifier(struct reader *r, struct piece *p)
+/* False: there is none here. */
+static bool
+read_quantifier(struct reader *r, int *min, int *max)
 {
-	int min = 1, max = 1;
-
-	if (at(r, "?"))
-		min = 0;
-	else if (at(r, "*"))
-		min = 0, max = -1;
-	else if (at(r, "+"))
-		max = -1;
-	else if (!at(r, "{") || !read_bounds(r, &min, &max))
-		return;
-	else
-		goto bounds;
-	skip(r, 1);
-bounds:
+	*min = at(r, "+") ? 1 : 0;
+	*max = at(r, "?") ? 1 : -1;
+	if (at(r, "?") || at(r, "*") || at(r, "+"))
+		skip(r, 1);
+	else if (!at(r, "{") || !read_bounds(r, min, max))
+		return false;
 	if (at(r, "?") || at(r, "+"))
 		skip(r, 1);
-	repeat(p, min, max);
+	return true;
 }
 
+/* Comments, and blanks under (?x): an item's quantifier may stand behind them. */
 static bool
-skip_extended(struct reader *r)
+skip_ignored(struct reader *r)
 {
 	size_t before = r->rest.len;
 
-	while (r->is_extended && r->rest.len > 0) {
-		if (strchr(" \t\n\r\f\v", r->rest.p[0]) && r->rest.p[0]) {
-			skip(r, 1);
-		} else if (r->rest.p[0] == '#') {
-			const char *nl = memchr(r->rest.p, '\n', r->rest.len);
+	while (r->rest.len > 0) {
+		bool is_comment = at(r, "(?#");
+		const char *end;
 
-			skip(r, nl ? (size_t)(nl + 1 - r->rest.p) : r->rest.len);
+		if (is_comment || (r->is_extended && r->rest.p[0] == '#')) {
+			end = memchr(r->rest.p, is_comment ? ')' : '\n', r->rest.len);
+			r->failed |= is_comment && !end;
+			skip(r, end ? (size_t)(end + 1 - r->rest.p) : r->rest.len);
+		} else if (r->is_extended && r->rest.p[0] && strchr(" \t\n\r\f\v", r->rest.p[0])) {
+			skip(r, 1);
 		} else {
 			break;
 		}
 	}
 	return r->rest.len != before;
+}
+
+/* An atom with its quantifier; one that is repeated twice, as PCRE2 allows behind a comment, is not understood. */
+static void
+read_item(struct reader *r, struct piece *out)
+{
+	int min, max;
+
+	make_any(out, LITERAL_FAR);
+	read_atom(r, out);
+	skip_ignored(r);
+	if (!read_quantifier(r, &min, &max))
+		return;
+	repeat(out, min, max);
+	skip_ignored(r);
+	r->failed |= read_quantifier(r, &min, &max);
 }
 
 static void
@@ -578,12 +594,9 @@ read_sequence(struct reader *r, struct piece *out)
 
 	make_empty(&run);
 	while (!r->failed && r->rest.len > 0 && !at(r, "|") && !at(r, ")")) {
-		if (skip_extended(r))
+		if (skip_ignored(r))
 			continue;
-		make_any(&one, LITERAL_FAR);
-		read_atom(r, &one);
-		skip_extended(r);
-		read_quantifier(r, &one);
+		read_item(r, &one);
 		if (one.is_exact && cross(&run, &one, &joined)) {
 			run = joined;
 			sum = add_far(sum, one.max);

@@ -31,5 +31,8 @@ struct literal_set {
 /* literal_common.c: has ordinary mail such text anywhere? */
 bool literal_is_common(const struct literal *l);
 
+/* Bytes of "[:alpha:]" that s begins with, 0: none. What has no ":]" right behind its name PCRE2 reads byte by byte. */
+size_t literal_named_class(struct span s);
+
 /* text: PCRE syntax, a leading "(?x)" counts. */
 void literal_require(struct span text, struct literal_set *out);

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 /* A change of the plan's rules or layout makes another key. */
-#define SET_VERSION 9
+#define SET_VERSION 10
 
 void
 match_set_key(const struct match_set_spec *spec, uint8_t key[MATCH_KEY_BYTES])

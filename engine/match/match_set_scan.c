@@ -136,10 +136,11 @@ on_literal(unsigned int id, unsigned long long from, unsigned long long to, unsi
 	(void)flags;
 	if (p->epoch != r->epoch) {
 		p->epoch = r->epoch;
-		p->first = (uint32_t)to;
+		p->first = p->last = (uint32_t)to;
 		r->literal[r->literal_cnt++] = i;
 	}
-	p->last = (uint32_t)to;
+	p->first = MIN(p->first, (uint32_t)to); /* Hyperscan promises no order of matches */
+	p->last = MAX(p->last, (uint32_t)to);
 	return 0;
 }
 

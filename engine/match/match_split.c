@@ -5,6 +5,7 @@
  *         PCRE2 tries all of them wherever a literal of one is seen. Apart, most phrases stand behind a rare literal of their own.
  *         A text matches "a|b" when it matches "a" or "b", so that what hits stays the same; how often and where first does not.
  */
+#include "engine/match/literal.h"
 #include "engine/match/match_set_internal.h"
 
 /* Flags that are set inside, names, references and verbs reach over alternatives: such an expression stays whole. */
@@ -32,13 +33,9 @@ class_end(struct span s, size_t at)
 	at += at < s.len && s.p[at] == '^';
 	at += at < s.len && s.p[at] == ']';
 	while (at < s.len && s.p[at] != ']') {
-		if (s.p[at] == '[' && at + 1 < s.len && s.p[at + 1] == ':') {
-			const char *end = memmem(s.p + at, s.len - at, ":]", 2);
+		size_t n = literal_named_class(span_skip(s, at));
 
-			at = end ? (size_t)(end - s.p) + 2 : at + 1;
-		} else {
-			at += s.p[at] == '\\' ? 2 : 1;
-		}
+		at += n > 0 ? n : s.p[at] == '\\' ? 2 : 1;
 	}
 	return at + 1;
 }

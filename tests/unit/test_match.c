@@ -253,6 +253,11 @@ test_literal_require(void)
 		{ "^Received: .*zyxwvu", "zyxwvu" }, /* the first is longer, and in every mail */
 		{ "^Received: .*ab", "received: " },
 		{ "(?x) a b # c\n c", "abc" },
+		{ "ab(?#c)c(?#d)?e", "abce,abe" },      /* the quantifier is of what stands before the comment */
+		{ "ab(?#c){0}", "a" },
+		{ "(?!(?x)a)b #c", "b #c" }, /* (?x) ends with its group */
+		{ "ab{0}(?#c)?d", "" },                /* repeated twice: not understood */
+		{ "[[:a]b:]cd", "[b:]cd,:b:]cd,ab:]cd" },              /* no named class */
 		{ "(?<n>ab)\\k<n>", "" },       /* not understood */
 		{ "ab|", "" },                    /* may be nothing */
 		{ "(?:ab)?", "" },
@@ -287,6 +292,7 @@ test_literal_lead(void)
 		{ "hello", 0 },
 		{ "\\bhello\\d", 0 },
 		{ "\\d{2}hello", 2 },
+		{ "[[:x]\\d:\\d]hello", 4 }, /* no named class */
 		{ "[x-z]?hello", 0 },
 		{ "[a-z]?hello", 1 },
 		{ "\\d{2,5}hello.*", 5 },
