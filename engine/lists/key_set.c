@@ -62,11 +62,12 @@ key_set_builder_fini(struct key_set_builder *b)
 bool
 key_set_builder_next(const struct key_set_builder *b, size_t *at, struct span *key, uint32_t *value)
 {
-	const char *record = b->keys + *at;
+	const char *record;
 	uint16_t len;
 
-	if (*at >= b->used)
+	if (*at >= b->used) /* of none, too: then there are no keys to count from */
 		return false;
+	record = b->keys + *at;
 	memcpy(value, record, sizeof(*value));
 	memcpy(&len, record + sizeof(*value), sizeof(len));
 	*key = span(record + RECORD_HEAD, len);
