@@ -218,6 +218,8 @@ struct engine_job {
 	unsigned sub_hit_cnt;
 	struct engine_job *locate; /* the finished job whose hits this one locates; NULL: a scan */
 	uint64_t locate_next[LANES]; /* least end of a hit that is not located yet */
+	uint64_t locate_offset;      /* the last place that text came from */
+	uint16_t locate_part;
 	bool in_tail;
 	uint64_t tail_first; /* which byte past the window the ring begins with */
 };
@@ -345,6 +347,8 @@ void job_locate_begin(struct engine_job *j, struct engine_job *of);
 /* All that is in the lanes now came from at most `read` bytes of the text under way, or of the subject's value. */
 void job_locate_text(struct engine_job *j, uint64_t read);
 void job_locate_subject(struct engine_job *j, uint64_t read);
+/* Past the last text: what the lanes got since belongs to where that ended. */
+void job_locate_end(struct engine_job *j);
 
 /* job_header.c */
 void job_on_header(void *ctx, const struct mime_header *h);

@@ -47,6 +47,8 @@ void
 job_locate_begin(struct engine_job *j, struct engine_job *of)
 {
 	j->locate = of;
+	j->locate_part = JOB_NO_PART;
+	j->locate_offset = 0;
 	for (size_t i = 0; i < ARRAY_LEN(lanes); i++)
 		set_next(j, lanes[i]);
 }
@@ -89,19 +91,32 @@ reached(struct engine_job *j, enum lane lane, uint16_t part, uint64_t offset)
 	set_next(j, lane);
 }
 
+static void
+locate_all(struct engine_job *j, uint16_t part, uint64_t offset)
+{
+	j->locate_part = part;
+	j->locate_offset = offset;
+	for (size_t i = 0; i < ARRAY_LEN(lanes); i++)
+		reached(j, lanes[i], part, offset);
+}
+
 void
 job_locate_text(struct engine_job *j, uint64_t read)
 {
 	uint64_t offset;
 	uint16_t part = part_of(j, read, &offset);
 
-	for (size_t i = 0; i < ARRAY_LEN(lanes); i++)
-		reached(j, lanes[i], part, offset);
+	locate_all(j, part, offset);
 }
 
 void
 job_locate_subject(struct engine_job *j, uint64_t read)
 {
-	for (size_t i = 0; i < ARRAY_LEN(lanes); i++)
-		reached(j, lanes[i], JOB_NO_PART, read);
+	locate_all(j, JOB_NO_PART, read);
+}
+
+void
+job_locate_end(struct engine_job *j)
+{
+	locate_all(j, j->locate_part, j->locate_offset);
 }

@@ -286,6 +286,8 @@ job_text_finish(struct engine_job *j)
 		return;
 	to = job_lane_room(j, &j->rendered, FOLD_CAP_MIN, &room);
 	j->rendered.used += render_end(&j->render, to, room);
+	if (j->locate)
+		job_locate_end(j);
 }
 
 static void
