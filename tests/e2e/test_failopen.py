@@ -67,7 +67,7 @@ def each(b):
             continue
         check(f"{stage}: its copy says so", head in got, got[:500])
         equal(f"{stage}: counted", (failures, counted["weir_mails_unscanned_total"]), (1, 1))
-        verdict = b.relay.log("verdict")[-1]
+        verdict = b.relay.verdict(r.id)
         equal(f"{stage}: in the log", (verdict["action"], verdict["filter"]), ("deliver", "unscanned"))
 
 

@@ -14,7 +14,7 @@ import tempfile
 import time
 import urllib.request
 
-from . import client, net
+from . import cases, client, net
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 RULES = os.environ.get("WEIR_RULES", os.path.join(ROOT, "contrib", "rules"))  # what ships
@@ -192,6 +192,10 @@ class Relay:
                     if event is None or e.get("event") == event:
                         out.append(e)
         return out
+
+    def verdict(self, id):
+        """The verdict on mail id: the log has it a little after the sender has his reply."""
+        return cases.wait_for(f"verdict on {id} in the log", lambda: [e for e in self.log("verdict") if e.get("id") == id])[-1]
 
     def balance(self):
         """sent, delivered, refused, deferred, given_up, in_flight as weirctl says them."""
