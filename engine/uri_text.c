@@ -6,6 +6,7 @@
  */
 #include "engine/uri_text.h"
 #include "base/addr.h"
+#include "base/block64.h"
 
 #define REST_MAX 2048 /* behind a scheme, of a path */
 #define MAIL_MAX 251  /* either side of '@' */
@@ -410,19 +411,35 @@ in_word(struct uri_text *t, struct word *w, size_t p)
 	}
 }
 
+/* Where the next '.', ':' or '@' is from p on; s.len: there is none. */
+static size_t
+next_sign(struct span s, size_t p)
+{
+	for (; p < s.len; p += BLOCK64) {
+		size_t n = MIN(s.len - p, (size_t)BLOCK64);
+		struct block64 b =
+		        n < BLOCK64 ? block64_load_part(s.p + p, n) : block64_load(s.p + p);
+		uint64_t m = block64_is(b, '.') | block64_is(b, ':') | block64_is(b, '@');
+
+		if (m)
+			return p + clear_run(m);
+	}
+	return s.len;
+}
+
+/* A word without a sign is no URI, nor is one whose only sign ends it. */
 void
 uri_text_find(struct uri_text *t, struct span s)
 {
-	size_t p = 0, end;
+	for (size_t p = 0, end; p < s.len; p = end) {
+		size_t sign = next_sign(s, p), from = sign;
 
-	for (; p < s.len; p = end) {
-		bool has_mark = false;
-
-		while (p < s.len && mark_of(s.p[p]) & M_END)
-			p++;
-		for (end = p; end < s.len && !(mark_of(s.p[end]) & M_END); end++)
-			has_mark |= s.p[end] == '.' || s.p[end] == ':' || s.p[end] == '@';
-		if (has_mark)
-			in_word(t, &(struct word){ .text = s, .end = end }, p);
+		for (end = sign; end < s.len && !(mark_of(s.p[end]) & M_END); end++)
+			;
+		if (end <= sign + 1)
+			continue;
+		while (from > p && !(mark_of(s.p[from - 1]) & M_END))
+			from--;
+		in_word(t, &(struct word){ .text = s, .end = end }, from);
 	}
 }
